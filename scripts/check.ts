@@ -1,0 +1,49 @@
+// One command for everything that must hold before a commit: format, lint, types, imports, sizes, generated files, fast tests.
+import { Glob } from "bun";
+import { resolve } from "node:path";
+
+const root = resolve(import.meta.dir, "..");
+const bun = process.execPath;
+const bin = (name: string) => resolve(root, "node_modules/.bin", name);
+
+interface Step {
+  name: string;
+  command: string[];
+}
+
+const steps: Step[] = [
+  { name: "format and lint", command: [bin("biome"), "ci", "--error-on-warnings", "."] },
+  { name: "types", command: [bin("tsc"), "-p", "."] },
+  { name: "imports", command: [bun, "scripts/check-imports.ts"] },
+  { name: "generated files", command: [bun, "scripts/generate.ts", "--check"] },
+  { name: "fast tests", command: [bun, "test", "src"] },
+];
+
+async function longFiles(): Promise<string[]> {
+  const found: string[] = [];
+  for (const folder of ["src", "scripts", "bench", "test"]) {
+    for await (const name of new Glob("**/*.ts").scan({ cwd: resolve(root, folder) })) {
+      if (name.startsWith("fixtures/")) continue;
+      const lines = (await Bun.file(resolve(root, folder, name)).text()).split("\n").length;
+      if (lines > 500) found.push(`${folder}/${name}: ${lines} lines; 300 is the rule, 500 the limit`);
+    }
+  }
+  return found;
+}
+
+const long = await longFiles();
+if (long.length > 0) {
+  console.error(long.join("\n"));
+  process.exit(1);
+}
+for (const step of steps) {
+  const started = performance.now();
+  const child = Bun.spawn(step.command, { cwd: root, stdout: "pipe", stderr: "pipe", env: { ...process.env, FORCE_COLOR: "0" } });
+  const [out, err, code] = await Promise.all([new Response(child.stdout).text(), new Response(child.stderr).text(), child.exited]);
+  const seconds = ((performance.now() - started) / 1000).toFixed(1);
+  console.log(`${code === 0 ? "ok  " : "FAIL"} ${step.name} (${seconds}s)`);
+  if (code !== 0) {
+    console.log(out + err);
+    process.exit(1);
+  }
+}

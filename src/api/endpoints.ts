@@ -1,0 +1,38 @@
+// Method, path, request and response of every daemon operation; client and server are both typed by this table.
+import type * as environment from "./environment.ts";
+import type * as operations from "./operations.ts";
+
+/** Plain request and response, both JSON. All are POST so that arguments travel in the body and nothing is cached. */
+export interface CallEndpoints {
+  "/v1/daemon": { request: Record<string, never>; response: operations.DaemonView };
+  "/v1/daemon/stop": { request: operations.StopDaemonRequest; response: { stopping: true } };
+  "/v1/environments/list": { request: environment.ListRequest; response: environment.EnvironmentList };
+  "/v1/environments/status": { request: { target: environment.Target }; response: environment.EnvironmentDocument };
+  "/v1/variables": { request: operations.VariablesRequest; response: operations.VariablesResult };
+  "/v1/trust": { request: operations.TrustRequest; response: operations.TrustView };
+  "/v1/trust/grant": { request: operations.TrustGrantRequest; response: operations.TrustView };
+  "/v1/gateway": { request: Record<string, never>; response: operations.GatewayView };
+  "/v1/doctor": { request: { cwd: string }; response: operations.DoctorReport };
+  /** Names for completion: answered from memory. */
+  "/v1/names": { request: { cwd: string }; response: { environments: string[]; branches: string[]; services: string[] } };
+}
+
+/** Operations: the response is newline-delimited `OperationEvent<Result>`. */
+export interface OperationEndpoints {
+  "/v1/environments/create": { request: environment.CreateRequest; result: environment.CreateResult };
+  "/v1/environments/up": { request: environment.UpRequest; result: environment.EnvironmentDocument };
+  "/v1/environments/down": { request: environment.DownRequest; result: environment.EnvironmentDocument };
+  "/v1/environments/restart": { request: environment.UpRequest; result: environment.EnvironmentDocument };
+  "/v1/environments/delete": { request: environment.DeleteRequest; result: environment.DeleteResult };
+}
+
+/** Streams: the response is newline-delimited `item`s until the client closes it or it ends. */
+export interface StreamEndpoints {
+  "/v1/environments/watch": { request: environment.ListRequest & { follow: boolean }; item: environment.ListEvent };
+  "/v1/logs": { request: operations.LogsRequest; item: operations.LogLine };
+}
+
+/** Carried by every response. */
+export const buildHeader = "wt-build";
+/** Carried by every request; the daemon refuses requests without it, and any with `Origin` or `Referer`. */
+export const clientHeader = "wt-client";

@@ -1,0 +1,108 @@
+// What code works with after `wt.yaml` (or detection) was read, checked and normalised. `WrittenConfig` in schema.ts is what people write.
+import type { JsonValue, WtError } from "../errors/wt-error.ts";
+
+export interface Config {
+  /** `[a-z0-9-]`, at most 40 characters. */
+  project: string;
+  runtime: "process" | "compose" | "kubernetes";
+  /** Globs of ignored files taken from the main worktree. */
+  copy: string[];
+  /** Directories cloned from the main worktree. */
+  clone: string[];
+  setup: SetupStep[];
+  resources: Record<string, ResourceConfig>;
+  /** In the order written. */
+  services: ServiceConfig[];
+  /** For every command of the environment. Values may hold references. */
+  env: Record<string, string>;
+  agent: string | null;
+  /** Directory new worktrees are made in, relative to the main worktree; null: `../<directory name of the main worktree>.worktrees`. */
+  worktrees: string | null;
+  origin: ConfigOrigin;
+}
+
+/** `file`: the worktree's own wt.yaml. `detected`: there is none, and this is what the repository looks like. */
+export type ConfigOrigin = { kind: "file"; path: string } | { kind: "detected"; because: string[] };
+
+export interface SetupStep {
+  run: string;
+  /** Paths or globs; the step is skipped while their contents are what they were when it last succeeded in this worktree. Empty: always runs. */
+  inputs: string[];
+  /** Relative to the worktree. */
+  directory: string;
+}
+
+export interface ServiceConfig {
+  name: string;
+  run: string;
+  /** Relative to the worktree. */
+  directory: string;
+  env: Record<string, string>;
+  /** Path prefixes on the environment's URL, each starts with `/`; longest match wins. Empty: reachable only on its own host name. */
+  routes: string[];
+  port: PortPolicy;
+  ready: ReadyProbe;
+  /** How long it may take until ready. */
+  readyTimeoutMs: number;
+  /** Names of services and resources. */
+  needs: string[];
+  restart: "always" | "on-failure" | "never";
+  /** Exit codes that count as success besides 0. */
+  successCodes: number[];
+  stop: { signal: "SIGTERM" | "SIGINT" | "SIGQUIT" | "SIGHUP" | "SIGKILL"; graceMs: number };
+}
+
+export type PortPolicy =
+  /** Any free port of 20000–29999. */
+  | { kind: "leased" }
+  /** base + slot. */
+  | { kind: "slot"; base: number }
+  /** A worker: listens on nothing. */
+  | { kind: "none" };
+
+export type ReadyProbe =
+  /** A status below 500 counts, or exactly `status` when given. */
+  | { kind: "http"; path: string; status: number | null }
+  | { kind: "tcp" }
+  /** A line of the log of this generation matches the regular expression. */
+  | { kind: "log"; pattern: string }
+  /** Exit code 0, in the worktree with the service's variables. */
+  | { kind: "command"; run: string }
+  /** Ready as soon as it runs (and still runs one second later). */
+  | { kind: "none" };
+
+export interface ResourceConfig {
+  type: string;
+  options: { [key: string]: JsonValue };
+}
+
+/** `line` and `column` count from 1 and are null when the place is not in a file. */
+export interface ConfigProblem {
+  /** `services.backend.run`. */
+  key: string;
+  line: number | null;
+  column: number | null;
+  /** One sentence. */
+  message: string;
+  hint: string | null;
+}
+
+/** All problems at once. `config` is null when there are errors. */
+export interface ParsedConfig {
+  config: Config | null;
+  errors: ConfigProblem[];
+  warnings: ConfigProblem[];
+}
+
+/**
+ * Reads a repository's files without saying where they are: a worktree on disk or a commit. Paths are relative, `/`-separated.
+ * `read` gives null for what is absent or not a regular file; it never follows a link out of the repository.
+ */
+export interface RepositoryFiles {
+  read(path: string): Promise<string | null>;
+  /** Names in a directory, directories with a trailing `/`; empty for what is absent. */
+  list(path: string): Promise<string[]>;
+}
+
+/** All problems as one `WtError` (`config`), or null when there are none. */
+export type ProblemsToError = (file: string, problems: ConfigProblem[]) => WtError | null;

@@ -1,0 +1,146 @@
+// The ledger as the heart sees it: who owns what, and which operations are in flight. `state/` keeps it in SQLite; the daemon is its only writer.
+import type { JsonValue } from "../errors/wt-error.ts";
+
+export interface ProjectRecord {
+  id: string;
+  /** Chosen once; unique over all projects (a number is added on collision). */
+  name: string;
+  /** Absolute path of the main worktree (for a bare repository: the bare directory). */
+  root: string;
+  /** Absolute, resolved; unique. */
+  gitCommonDir: string;
+  createdAtMs: number;
+}
+
+export interface EnvironmentRecord {
+  id: string;
+  projectId: string;
+  /** Unique in the project. Chosen once. */
+  slug: string;
+  /** First DNS label; unique over all projects. Chosen once. */
+  hostLabel: string;
+  branch: string | null;
+  /** Absolute path of the worktree; unique. */
+  path: string;
+  main: boolean;
+  /** The worktree (directory and registration) was made by us. */
+  ownsWorktree: boolean;
+  /** The branch was made by us: the ref to delete with it is the record's `branch`. */
+  ownsBranch: boolean;
+  /** Unique in the project; main is 0; the lowest free number otherwise. */
+  slot: number;
+  /** Random; marks processes and everything else made for this environment. */
+  nonce: string;
+  /** What the user wants: services up or down. Survives daemon and machine restarts. */
+  wanted: "up" | "down";
+  createdAtMs: number;
+}
+
+export type LeaseKind = "port" | "worktree" | "branch" | "directory" | "process" | "resource";
+
+/**
+ * `intended`: written, the thing may or may not exist. `present`: it was seen to exist.
+ * `removing`: its removal has begun and must be carried on.
+ */
+export type LeaseState = "intended" | "present" | "removing";
+
+export interface Lease {
+  id: number;
+  environmentId: string;
+  kind: LeaseKind;
+  /** Unique per kind on this machine: `20017`, an absolute path, `<environment id>/<service>/<generation>`. */
+  key: string;
+  state: LeaseState;
+  data: { [key: string]: JsonValue };
+  createdAtMs: number;
+}
+
+export type OperationKind = "create" | "up" | "down" | "restart" | "delete";
+
+/** An operation in flight. Its row is there from before the first effect until after the last. */
+export interface OperationRecord {
+  id: string;
+  environmentId: string;
+  kind: OperationKind;
+  /** Last step that was *begun* (journalled before its effect); null before the first. */
+  step: string | null;
+  data: { [key: string]: JsonValue };
+  startedAtMs: number;
+}
+
+/** A service's memory across daemons. */
+export interface ServiceRecord {
+  environmentId: string;
+  service: string;
+  /** Started generations so far. */
+  generation: number;
+  wanted: "up" | "down";
+  restarts: number;
+  /** The resolved `ServiceSpec` plus readiness and restart policy of the current generation, as the supervisor needs them to carry on. */
+  plan: { [key: string]: JsonValue } | null;
+  /** The `ServiceInstance` of the current generation; null while none was recorded. */
+  instance: { [key: string]: JsonValue } | null;
+}
+
+export interface TrustRecord {
+  projectId: string;
+  hash: string;
+  commands: { source: string; text: string }[];
+  grantedAtMs: number;
+}
+
+/**
+ * Synchronous and durable: when a method returns, its effect survives SIGKILL and power loss.
+ * All methods throw `WtError` (`machine`, code `ledger_full` or `ledger_unwritable`) when the disk refuses; then nothing has changed.
+ */
+export interface Ledger {
+  /** Runs `work` in one transaction; a throw rolls back and is passed on. May be nested. */
+  transaction<T>(work: () => T): T;
+
+  projects(): ProjectRecord[];
+  project(id: string): ProjectRecord | null;
+  insertProject(project: ProjectRecord): void;
+  updateProject(id: string, change: Partial<Pick<ProjectRecord, "root" | "name">>): void;
+  /** Throws `internal` while environments remain. */
+  deleteProject(id: string): void;
+
+  environments(filter?: { projectId?: string }): EnvironmentRecord[];
+  environment(id: string): EnvironmentRecord | null;
+  /** Throws `refused` (`environment_exists`) when slug, slot, host label or path is taken. */
+  insertEnvironment(environment: EnvironmentRecord): void;
+  updateEnvironment(id: string, change: Partial<Pick<EnvironmentRecord, "branch" | "path" | "wanted" | "ownsBranch" | "ownsWorktree">>): void;
+  /** Last of all: throws `internal` (`leases_remain`) while a lease of it remains. Deletes its services and setup stamps. */
+  deleteEnvironment(id: string): void;
+
+  leases(filter?: { environmentId?: string; kind?: LeaseKind }): Lease[];
+  /**
+   * Takes (kind, key) for an environment, state `intended`. Claiming again by the same environment returns the lease as it is.
+   * null when another environment holds it.
+   */
+  claim(lease: { environmentId: string; kind: LeaseKind; key: string; data?: { [key: string]: JsonValue } }): Lease | null;
+  updateLease(id: number, change: Partial<Pick<Lease, "state" | "data">>): void;
+  /** After the thing is verified gone. Idempotent. */
+  release(id: number): void;
+
+  operations(filter?: { environmentId?: string }): OperationRecord[];
+  beginOperation(operation: OperationRecord): void;
+  /** Journals that `step` is about to begin; `data` replaces the operation's data when given. */
+  advanceOperation(id: string, step: string, data?: { [key: string]: JsonValue }): void;
+  endOperation(id: string): void;
+
+  services(filter?: { environmentId?: string }): ServiceRecord[];
+  putService(service: ServiceRecord): void;
+  deleteService(environmentId: string, service: string): void;
+
+  /** Hash of the inputs with which a setup step last succeeded; null when it never did. `step` is the command text. */
+  setupStamp(environmentId: string, step: string): string | null;
+  putSetupStamp(stamp: { environmentId: string; step: string; hash: string }): void;
+
+  trusted(projectId: string): TrustRecord[];
+  grantTrust(record: TrustRecord): void;
+
+  setting(key: string): string | null;
+  putSetting(key: string, value: string): void;
+
+  close(): void;
+}

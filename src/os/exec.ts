@@ -1,0 +1,65 @@
+// The one door to other programs that run to their end. Services are not started here (see runtime/).
+import { existsSync } from "node:fs";
+import { WtError } from "../errors/wt-error.ts";
+
+export interface ExecOptions {
+  cwd: string;
+  /** The complete environment; nothing is inherited. */
+  env: Record<string, string>;
+  stdin?: string;
+  abort?: AbortSignal;
+}
+
+export interface ExecResult {
+  code: number;
+  stdout: string;
+  stderr: string;
+}
+
+/**
+ * Runs a program to its end and gives back everything it printed; a non-zero code is a result, not an error.
+ * Throws `WtError` (`machine`, `program_missing`) when it is not on the PATH of `options.env`, and the signal's reason when aborted (the program is killed).
+ */
+export async function exec(command: readonly string[], options: ExecOptions): Promise<ExecResult> {
+  options.abort?.throwIfAborted();
+  const program = command[0] ?? "";
+  let child: Bun.Subprocess<"pipe" | "ignore", "pipe", "pipe">;
+  try {
+    child = Bun.spawn([...command], {
+      cwd: options.cwd,
+      env: options.env,
+      stdin: options.stdin === undefined ? "ignore" : "pipe",
+      stdout: "pipe",
+      stderr: "pipe",
+    });
+  } catch (error) {
+    throw cannotStart(program, options.cwd, error);
+  }
+  const onAbort = () => child.kill("SIGKILL");
+  options.abort?.addEventListener("abort", onAbort, { once: true });
+  try {
+    if (options.stdin !== undefined && child.stdin && typeof child.stdin !== "number") {
+      child.stdin.write(options.stdin);
+      await child.stdin.end();
+    }
+    const [stdout, stderr, code] = await Promise.all([new Response(child.stdout).text(), new Response(child.stderr).text(), child.exited]);
+    options.abort?.throwIfAborted();
+    return { code, stdout, stderr };
+  } finally {
+    options.abort?.removeEventListener("abort", onAbort);
+  }
+}
+
+function cannotStart(program: string, cwd: string, cause: unknown): WtError {
+  if (!existsSync(cwd)) {
+    return new WtError({ kind: "machine", code: "directory_missing", message: `The directory ${cwd} does not exist.`, cause });
+  }
+  return new WtError({
+    kind: "machine",
+    code: "program_missing",
+    message: `The program ${program} was not found on the PATH.`,
+    hints: [`Install ${program}, then try again.`],
+    details: { program },
+    cause,
+  });
+}

@@ -1,0 +1,138 @@
+// The contract of everything that can run services: processes, containers, pods.
+// Drivers stay naive: they act once and tell the truth. Restarting, back-off, ordering, retry and deadlines belong to the callers.
+import type { JsonValue } from "../errors/wt-error.ts";
+
+/** A service as a driver must run it: everything is resolved, nothing is left to look up. */
+export interface ServiceSpec {
+  environmentId: string;
+  /** Random per environment; marks what we made. */
+  nonce: string;
+  service: string;
+  /** Counts starts of this service, from 1; part of the mark. */
+  generation: number;
+  /** Shell command line. */
+  command: string;
+  /** Absolute. */
+  directory: string;
+  /** The complete environment of the process; nothing is inherited from the daemon. */
+  env: Record<string, string>;
+  /** Leased port the service must listen on (on loopback); null when it listens on nothing. */
+  port: number | null;
+  /** Absolute path of the log file; appended to, never truncated by `start`. */
+  logPath: string;
+  stop: StopPolicy;
+}
+
+export interface StopPolicy {
+  signal: "SIGTERM" | "SIGINT" | "SIGQUIT" | "SIGHUP" | "SIGKILL";
+  /** Time from the signal to SIGKILL. */
+  graceMs: number;
+}
+
+/** One started generation of a service. `identity` is the driver's own proof of ownership, JSON so that it survives the daemon. */
+export interface ServiceInstance {
+  driver: string;
+  environmentId: string;
+  service: string;
+  generation: number;
+  /** For people; null where there is none (containers). */
+  pid: number | null;
+  startedAtMs: number;
+  identity: JsonValue;
+}
+
+export type InstanceObservation =
+  /** Provably ours and alive. `detached`: the first process has ended and left others of ours behind (a command that daemonised itself). */
+  | { state: "alive"; pid: number | null; memoryBytes: number | null; detached: boolean }
+  /** Provably ended (no process of it is left). `code`/`signal` are null when nobody could see them (an adopted process). */
+  | { state: "ended"; code: number | null; signal: string | null }
+  /** Something is there that may or may not be ours; it is reported and never signalled. */
+  | { state: "unknown"; reason: string };
+
+export interface InstanceEnd {
+  code: number | null;
+  signal: string | null;
+}
+
+/** Who listens on a port, for the check that the leased port is served by us. */
+export type ListenerObservation =
+  | { owner: "nobody" }
+  | { owner: "ours"; pid: number | null }
+  /** `pid` and `command` as far as they can be read. */
+  | { owner: "foreign"; pid: number | null; command: string | null }
+  /** The machine does not tell (no permission, no tool). */
+  | { owner: "unknown" };
+
+export interface StopResult {
+  /** SIGKILL was needed. */
+  killed: boolean;
+  /** What of ours could not be ended, in sentences; empty means verified: no process of it is left and the port is free of us. */
+  leftovers: string[];
+}
+
+export interface LogQuery {
+  logPath: string;
+  /** Last N lines; null: all kept. */
+  tail: number | null;
+  sinceMs: number | null;
+  follow: boolean;
+}
+
+export interface LogEntry {
+  timeMs: number;
+  line: string;
+}
+
+export interface RuntimeFeatures {
+  /** Instances outlive the daemon and can be recognised by the next one. */
+  adoption: boolean;
+  /** Exit codes are known for instances this daemon started. */
+  exitCodes: boolean;
+  /** `listener` can tell ours from foreign. */
+  listeners: boolean;
+}
+
+export interface RuntimeDriver {
+  readonly name: string;
+  readonly features: RuntimeFeatures;
+
+  /**
+   * Starts the service and returns as soon as its identity is known (before it is ready).
+   * Not idempotent: the caller has recorded the intent and observed that nothing of this generation exists (see `find`).
+   * Throws `WtError` (`machine`) when it cannot be started: missing directory, no permission, disk full. After a throw nothing is left.
+   */
+  start(spec: ServiceSpec): Promise<ServiceInstance>;
+
+  /** What became of an instance. Never throws for an instance that is gone. Cheap enough for once a second. */
+  observe(instance: ServiceInstance): Promise<InstanceObservation>;
+
+  /**
+   * Resolves when the instance has ended (all of it: a command that daemonises itself is still running), also for an adopted one.
+   * Rejects only with the signal's reason when `abort` fires.
+   */
+  waitForEnd(instance: ServiceInstance, abort: AbortSignal): Promise<InstanceEnd>;
+
+  /**
+   * Ends the instance and everything it started; resolves when that is verified or cannot be achieved (`leftovers`).
+   * Idempotent; an instance that is gone succeeds. Signals nothing whose identity is not proven at that moment.
+   */
+  stop(instance: ServiceInstance, policy: StopPolicy): Promise<StopResult>;
+
+  /**
+   * Looks for instances that carry the mark of this environment, without records: finds what a crash between start and record left.
+   * Includes every service and generation of the environment that is alive.
+   */
+  find(mark: { environmentId: string; nonce: string }): Promise<ServiceInstance[]>;
+
+  /** Who listens on `port` on loopback, seen from this instance. */
+  listener(instance: ServiceInstance, port: number): Promise<ListenerObservation>;
+
+  /** Lines of a service's log in order, over all generations. With `follow` it ends only when `abort` fires. A missing log is empty. */
+  logs(query: LogQuery, abort: AbortSignal): AsyncIterable<LogEntry>;
+
+  /** Deletes the log and everything kept beside it. Idempotent. */
+  removeLogs(logPath: string): Promise<void>;
+
+  /** Stops the driver's own background work (tailing, polling); services run on. */
+  close(): Promise<void>;
+}

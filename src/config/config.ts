@@ -26,7 +26,7 @@ export type ConfigOrigin = { kind: "file"; path: string } | { kind: "detected"; 
 
 export interface SetupStep {
   run: string;
-  /** Paths or globs; the step is skipped while their contents are what they were when it last succeeded in this worktree. Empty: always runs. */
+  /** Paths or globs; the step is skipped while their contents are what they were when it last succeeded in this worktree. Empty: it runs once per worktree. */
   inputs: string[];
   /** Relative to the worktree. */
   directory: string;

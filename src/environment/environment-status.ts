@@ -1,0 +1,24 @@
+// The one word for an environment, from the states of its services. Pure.
+import type { ServicePhase } from "./service-machine.ts";
+
+export type EnvironmentCondition = "Healthy" | "Starting" | "Degraded" | "Stopped" | "Creating" | "Deleting" | "Missing";
+
+export interface ConditionInput {
+  operation: "create" | "up" | "down" | "restart" | "delete" | null;
+  worktreeExists: boolean;
+  wanted: "up" | "down";
+  services: readonly ServicePhase[];
+}
+
+export function environmentCondition(input: ConditionInput): EnvironmentCondition {
+  if (input.operation === "delete") return "Deleting";
+  if (input.operation === "create") return "Creating";
+  if (!input.worktreeExists) return "Missing";
+  const phases = input.services;
+  const some = (...wanted: ServicePhase[]) => phases.some((phase) => wanted.includes(phase));
+  if (some("Failed", "CrashLoopBackOff", "Restarting")) return "Degraded";
+  if (some("Starting", "Waiting")) return "Starting";
+  if (input.wanted === "down" || phases.length === 0) return input.wanted === "up" ? "Healthy" : "Stopped";
+  if (phases.every((phase) => phase === "Stopped" || phase === "Stopping")) return "Stopped";
+  return "Healthy";
+}

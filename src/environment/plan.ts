@@ -1,0 +1,157 @@
+// What to do to bring an environment from what is observed to what is wanted. Pure: `--dry-run`, tests and the daemon read the same steps.
+import type { Config } from "../config/config.ts";
+
+export interface WantedEnvironment {
+  /** `rolled_back`: undo a create that did not come to its end. */
+  presence: "present" | "absent" | "rolled_back";
+  /** Services that shall run; the rest of the environment is left as it is. */
+  up: string[];
+  /** Services that shall not run. */
+  down: string[];
+  /** Services to start anew even if they run and are unchanged. */
+  anew: string[];
+  /** Keep uncommitted and unpushed work under rescue refs before the worktree goes. */
+  rescue: boolean;
+  /** Delete the branch with the worktree. */
+  deleteBranch: boolean;
+}
+
+export interface ObservedEnvironment {
+  /** `partial`: begun by us and not known to be whole. */
+  worktree: "absent" | "partial" | "present";
+  /** Files and clones were brought in already. */
+  filled: boolean;
+  /** Per setup step of the config, in order: it succeeded here with the same inputs. */
+  setupDone: boolean[];
+  services: ObservedService[];
+  /** Names of resources that exist or may exist. */
+  resources: string[];
+  /** Services whose port lease exists. */
+  leasedPorts: string[];
+}
+
+export interface ObservedService {
+  name: string;
+  /** A process exists or may exist, or is about to. */
+  live: boolean;
+  /** It runs what the config says now. */
+  current: boolean;
+}
+
+export type PlanStep =
+  | { kind: "worktree" }
+  | { kind: "copy"; patterns: string[] }
+  | { kind: "clone"; directories: string[] }
+  | { kind: "ports"; services: string[] }
+  | { kind: "setup"; index: number; run: string; skip: boolean }
+  | { kind: "resource"; name: string }
+  | { kind: "start"; services: string[] }
+  | { kind: "restart"; services: string[] }
+  | { kind: "stop"; services: string[] }
+  | { kind: "rescue" }
+  | { kind: "remove_resource"; name: string }
+  | { kind: "remove_worktree" }
+  | { kind: "undo_worktree" }
+  | { kind: "delete_branch" }
+  | { kind: "remove_files" }
+  | { kind: "release" };
+
+/** Stable name of a step, for the journal and for `OperationEvent.step`. */
+export function stepName(step: PlanStep): string {
+  if (step.kind === "setup") return `setup:${step.index}`;
+  if (step.kind === "resource" || step.kind === "remove_resource") return `${step.kind}:${step.name}`;
+  return step.kind;
+}
+
+/** One sentence fragment for people. */
+export function stepLabel(step: PlanStep): string {
+  switch (step.kind) {
+    case "worktree":
+      return "Create the worktree";
+    case "copy":
+      return `Copy ${step.patterns.join(", ")}`;
+    case "clone":
+      return `Clone ${step.directories.join(", ")}`;
+    case "ports":
+      return "Lease ports";
+    case "setup":
+      return step.run;
+    case "resource":
+      return `Prepare ${step.name}`;
+    case "start":
+      return `Start ${step.services.join(", ")}`;
+    case "restart":
+      return `Restart ${step.services.join(", ")}`;
+    case "stop":
+      return `Stop ${step.services.join(", ")}`;
+    case "rescue":
+      return "Keep unsaved work under a rescue ref";
+    case "remove_resource":
+      return `Remove ${step.name}`;
+    case "remove_worktree":
+    case "undo_worktree":
+      return "Remove the worktree";
+    case "delete_branch":
+      return "Delete the branch";
+    case "remove_files":
+      return "Remove logs";
+    case "release":
+      return "Give back ports and names";
+  }
+}
+
+/**
+ * The steps, in order. Carrying them out twice is harmless: each is idempotent, and a plan made from the state in between leaves out
+ * what is done. `config` is null when only removal is wanted (a broken wt.yaml must not stop `wt delete`).
+ */
+export function planEnvironment(wanted: WantedEnvironment, observed: ObservedEnvironment, config: Config | null): PlanStep[] {
+  if (wanted.presence !== "present") return planRemoval(wanted, observed);
+  return [...planPresence(observed, config), ...planServices(wanted, observed)];
+}
+
+function planPresence(observed: ObservedEnvironment, config: Config | null): PlanStep[] {
+  const steps: PlanStep[] = [];
+  if (observed.worktree !== "present") steps.push({ kind: "worktree" });
+  if (!config) return steps;
+  if (!observed.filled && config.copy.length > 0) steps.push({ kind: "copy", patterns: config.copy });
+  if (!observed.filled && config.clone.length > 0) steps.push({ kind: "clone", directories: config.clone });
+  const leased = new Set(observed.leasedPorts);
+  const unleased = config.services.filter((service) => service.port.kind !== "none" && !leased.has(service.name)).map((service) => service.name);
+  if (unleased.length > 0) steps.push({ kind: "ports", services: unleased });
+  for (const name of Object.keys(config.resources)) {
+    if (!observed.resources.includes(name)) steps.push({ kind: "resource", name });
+  }
+  for (const [index, step] of config.setup.entries()) {
+    steps.push({ kind: "setup", index, run: step.run, skip: observed.setupDone[index] === true });
+  }
+  return steps;
+}
+
+function planServices(wanted: WantedEnvironment, observed: ObservedEnvironment): PlanStep[] {
+  const byName = new Map(observed.services.map((service) => [service.name, service]));
+  const anew = new Set(wanted.anew);
+  const stop = wanted.down.filter((name) => byName.get(name)?.live);
+  const restart = wanted.up.filter((name) => byName.get(name)?.live && (anew.has(name) || !byName.get(name)?.current));
+  const start = wanted.up.filter((name) => !byName.get(name)?.live);
+  const steps: PlanStep[] = [];
+  if (stop.length > 0) steps.push({ kind: "stop", services: stop });
+  if (restart.length > 0) steps.push({ kind: "restart", services: restart });
+  if (start.length > 0) steps.push({ kind: "start", services: start });
+  return steps;
+}
+
+function planRemoval(wanted: WantedEnvironment, observed: ObservedEnvironment): PlanStep[] {
+  const steps: PlanStep[] = [];
+  const live = observed.services.filter((service) => service.live).map((service) => service.name);
+  if (live.length > 0) steps.push({ kind: "stop", services: live });
+  if (wanted.rescue && observed.worktree === "present") steps.push({ kind: "rescue" });
+  for (const name of observed.resources) steps.push({ kind: "remove_resource", name });
+  if (wanted.presence === "rolled_back") {
+    if (observed.worktree !== "absent") steps.push({ kind: "undo_worktree" });
+  } else {
+    if (observed.worktree !== "absent") steps.push({ kind: "remove_worktree" });
+    if (wanted.deleteBranch) steps.push({ kind: "delete_branch" });
+  }
+  steps.push({ kind: "remove_files" }, { kind: "release" });
+  return steps;
+}

@@ -1,0 +1,61 @@
+// A service of the config, resolved for one environment: everything the supervisor needs, ready to be stored in the ledger.
+import type { ReadyProbe, ServiceConfig } from "../config/config.ts";
+import { resolveReferences } from "../config/references.ts";
+import type { ServiceSpec } from "../runtime/runtime-driver.ts";
+import { type ContractInput, contractVariables, referenceLookup } from "./variables.ts";
+
+export interface ServicePlan {
+  /** Without `generation`, which is counted per start. */
+  spec: Omit<ServiceSpec, "generation">;
+  ready: ReadyProbe;
+  readyTimeoutMs: number;
+  needs: string[];
+  restart: "always" | "on-failure" | "never";
+  successCodes: number[];
+  routes: string[];
+  /**
+   * Changes exactly when a running service has to be started anew to be what the config says. The caller's shell is left out:
+   * another terminal's `SHLVL` is no reason to restart.
+   */
+  definition: string;
+}
+
+export interface ServicePlanInput extends ContractInput {
+  /** The caller's environment, scrubbed. */
+  callerEnv: Readonly<Record<string, string>>;
+  /** Absolute directory of the environment's logs. */
+  logDirectory: string;
+}
+
+export function planService(input: ServicePlanInput, service: ServiceConfig): ServicePlan {
+  const lookup = referenceLookup(input);
+  const place = `services.${service.name}`;
+  const command = resolveReferences(service.run, { key: `${place}.run`, lookup });
+  const variables = Object.fromEntries(contractVariables(input, service).map(({ key, value }) => [key, value]));
+  const directory = service.directory === "." ? input.environment.path : `${input.environment.path}/${service.directory}`;
+  const port = input.ports[service.name] ?? null;
+  const ready: ReadyProbe =
+    service.ready.kind === "command"
+      ? { kind: "command", run: resolveReferences(service.ready.run, { key: `${place}.ready.command`, lookup }) }
+      : service.ready;
+  return {
+    spec: {
+      environmentId: input.environment.id,
+      nonce: input.environment.nonce,
+      service: service.name,
+      command,
+      directory,
+      env: { ...input.callerEnv, ...variables, PWD: directory },
+      port,
+      logPath: `${input.logDirectory}/${service.name}.log`,
+      stop: service.stop,
+    },
+    ready,
+    readyTimeoutMs: service.readyTimeoutMs,
+    needs: service.needs,
+    restart: service.restart,
+    successCodes: service.successCodes,
+    routes: service.routes,
+    definition: JSON.stringify([command, directory, Object.entries(variables).sort(), port, service.stop]),
+  };
+}

@@ -1,0 +1,152 @@
+// The environment contract: which variables a command of an environment gets, and where each came from. Pure.
+import { resolveReferences } from "../config/references.ts";
+import type { Config, ServiceConfig } from "../config/config.ts";
+import type { ResourceConnection } from "../resource/resource-driver.ts";
+import type { EnvironmentRecord, ProjectRecord } from "./ledger.ts";
+import { environmentUrl, serviceUrl } from "./routes.ts";
+
+export interface ContractInput {
+  project: ProjectRecord;
+  environment: EnvironmentRecord;
+  config: Config;
+  /** Leased port per service; services without one are absent. */
+  ports: Readonly<Record<string, number>>;
+  /** What every host name ends with: `.localhost` or `.localhost:7080`. */
+  hostSuffix: string;
+  resources: Readonly<Record<string, ResourceConnection>>;
+}
+
+export interface ContractVariable {
+  key: string;
+  value: string;
+  origin: string;
+}
+
+/**
+ * The variables a service gets, or (without `service`) what `wt run` and setup steps get. Later sources win:
+ * the contract, resources, `env:`, `services.<name>.env:`. Throws `WtError` (`config`) for a reference that cannot be resolved.
+ */
+export function contractVariables(input: ContractInput, service: ServiceConfig | null): ContractVariable[] {
+  const found = new Map<string, ContractVariable>();
+  const put = (key: string, value: string, origin: string) => found.set(key, { key, value, origin });
+  for (const variable of identityVariables(input, service)) put(variable.key, variable.value, variable.origin);
+  for (const variable of addressVariables(input, service)) put(variable.key, variable.value, variable.origin);
+  for (const [name, connection] of Object.entries(input.resources)) {
+    for (const [key, value] of Object.entries(connection.variables)) put(key, value, `resource ${name}`);
+  }
+  const lookup = referenceLookup(input);
+  const file = input.config.origin.kind === "file" ? "wt.yaml" : "detected";
+  for (const [key, text] of Object.entries(input.config.env)) {
+    put(key, resolveReferences(text, { key: `env.${key}`, lookup }), `${file}: env.${key}`);
+  }
+  for (const [key, text] of Object.entries(service?.env ?? {})) {
+    const place = `services.${service?.name}.env.${key}`;
+    put(key, resolveReferences(text, { key: place, lookup }), `${file}: ${place}`);
+  }
+  put("WT_VARIABLES", [...found.keys(), "WT_VARIABLES"].sort().join(","), "worldtree: names to drop when another environment's command starts");
+  return [...found.values()];
+}
+
+/** What `${{ … }}` resolves to; undefined for the unknown. */
+export function referenceLookup(input: ContractInput): (path: string) => string | undefined {
+  return (path) => {
+    const [kind, name, field] = path.split(".");
+    if (kind === "env" && name !== undefined) return environmentValue(input, name);
+    if (kind === "services" && name !== undefined && field !== undefined) return serviceValue(input, name, field);
+    if (kind === "resources" && name !== undefined && field !== undefined) return input.resources[name]?.values[field];
+    return undefined;
+  };
+}
+
+/**
+ * The caller's shell environment without what belongs to another environment, to git's own plumbing or to the package runner that
+ * started us: a nested `wt create` must not hand the parent's port to the child.
+ */
+export function scrubCallerEnvironment(caller: Readonly<Record<string, string>>): Record<string, string> {
+  const unset = new Set(foreignNames(caller));
+  return Object.fromEntries(Object.entries(caller).filter(([key]) => !unset.has(key)));
+}
+
+/** Names that `scrubCallerEnvironment` drops. */
+export function foreignNames(caller: Readonly<Record<string, string>>): string[] {
+  const listed = new Set((caller.WT_VARIABLES ?? "").split(",").filter(Boolean));
+  return Object.keys(caller).filter(
+    (key) => listed.has(key) || /^(GIT_|WT_|npm_)/i.test(key) || key === "INIT_CWD" || key === "PORT" || key === "OLDPWD" || key === "_",
+  );
+}
+
+/** `my-api` → `MY_API`. */
+export function variableName(name: string): string {
+  return name.toUpperCase().replace(/[^A-Z0-9]/g, "_");
+}
+
+function identityVariables(input: ContractInput, service: ServiceConfig | null): ContractVariable[] {
+  const { environment, project } = input;
+  const own = (key: string, value: string, what: string) => ({ key, value, origin: `worldtree: ${what}` });
+  const variables = [
+    own("WT_PROJECT", project.name, "the project's name"),
+    own("WT_ENVIRONMENT", environment.slug, "the environment's slug"),
+    own("WT_ENVIRONMENT_ID", environment.id, "the environment's id"),
+    own("WT_BRANCH", environment.branch ?? "", "the worktree's branch"),
+    own("WT_PATH", environment.path, "the worktree"),
+    own("WT_MAIN_PATH", project.root, "the main worktree"),
+    own("WT_SLOT", String(environment.slot), "the environment's slot"),
+    own("WT_URL", environmentUrl(environment, input.hostSuffix), "the environment's URL"),
+  ];
+  if (service) variables.push(own("WT_SERVICE", service.name, "the service's name"));
+  return variables;
+}
+
+/** Server-to-server values use 127.0.0.1, because `*.localhost` does not resolve everywhere; the pretty URL is a variable of its own. */
+function addressVariables(input: ContractInput, service: ServiceConfig | null): ContractVariable[] {
+  const variables: ContractVariable[] = [];
+  for (const other of input.config.services) {
+    const port = input.ports[other.name];
+    if (port === undefined) continue;
+    const name = variableName(other.name);
+    variables.push({ key: `${name}_URL`, value: `http://127.0.0.1:${port}`, origin: `ledger: port lease of ${other.name}` });
+    variables.push({ key: `${name}_PORT`, value: String(port), origin: `ledger: port lease of ${other.name}` });
+    const publicUrl = publicServiceUrl(input, other);
+    variables.push({ key: `${name}_PUBLIC_URL`, value: publicUrl, origin: `gateway: host name of ${other.name}` });
+  }
+  const port = service ? input.ports[service.name] : undefined;
+  if (service && port !== undefined) {
+    variables.push({ key: "PORT", value: String(port), origin: `ledger: port lease of ${service.name}` });
+    variables.push({ key: "HOST", value: "127.0.0.1", origin: "worldtree: loopback only" });
+  }
+  return variables;
+}
+
+function publicServiceUrl(input: ContractInput, service: ServiceConfig): string {
+  return service.routes.includes("/")
+    ? environmentUrl(input.environment, input.hostSuffix)
+    : serviceUrl(input.environment, service.name, input.hostSuffix);
+}
+
+function environmentValue(input: ContractInput, name: string): string | undefined {
+  const { environment } = input;
+  const values: Record<string, string> = {
+    slug: environment.slug,
+    branch: environment.branch ?? "",
+    path: environment.path,
+    url: environmentUrl(environment, input.hostSuffix),
+    slot: String(environment.slot),
+    id: environment.id,
+    host: `${environment.hostLabel}.localhost`,
+    project: input.project.name,
+  };
+  return values[name];
+}
+
+function serviceValue(input: ContractInput, name: string, field: string): string | undefined {
+  const service = input.config.services.find((candidate) => candidate.name === name);
+  const port = input.ports[name];
+  if (!service || port === undefined) return undefined;
+  const values: Record<string, string> = {
+    port: String(port),
+    host: "127.0.0.1",
+    url: `http://127.0.0.1:${port}`,
+    public_url: publicServiceUrl(input, service),
+  };
+  return values[field];
+}

@@ -92,24 +92,32 @@ export interface TrustRecord {
 /**
  * Synchronous and durable: when a method returns, its effect survives SIGKILL and power loss.
  * All methods throw `WtError` (`machine`, code `ledger_full` or `ledger_unwritable`) when the disk refuses; then nothing has changed.
+ * What gives things back (`release`, `endOperation`, the deletes, `advanceOperation`, `updateLease`, `updateEnvironment`, and a `beginOperation` of
+ * kind `delete` or `down`) still succeeds on a full disk, alone or together in one transaction.
+ * Updating, or making a child of, a row that is not there throws `internal` (`ledger_row_missing`): a journal that writes nothing would lie.
+ * Lists are in the order of insertion; records are copies.
  */
 export interface Ledger {
-  /** Runs `work` in one transaction; a throw rolls back and is passed on. May be nested. */
+  /** Runs synchronous `work` in one transaction; a throw rolls back and is passed on. May be nested: an inner failure undoes the inner work alone. */
   transaction<T>(work: () => T): T;
 
   projects(): ProjectRecord[];
   project(id: string): ProjectRecord | null;
+  /** Throws `refused` (`project_exists`) when name or git directory is taken. */
   insertProject(project: ProjectRecord): void;
   updateProject(id: string, change: Partial<Pick<ProjectRecord, "root" | "name">>): void;
-  /** Throws `internal` while environments remain. */
+  /** Throws `internal` (`environments_remain`) while environments remain. Deletes its trust. Idempotent. */
   deleteProject(id: string): void;
 
   environments(filter?: { projectId?: string }): EnvironmentRecord[];
   environment(id: string): EnvironmentRecord | null;
   /** Throws `refused` (`environment_exists`) when slug, slot, host label or path is taken. */
   insertEnvironment(environment: EnvironmentRecord): void;
-  updateEnvironment(id: string, change: Partial<Pick<EnvironmentRecord, "branch" | "path" | "wanted" | "ownsBranch" | "ownsWorktree">>): void;
-  /** Last of all: throws `internal` (`leases_remain`) while a lease of it remains. Deletes its services and setup stamps. */
+  updateEnvironment(
+    id: string,
+    change: Partial<Pick<EnvironmentRecord, "branch" | "path" | "wanted" | "ownsBranch" | "ownsWorktree">>,
+  ): void;
+  /** Last of all: throws `internal` (`leases_remain`) while a lease of it remains. Deletes its services and setup stamps. Idempotent. */
   deleteEnvironment(id: string): void;
 
   leases(filter?: { environmentId?: string; kind?: LeaseKind }): Lease[];
@@ -123,6 +131,7 @@ export interface Ledger {
   release(id: number): void;
 
   operations(filter?: { environmentId?: string }): OperationRecord[];
+  /** The environment need not exist: `create` begins before its row, `delete` ends after it. */
   beginOperation(operation: OperationRecord): void;
   /** Journals that `step` is about to begin; `data` replaces the operation's data when given. */
   advanceOperation(id: string, step: string, data?: { [key: string]: JsonValue }): void;
@@ -136,6 +145,7 @@ export interface Ledger {
   setupStamp(environmentId: string, step: string): string | null;
   putSetupStamp(stamp: { environmentId: string; step: string; hash: string }): void;
 
+  /** One record per content; the newest grant is last. */
   trusted(projectId: string): TrustRecord[];
   grantTrust(record: TrustRecord): void;
 

@@ -104,7 +104,7 @@ function projectMethods(store: Store) {
     updateProject(id, change) {
       const project = store.tables().projects.get(id);
       if (!project) throw rowMissing("project", id);
-      put({ ...project, ...change });
+      put({ ...project, ...stored(change) });
     },
     deleteProject(id) {
       const tables = store.tables();
@@ -136,7 +136,7 @@ function environmentMethods(store: Store) {
     updateEnvironment(id, change) {
       const environment = store.tables().environments.get(id);
       if (!environment) throw rowMissing("environment", id);
-      put({ ...environment, ...change });
+      put({ ...environment, ...stored(change) });
     },
     deleteEnvironment(id) {
       const tables = store.tables();

@@ -1,0 +1,359 @@
+// What every `Ledger` must do; each implementation's test calls this with a way to open a fresh one.
+import { afterEach, beforeEach, describe, expect, test } from "bun:test";
+import { WtError } from "../errors/wt-error.ts";
+import type { EnvironmentRecord, Ledger, OperationRecord, ProjectRecord, ServiceRecord } from "./ledger.ts";
+
+export function aProject(number: number, change: Partial<ProjectRecord> = {}): ProjectRecord {
+  return {
+    id: `p${number}`,
+    name: `project-${number}`,
+    root: `/srv/project-${number}`,
+    gitCommonDir: `/srv/project-${number}/.git`,
+    createdAtMs: 1000 + number,
+    ...change,
+  };
+}
+
+export function anEnvironment(number: number, change: Partial<EnvironmentRecord> = {}): EnvironmentRecord {
+  return {
+    id: `e${number}`,
+    projectId: "p1",
+    slug: `slug-${number}`,
+    hostLabel: `host-${number}`,
+    branch: `feature/${number}`,
+    path: `/srv/worktrees/${number}`,
+    main: false,
+    ownsWorktree: true,
+    ownsBranch: false,
+    slot: number,
+    nonce: `nonce-${number}`,
+    wanted: "up",
+    createdAtMs: 2000 + number,
+    ...change,
+  };
+}
+
+export function anOperation(id: string, change: Partial<OperationRecord> = {}): OperationRecord {
+  return { id, environmentId: "e1", kind: "create", step: null, data: {}, startedAtMs: 5, ...change };
+}
+
+export function aService(service: string, change: Partial<ServiceRecord> = {}): ServiceRecord {
+  return { environmentId: "e1", service, generation: 1, wanted: "up", restarts: 0, plan: null, instance: null, ...change };
+}
+
+/** The `code` of the `WtError` that `work` throws; fails when it throws none. */
+export function codeOf(work: () => unknown): string {
+  try {
+    work();
+  } catch (error) {
+    if (error instanceof WtError) return error.code;
+    throw error;
+  }
+  throw new Error("nothing was thrown");
+}
+
+/** `open` gives an empty ledger whose clock is `nowMs`. */
+export function ledgerConformance(name: string, open: (nowMs: () => number) => Ledger): void {
+  describe(name, () => {
+    let ledger: Ledger;
+    let now = 0;
+    beforeEach(() => {
+      now = 100;
+      ledger = open(() => now);
+      ledger.insertProject(aProject(1));
+      ledger.insertEnvironment(anEnvironment(1));
+      ledger.insertEnvironment(anEnvironment(2));
+    });
+    afterEach(() => ledger.close());
+
+    describe("projects", () => {
+      test("are read back as written, in the order they were made", () => {
+        ledger.insertProject(aProject(0, { createdAtMs: 1 }));
+        expect(ledger.projects()).toEqual([aProject(1), aProject(0, { createdAtMs: 1 })]);
+        expect(ledger.project("p1")).toEqual(aProject(1));
+        expect(ledger.project("nobody")).toBeNull();
+      });
+      test("share neither name nor repository", () => {
+        expect(codeOf(() => ledger.insertProject(aProject(2, { name: "project-1" })))).toBe("project_exists");
+        expect(codeOf(() => ledger.insertProject(aProject(2, { gitCommonDir: "/srv/project-1/.git" })))).toBe("project_exists");
+        expect(codeOf(() => ledger.insertProject(aProject(1)))).toBe("ledger_row_exists");
+        ledger.insertProject(aProject(2));
+        expect(codeOf(() => ledger.updateProject("p2", { name: "project-1" }))).toBe("project_exists");
+        expect(ledger.projects()).toEqual([aProject(1), aProject(2)]);
+      });
+      test("change root and name only", () => {
+        ledger.updateProject("p1", { root: "/moved" });
+        expect(ledger.project("p1")).toEqual(aProject(1, { root: "/moved" }));
+        expect(codeOf(() => ledger.updateProject("nobody", { root: "/x" }))).toBe("ledger_row_missing");
+      });
+      test("go only without environments, and take their trust along", () => {
+        ledger.insertProject(aProject(2));
+        ledger.grantTrust({ projectId: "p2", hash: "h", commands: [], grantedAtMs: 1 });
+        expect(codeOf(() => ledger.deleteProject("p1"))).toBe("environments_remain");
+        ledger.deleteProject("p2");
+        ledger.deleteProject("p2");
+        expect(ledger.projects()).toEqual([aProject(1)]);
+        expect(ledger.trusted("p2")).toEqual([]);
+      });
+    });
+
+    describe("environments", () => {
+      test("are read back as written, all or by project", () => {
+        const detached = anEnvironment(3, { projectId: "p2", branch: null, main: true, slot: 0, wanted: "down", ownsBranch: true });
+        ledger.insertProject(aProject(2));
+        ledger.insertEnvironment(detached);
+        expect(ledger.environments()).toEqual([anEnvironment(1), anEnvironment(2), detached]);
+        expect(ledger.environments({ projectId: "p2" })).toEqual([detached]);
+        expect(ledger.environment("e3")).toEqual(detached);
+        expect(ledger.environment("nobody")).toBeNull();
+      });
+      test("refuse a taken slug, slot, host label and path", () => {
+        for (const change of [{ slug: "slug-1" }, { slot: 1 }, { hostLabel: "host-1" }, { path: "/srv/worktrees/1" }]) {
+          expect(codeOf(() => ledger.insertEnvironment(anEnvironment(3, change)))).toBe("environment_exists");
+        }
+        expect(ledger.environments()).toHaveLength(2);
+      });
+      test("slug and slot are unique in the project only, host label and path everywhere", () => {
+        ledger.insertProject(aProject(2));
+        ledger.insertEnvironment(anEnvironment(3, { projectId: "p2", slug: "slug-1", slot: 1 }));
+        expect(codeOf(() => ledger.insertEnvironment(anEnvironment(4, { projectId: "p2", hostLabel: "host-1" })))).toBe(
+          "environment_exists",
+        );
+        expect(codeOf(() => ledger.insertEnvironment(anEnvironment(4, { projectId: "p2", path: "/srv/worktrees/1" })))).toBe(
+          "environment_exists",
+        );
+      });
+      test("need their project, and have an id of their own", () => {
+        expect(codeOf(() => ledger.insertEnvironment(anEnvironment(3, { projectId: "nobody" })))).toBe("ledger_row_missing");
+        expect(codeOf(() => ledger.insertEnvironment(anEnvironment(1)))).toBe("ledger_row_exists");
+      });
+      test("change what may change", () => {
+        ledger.updateEnvironment("e1", { branch: null, path: "/moved", wanted: "down", ownsBranch: true, ownsWorktree: false });
+        expect(ledger.environment("e1")).toEqual(
+          anEnvironment(1, { branch: null, path: "/moved", wanted: "down", ownsBranch: true, ownsWorktree: false }),
+        );
+        expect(codeOf(() => ledger.updateEnvironment("e1", { path: "/srv/worktrees/2" }))).toBe("environment_exists");
+        expect(codeOf(() => ledger.updateEnvironment("nobody", { wanted: "up" }))).toBe("ledger_row_missing");
+      });
+      test("go only without leases, and take services and setup stamps along", () => {
+        const lease = ledger.claim({ environmentId: "e1", kind: "port", key: "20000" });
+        ledger.putService(aService("web"));
+        ledger.putSetupStamp({ environmentId: "e1", step: "npm ci", hash: "h" });
+        expect(codeOf(() => ledger.deleteEnvironment("e1"))).toBe("leases_remain");
+        expect(ledger.services()).toHaveLength(1);
+        ledger.release(lease!.id);
+        ledger.deleteEnvironment("e1");
+        ledger.deleteEnvironment("e1");
+        expect(ledger.environments()).toEqual([anEnvironment(2)]);
+        expect(ledger.services()).toEqual([]);
+        ledger.insertEnvironment(anEnvironment(1));
+        expect(ledger.setupStamp("e1", "npm ci")).toBeNull();
+        expect(ledger.services()).toEqual([]);
+      });
+    });
+
+    describe("leases", () => {
+      test("are taken once, and again by their holder as they are", () => {
+        const lease = ledger.claim({ environmentId: "e1", kind: "port", key: "20000", data: { service: "web" } });
+        expect(lease).toEqual({
+          id: lease!.id,
+          environmentId: "e1",
+          kind: "port",
+          key: "20000",
+          state: "intended",
+          data: { service: "web" },
+          createdAtMs: 100,
+        });
+        ledger.updateLease(lease!.id, { state: "present" });
+        now = 200;
+        expect(ledger.claim({ environmentId: "e1", kind: "port", key: "20000", data: { other: true } })).toEqual({
+          ...lease!,
+          state: "present",
+        });
+        expect(ledger.claim({ environmentId: "e2", kind: "port", key: "20000" })).toBeNull();
+        expect(ledger.claim({ environmentId: "e2", kind: "directory", key: "20000" })).not.toBeNull();
+      });
+      test("are free again after release, which is idempotent, under an id that was never used", () => {
+        const first = ledger.claim({ environmentId: "e1", kind: "port", key: "20000" });
+        ledger.release(first!.id);
+        ledger.release(first!.id);
+        const second = ledger.claim({ environmentId: "e2", kind: "port", key: "20000" });
+        expect(second!.environmentId).toBe("e2");
+        expect(second!.id).toBeGreaterThan(first!.id);
+      });
+      test("are filtered by environment and kind, in order", () => {
+        ledger.claim({ environmentId: "e2", kind: "port", key: "b" });
+        ledger.claim({ environmentId: "e1", kind: "port", key: "a" });
+        ledger.claim({ environmentId: "e1", kind: "branch", key: "c" });
+        const keys = (filter?: Parameters<Ledger["leases"]>[0]) => ledger.leases(filter).map((lease) => lease.key);
+        expect(keys()).toEqual(["b", "a", "c"]);
+        expect(keys({ environmentId: "e1" })).toEqual(["a", "c"]);
+        expect(keys({ kind: "port" })).toEqual(["b", "a"]);
+        expect(keys({ environmentId: "e1", kind: "branch" })).toEqual(["c"]);
+      });
+      test("change state and data apart", () => {
+        const { id } = ledger.claim({ environmentId: "e1", kind: "process", key: "e1/web/1", data: { a: [1, null, { b: "ü" }] } })!;
+        ledger.updateLease(id, { state: "removing" });
+        expect(ledger.leases()[0]).toMatchObject({ state: "removing", data: { a: [1, null, { b: "ü" }] } });
+        ledger.updateLease(id, { data: { pid: 7 } });
+        expect(ledger.leases()[0]).toMatchObject({ state: "removing", data: { pid: 7 } });
+        expect(codeOf(() => ledger.updateLease(id + 1, { state: "present" }))).toBe("ledger_row_missing");
+      });
+      test("need their environment", () => {
+        expect(codeOf(() => ledger.claim({ environmentId: "nobody", kind: "port", key: "1" }))).toBe("ledger_row_missing");
+      });
+    });
+
+    describe("operations", () => {
+      test("are journalled step by step", () => {
+        ledger.beginOperation(anOperation("o1", { data: { from: "main" } }));
+        ledger.advanceOperation("o1", "worktree");
+        expect(ledger.operations()).toEqual([anOperation("o1", { step: "worktree", data: { from: "main" } })]);
+        ledger.advanceOperation("o1", "services", { started: ["web"] });
+        expect(ledger.operations({ environmentId: "e1" })).toEqual([anOperation("o1", { step: "services", data: { started: ["web"] } })]);
+        expect(ledger.operations({ environmentId: "e2" })).toEqual([]);
+        ledger.endOperation("o1");
+        ledger.endOperation("o1");
+        expect(ledger.operations()).toEqual([]);
+      });
+      test("begin before their environment exists and end after it is gone", () => {
+        ledger.beginOperation(anOperation("o1", { environmentId: "e9" }));
+        ledger.beginOperation(anOperation("o2", { environmentId: "e1", kind: "delete" }));
+        ledger.deleteEnvironment("e1");
+        expect(ledger.operations().map((operation) => operation.id)).toEqual(["o1", "o2"]);
+        expect(codeOf(() => ledger.beginOperation(anOperation("o1")))).toBe("ledger_row_exists");
+        expect(codeOf(() => ledger.advanceOperation("o3", "x"))).toBe("ledger_row_missing");
+      });
+    });
+
+    test("services are put, replaced in place and deleted", () => {
+      const plan = { command: "npm run dev", env: { PORT: "20000" } };
+      ledger.putService(aService("web"));
+      ledger.putService(aService("api", { environmentId: "e2" }));
+      ledger.putService(aService("worker"));
+      ledger.putService(aService("web", { generation: 2, restarts: 1, wanted: "down", plan, instance: { pid: 1 } }));
+      const web = aService("web", { generation: 2, restarts: 1, wanted: "down", plan, instance: { pid: 1 } });
+      expect(ledger.services({ environmentId: "e1" })).toEqual([web, aService("worker")]);
+      expect(ledger.services()).toEqual([web, aService("worker"), aService("api", { environmentId: "e2" })]);
+      ledger.deleteService("e1", "web");
+      ledger.deleteService("e1", "web");
+      expect(ledger.services({ environmentId: "e1" })).toEqual([aService("worker")]);
+      expect(codeOf(() => ledger.putService(aService("web", { environmentId: "nobody" })))).toBe("ledger_row_missing");
+    });
+
+    test("setup stamps are kept per environment and step", () => {
+      expect(ledger.setupStamp("e1", "npm ci")).toBeNull();
+      ledger.putSetupStamp({ environmentId: "e1", step: "npm ci", hash: "a" });
+      ledger.putSetupStamp({ environmentId: "e1", step: "npm ci", hash: "b" });
+      expect(ledger.setupStamp("e1", "npm ci")).toBe("b");
+      expect(ledger.setupStamp("e2", "npm ci")).toBeNull();
+      expect(codeOf(() => ledger.putSetupStamp({ environmentId: "nobody", step: "x", hash: "y" }))).toBe("ledger_row_missing");
+    });
+
+    test("trust is kept per project and content, the newest grant last", () => {
+      const grant = (hash: string, grantedAtMs: number) => ({
+        projectId: "p1",
+        hash,
+        commands: [{ source: "setup[0]", text: `echo ${hash}` }],
+        grantedAtMs,
+      });
+      ledger.grantTrust(grant("a", 1));
+      ledger.grantTrust(grant("b", 2));
+      ledger.grantTrust(grant("a", 3));
+      expect(ledger.trusted("p1")).toEqual([grant("b", 2), grant("a", 3)]);
+      expect(ledger.trusted("p2")).toEqual([]);
+      expect(codeOf(() => ledger.grantTrust({ ...grant("a", 1), projectId: "nobody" }))).toBe("ledger_row_missing");
+    });
+
+    test("settings are kept", () => {
+      expect(ledger.setting("gateway.port")).toBeNull();
+      ledger.putSetting("gateway.port", "7080");
+      ledger.putSetting("gateway.port", "7081");
+      expect(ledger.setting("gateway.port")).toBe("7081");
+    });
+
+    describe("transactions", () => {
+      test("give back what the work returns, and are undone when it throws", () => {
+        expect(ledger.transaction(() => 7)).toBe(7);
+        const before = ledger.environments();
+        const failure = new Error("no");
+        expect(() =>
+          ledger.transaction(() => {
+            ledger.deleteEnvironment("e1");
+            ledger.claim({ environmentId: "e2", kind: "port", key: "1" });
+            ledger.putSetting("a", "b");
+            throw failure;
+          }),
+        ).toThrow(failure);
+        expect(ledger.environments()).toEqual(before);
+        expect(ledger.leases()).toEqual([]);
+        expect(ledger.setting("a")).toBeNull();
+      });
+      test("may be nested: an inner failure undoes the inner work alone", () => {
+        ledger.transaction(() => {
+          ledger.putSetting("outer", "1");
+          expect(() =>
+            ledger.transaction(() => {
+              ledger.putSetting("inner", "1");
+              ledger.transaction(() => ledger.putSetting("innermost", "1"));
+              throw new Error("no");
+            }),
+          ).toThrow("no");
+          ledger.transaction(() => ledger.putSetting("second", "1"));
+        });
+        expect(["outer", "inner", "innermost", "second"].map((key) => ledger.setting(key))).toEqual(["1", null, null, "1"]);
+      });
+      test("an outer failure undoes what inner ones finished", () => {
+        expect(() =>
+          ledger.transaction(() => {
+            ledger.transaction(() => ledger.putSetting("inner", "1"));
+            throw new Error("no");
+          }),
+        ).toThrow("no");
+        expect(ledger.setting("inner")).toBeNull();
+      });
+      test("a refusal inside changes nothing and may be survived", () => {
+        ledger.transaction(() => {
+          expect(codeOf(() => ledger.insertEnvironment(anEnvironment(3, { slug: "slug-1" })))).toBe("environment_exists");
+          ledger.putSetting("after", "1");
+        });
+        expect(ledger.setting("after")).toBe("1");
+      });
+      test("refuse work that is not finished when it returns", () => {
+        expect(
+          codeOf(() =>
+            ledger.transaction(() => {
+              ledger.putSetting("a", "b");
+              return Promise.resolve();
+            }),
+          ),
+        ).toBe("ledger_transaction_async");
+        expect(ledger.setting("a")).toBeNull();
+      });
+    });
+
+    test("records given out are copies", () => {
+      const lease = ledger.claim({ environmentId: "e1", kind: "port", key: "1", data: { deep: { a: 1 } } })!;
+      (lease.data.deep as { a: number }).a = 2;
+      ledger.environments()[0]!.slug = "changed";
+      expect(ledger.leases()[0]!.data).toEqual({ deep: { a: 1 } });
+      expect(ledger.environment("e1")!.slug).toBe("slug-1");
+    });
+
+    test("text of every kind survives", () => {
+      const odd = "a'b\"c;--\n\t\\ ü 漢字 🌳 \u0000 $x ?1";
+      ledger.updateEnvironment("e1", { branch: odd });
+      ledger.putSetting(odd, odd);
+      expect(ledger.environment("e1")!.branch).toBe(odd);
+      expect(ledger.setting(odd)).toBe(odd);
+      expect(ledger.claim({ environmentId: "e1", kind: "branch", key: odd, data: { [odd]: odd } })!.data).toEqual({ [odd]: odd });
+    });
+
+    test("answers nothing after close, which is idempotent", () => {
+      ledger.close();
+      ledger.close();
+      expect(codeOf(() => ledger.projects())).toBe("ledger_closed");
+      expect(codeOf(() => ledger.putSetting("a", "b"))).toBe("ledger_closed");
+    });
+  });
+}

@@ -8,6 +8,8 @@ export interface ExecOptions {
   env: Record<string, string>;
   stdin?: string;
   abort?: AbortSignal;
+  /** Sent when `abort` fires (default SIGKILL); a program that ignores it gets SIGKILL two seconds later. */
+  killSignal?: "SIGTERM" | "SIGINT" | "SIGKILL";
 }
 
 export interface ExecResult {
@@ -35,19 +37,38 @@ export async function exec(command: readonly string[], options: ExecOptions): Pr
   } catch (error) {
     throw cannotStart(program, options.cwd, error);
   }
-  const onAbort = () => child.kill("SIGKILL");
+  const aborted = Promise.withResolvers<never>();
+  const onAbort = () => {
+    child.kill(options.killSignal ?? "SIGKILL");
+    const timer = setTimeout(() => child.kill("SIGKILL"), 2_000);
+    // Its exit counts, not the end of its output: a grandchild may hold the pipes for ever.
+    child.exited.finally(() => {
+      clearTimeout(timer);
+      aborted.reject(options.abort?.reason);
+    });
+  };
   options.abort?.addEventListener("abort", onAbort, { once: true });
   try {
-    if (options.stdin !== undefined && child.stdin && typeof child.stdin !== "number") {
-      child.stdin.write(options.stdin);
-      await child.stdin.end();
-    }
-    const [stdout, stderr, code] = await Promise.all([new Response(child.stdout).text(), new Response(child.stderr).text(), child.exited]);
+    const outcome = await Promise.race([collect(child, options.stdin), aborted.promise]);
     options.abort?.throwIfAborted();
-    return { code, stdout, stderr };
+    return outcome;
   } finally {
     options.abort?.removeEventListener("abort", onAbort);
   }
+}
+
+async function collect(child: Bun.Subprocess<"pipe" | "ignore", "pipe", "pipe">, stdin: string | undefined): Promise<ExecResult> {
+  const output = Promise.all([new Response(child.stdout).text(), new Response(child.stderr).text(), child.exited]);
+  if (stdin !== undefined && child.stdin && typeof child.stdin !== "number") {
+    try {
+      child.stdin.write(stdin);
+      await child.stdin.end();
+    } catch {
+      // EPIPE: the program did not want all of its input; its exit code says what that means.
+    }
+  }
+  const [stdout, stderr, code] = await output;
+  return { code, stdout, stderr };
 }
 
 function cannotStart(program: string, cwd: string, cause: unknown): WtError {

@@ -1,0 +1,10 @@
+const unitsMs = { ms: 1, s: 1000, m: 60_000, h: 3_600_000 } as const;
+
+/** Milliseconds of `30s`, `2m`, `1.5h`, `250ms` or a number of seconds; null for anything else or more than a day. */
+export function parseDurationMs(written: string | number): number | null {
+  const match = /^(\d+(?:\.\d+)?)\s*(ms|s|m|h)?$/.exec(String(written).trim());
+  if (!match) return null;
+  const unit = (match[2] ?? "s") as keyof typeof unitsMs;
+  const ms = Math.round(Number(match[1]) * unitsMs[unit]);
+  return ms <= 24 * unitsMs.h ? ms : null;
+}

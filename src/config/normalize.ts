@@ -1,0 +1,159 @@
+// WrittenConfig → Config: short forms spelled out, defaults filled in. Total: what cannot be understood gets its default, and a rule reports it.
+import type { Config, PortPolicy, ReadyProbe, ResourceConfig, ServiceConfig, SetupStep } from "./config.ts";
+import { parseDurationMs } from "./duration.ts";
+import { findReferences } from "./references.ts";
+import type { WrittenConfig, WrittenService } from "./schema.ts";
+
+export interface NormalizeOptions {
+  /** Where it was written; becomes `origin`. */
+  path: string;
+  /** Name of the project when the file names none; made to fit. */
+  projectFallback: string;
+}
+
+export function normalizeConfig(written: WrittenConfig, options: NormalizeOptions): Config {
+  const services = Object.entries(written.services ?? {});
+  const asked = servicesAskedForPorts(textsOf(written).map((entry) => entry.text));
+  return {
+    project: written.project ?? projectName(options.projectFallback),
+    runtime: written.runtime ?? "process",
+    copy: listOf(written.copy).map(cleanPath),
+    clone: listOf(written.clone).map(cleanPath),
+    setup: (written.setup ?? []).map(normalizeStep),
+    resources: Object.fromEntries(Object.entries(written.resources ?? {}).map(([name, entry]) => [name, normalizeResource(entry)])),
+    services: services.map(([name, entry]) => normalizeService(name, spelledOut(entry), asked.has(name))),
+    env: variablesOf(written.env),
+    agent: written.agent ?? null,
+    worktrees: written.worktrees ?? null,
+    origin: { kind: "file", path: options.path },
+  };
+}
+
+/** `[a-z0-9-]`, at most 40 characters, never empty. */
+export function projectName(text: string): string {
+  const name = text
+    .toLowerCase()
+    .replace(/[^a-z0-9]+/g, "-")
+    .slice(0, 40)
+    .replace(/^-+|-+$/g, "");
+  return name === "" ? "project" : name;
+}
+
+export function spelledOut(service: string | WrittenService): WrittenService {
+  return typeof service === "string" ? { run: service } : service;
+}
+
+export function listOf<T>(written: T | T[] | undefined): T[] {
+  return written === undefined ? [] : Array.isArray(written) ? written : [written];
+}
+
+export interface TextEntry {
+  path: (string | number)[];
+  text: string;
+}
+
+/** Every text that may hold references. Setup, commands, probes and variables; options of resources. */
+export function textsOf(written: WrittenConfig): TextEntry[] {
+  const found: TextEntry[] = variableTexts(["env"], written.env);
+  for (const [index, step] of (written.setup ?? []).entries()) {
+    found.push(typeof step === "string" ? { path: ["setup", index], text: step } : { path: ["setup", index, "run"], text: step.run });
+  }
+  for (const [name, entry] of Object.entries(written.resources ?? {})) {
+    for (const [key, value] of Object.entries(entry)) {
+      if (key !== "type" && typeof value === "string") found.push({ path: ["resources", name, key], text: value });
+    }
+  }
+  for (const [name, entry] of Object.entries(written.services ?? {})) found.push(...textsOfService(name, entry));
+  return found;
+}
+
+export function textsOfService(name: string, entry: string | WrittenService): TextEntry[] {
+  const at = ["services", name];
+  if (typeof entry === "string") return [{ path: at, text: entry }];
+  const found: TextEntry[] = [{ path: [...at, "run"], text: entry.run }, ...variableTexts([...at, "env"], entry.env)];
+  const ready = entry.ready;
+  if (typeof ready === "string") found.push({ path: [...at, "ready"], text: ready });
+  else if (ready?.command !== undefined) found.push({ path: [...at, "ready", "command"], text: ready.command });
+  return found;
+}
+
+function variableTexts(path: string[], env: WrittenConfig["env"]): TextEntry[] {
+  return Object.entries(variablesOf(env)).map(([key, text]) => ({ path: [...path, key], text }));
+}
+
+function servicesAskedForPorts(texts: string[]): Set<string> {
+  const references = texts.flatMap(findReferences);
+  return new Set(references.flatMap((reference) => (reference.kind === "service" && reference.key !== "host" ? [reference.name] : [])));
+}
+
+function variablesOf(env: WrittenConfig["env"]): Record<string, string> {
+  return Object.fromEntries(Object.entries(env ?? {}).map(([key, value]) => [key, String(value)]));
+}
+
+function normalizeStep(step: NonNullable<WrittenConfig["setup"]>[number]): SetupStep {
+  if (typeof step === "string") return { run: step, inputs: [], directory: "." };
+  return { run: step.run, inputs: listOf(step.inputs).map(cleanPath), directory: cleanPath(step.directory ?? step.cwd ?? ".") };
+}
+
+function normalizeResource(entry: { type: string; [key: string]: unknown }): ResourceConfig {
+  const { type, ...options } = entry;
+  return { type, options: options as ResourceConfig["options"] };
+}
+
+function normalizeService(name: string, written: WrittenService, askedForPort: boolean): ServiceConfig {
+  const port = portPolicy(name, written, askedForPort);
+  return {
+    name,
+    run: written.run,
+    directory: cleanPath(written.directory ?? written.cwd ?? "."),
+    env: variablesOf(written.env),
+    routes: listOf(written.route).map((route) => (route.length > 1 ? route.replace(/\/+$/, "") || "/" : route)),
+    port,
+    ready: readyProbe(written.ready, port),
+    readyTimeoutMs: durationMs(written.timeout, 120_000),
+    needs: [...new Set(listOf(written.needs))],
+    restart: written.restart ?? "on-failure",
+    successCodes: listOf(written.success_codes),
+    stop: { signal: written.stop?.signal ?? "SIGTERM", graceMs: durationMs(written.stop?.grace, 10_000) },
+  };
+}
+
+function durationMs(written: string | number | undefined, fallback: number): number {
+  return written === undefined ? fallback : (parseDurationMs(written) ?? fallback);
+}
+
+function portPolicy(name: string, written: WrittenService, askedForPort: boolean): PortPolicy {
+  if (typeof written.port === "number") return { kind: "slot", base: written.port };
+  if (written.port === "none" || written.port === false) return { kind: "none" };
+  if (written.port === "auto" || written.port === true) return { kind: "leased" };
+  const usesPort = textsOfService(name, written).some((entry) => /\$PORT\b|\$\{PORT\b/.test(entry.text));
+  const wants = askedForPort || usesPort || listOf(written.route).length > 0 || probesPort(written.ready);
+  return wants ? { kind: "leased" } : { kind: "none" };
+}
+
+/** A probe that needs a port to ask. */
+export function probesPort(ready: WrittenService["ready"]): boolean {
+  if (typeof ready === "string") return ready.startsWith("/");
+  return ready?.http !== undefined || ready?.tcp === true;
+}
+
+function readyProbe(ready: WrittenService["ready"], port: PortPolicy): ReadyProbe {
+  if (typeof ready === "string") return ready.startsWith("/") ? { kind: "http", path: ready, status: null } : { kind: "none" };
+  if (ready?.http !== undefined) return { kind: "http", path: ready.http, status: ready.status ?? null };
+  if (ready?.tcp) return { kind: "tcp" };
+  if (ready?.log !== undefined) return { kind: "log", pattern: ready.log };
+  if (ready?.command !== undefined) return { kind: "command", run: ready.command };
+  return port.kind === "none" ? { kind: "none" } : { kind: "http", path: "/", status: null };
+}
+
+/** `./a//b/` → `a/b`; `.` for the worktree itself. `..` stays, so that the rules see it. */
+export function cleanPath(path: string): string {
+  const absolute = path.startsWith("/") ? "/" : "";
+  const parts: string[] = [];
+  for (const part of path.split("/")) {
+    if (part === "" || part === ".") continue;
+    if (part === ".." && parts.length > 0 && parts.at(-1) !== "..") parts.pop();
+    else parts.push(part);
+  }
+  return absolute + parts.join("/") || ".";
+}

@@ -1,0 +1,46 @@
+// Text in, a Config or every problem at once out. Never throws, prints nothing, reads nothing.
+import { safeParse } from "valibot";
+import { checkWritten, type Finding, formatPath } from "./check-written.ts";
+import type { ConfigProblem, ParsedConfig } from "./config.ts";
+import { type NormalizeOptions, normalizeConfig } from "./normalize.ts";
+import { checkRules } from "./rules.ts";
+import { writtenConfig } from "./schema.ts";
+import { readYaml, type YamlFile } from "./yaml-file.ts";
+
+export interface ParseConfigOptions extends NormalizeOptions {
+  /** Types of resources there are drivers for; default none. */
+  resourceTypes?: readonly string[];
+}
+
+export function parseConfig(text: string, options: ParseConfigOptions): ParsedConfig {
+  const file = readYaml(text);
+  const checked = file.readable ? checkWritten(writtenConfig, file.value) : { value: {}, findings: [] };
+  const typed = safeParse(writtenConfig, checked.value);
+  const config = typed.success ? normalizeConfig(typed.output, options) : null;
+  const input = config && typed.success ? { written: typed.output, config, resourceTypes: options.resourceTypes ?? [] } : null;
+  const ruled = input && file.readable ? checkRules(input) : [];
+  const findings = [...checked.findings, ...ruled];
+  const errors = inOrder([...file.errors, ...located(findings, file, undefined)]);
+  if (errors.length === 0 && !config)
+    errors.push({ key: "", line: null, column: null, message: "The file does not fit the schema.", hint: null });
+  return {
+    config: errors.length === 0 ? config : null,
+    errors,
+    warnings: inOrder([...file.warnings, ...located(findings, file, "warning")]),
+  };
+}
+
+function located(findings: Finding[], file: YamlFile, level: Finding["level"]): ConfigProblem[] {
+  return findings
+    .filter((finding) => finding.level === level)
+    .map((finding) => ({
+      key: formatPath(finding.path),
+      ...file.place(finding.path, finding.at ?? "value"),
+      message: finding.message,
+      hint: finding.hint ?? null,
+    }));
+}
+
+function inOrder(problems: ConfigProblem[]): ConfigProblem[] {
+  return problems.toSorted((left, right) => (left.line ?? 0) - (right.line ?? 0) || (left.column ?? 0) - (right.column ?? 0));
+}

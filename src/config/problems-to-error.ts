@@ -1,0 +1,26 @@
+import { type JsonValue, WtError } from "../errors/wt-error.ts";
+import type { ConfigProblem, ProblemsToError } from "./config.ts";
+
+/** The first problem is the sentence; its hint and the other problems are the hints; all of them are in the details. */
+export const problemsToError: ProblemsToError = (file, problems) => {
+  const [first, ...others] = problems;
+  if (!first) return null;
+  const more = others.length === 0 ? [] : [`${others.length} more ${others.length === 1 ? "problem" : "problems"} in ${file}:`];
+  return new WtError({
+    kind: "config",
+    code: "config_invalid",
+    message: sentence(file, first),
+    hints: [
+      ...(first.hint ? [first.hint] : []),
+      ...more,
+      ...others.map((problem) => [sentence(file, problem), problem.hint].filter(Boolean).join(" ")),
+    ],
+    details: { path: file, line: first.line, column: first.column, problems: problems.map((problem): JsonValue => ({ ...problem })) },
+  });
+};
+
+/** `wt.yaml:12:5: services.backend.prot is not a known key.` */
+function sentence(file: string, problem: ConfigProblem): string {
+  const place = problem.line === null ? "" : `:${problem.line}:${problem.column ?? 1}`;
+  return `${file}${place}: ${problem.message}`;
+}

@@ -1,0 +1,76 @@
+import { type Finding, formatPath, type KeyPath } from "../check-written.ts";
+import { cleanPath, listOf } from "../normalize.ts";
+import type { Rule } from "../rules.ts";
+
+export const pathRules: readonly Rule[] = [
+  {
+    name: "paths-inside-repository",
+    check: ({ written }) => [
+      ...listed(["copy"], written.copy),
+      ...listed(["clone"], written.clone),
+      ...(written.setup ?? []).flatMap((step, index) =>
+        typeof step === "string" ? [] : [...listed(["setup", index, "inputs"], step.inputs), ...directories(["setup", index], step)],
+      ),
+      ...Object.entries(written.services ?? {}).flatMap(([name, service]) =>
+        typeof service === "string" ? [] : directories(["services", name], service),
+      ),
+    ],
+  },
+  {
+    name: "clone-not-everything",
+    check: ({ config }) =>
+      config.clone.flatMap((path): Finding[] => {
+        const whole = path === "." || path === ".git" || path.startsWith(".git/");
+        return whole
+          ? [
+              {
+                path: ["clone"],
+                message: `clone holds \`${path}\`, which git itself brings to each worktree.`,
+                hint: "Name directories that git ignores.",
+              },
+            ]
+          : [];
+      }),
+  },
+  {
+    name: "worktrees-a-directory",
+    check: ({ written }) => {
+      const path = written.worktrees;
+      if (path === undefined) return [];
+      if (path.trim() === "" || path.includes("\0"))
+        return [{ path: ["worktrees"], message: "worktrees is empty.", hint: "Name a directory, or remove the key." }];
+      if (cleanPath(path) === ".")
+        return [
+          { path: ["worktrees"], message: "worktrees is the main worktree itself.", hint: "Name a directory beside it or below it." },
+        ];
+      return [];
+    },
+  },
+];
+
+function listed(path: KeyPath, written: string | string[] | undefined): Finding[] {
+  return listOf(written).flatMap((text, index) => outside(Array.isArray(written) ? [...path, index] : path, text));
+}
+
+function directories(path: KeyPath, written: { directory?: string | undefined; cwd?: string | undefined }): Finding[] {
+  const found = (["directory", "cwd"] as const).flatMap((key) => (written[key] === undefined ? [] : outside([...path, key], written[key])));
+  if (written.directory !== undefined && written.cwd !== undefined) {
+    found.push({
+      path: [...path, "cwd"],
+      at: "key",
+      message: `${formatPath(path)} has both \`directory\` and \`cwd\`, which mean the same.`,
+      hint: "Keep one of them.",
+    });
+  }
+  return found;
+}
+
+function outside(path: KeyPath, text: string): Finding[] {
+  const at = formatPath(path);
+  if (text === "" || text.includes("\0")) return [{ path, message: `${at} is empty.`, hint: "Name a path inside the repository." }];
+  const clean = cleanPath(text);
+  const leaves = text.startsWith("/") || text.startsWith("~") || clean === ".." || clean.startsWith("../");
+  return leaves
+    ? [{ path, message: `${at} \`${text}\` leads out of the repository.`, hint: "Use a path relative to the top of the worktree." }]
+    : [];
+}

@@ -1,0 +1,179 @@
+// What people write in wt.yaml. Descriptions, defaults and examples here are the source of docs/config-reference.md and docs/schemas/wt.schema.json.
+import * as v from "valibot";
+
+export const signals = ["SIGTERM", "SIGINT", "SIGQUIT", "SIGHUP", "SIGKILL"] as const;
+
+/** One key of a map: what it means, what holds without it, and how it looks. */
+function key<const Schema extends v.GenericSchema>(schema: Schema, about: { description: string; default?: unknown; examples: unknown[] }) {
+  return v.optional(v.pipe(schema, v.metadata(about)));
+}
+
+const texts = v.union([v.string(), v.array(v.string())]);
+const duration = v.union([v.number(), v.string()]);
+const environment = v.record(v.string(), v.union([v.string(), v.number(), v.boolean()]));
+const directory = (word: string) =>
+  key(v.string(), { description: `Directory ${word} runs in, relative to the worktree.`, default: ".", examples: ["frontend"] });
+
+const setupStep = v.strictObject({
+  run: v.pipe(v.string(), v.metadata({ description: "Shell command of this step. It must end with exit code 0.", examples: ["npm ci"] })),
+  inputs: key(texts, {
+    description:
+      "Files or globs the step depends on. The step is skipped while their contents are what they were when it last succeeded in this worktree; without inputs it runs every time.",
+    default: [],
+    examples: [["package-lock.json"]],
+  }),
+  directory: directory("the step"),
+  cwd: key(v.string(), { description: "Another word for `directory`.", examples: ["frontend"] }),
+});
+
+const readyProbe = v.strictObject({
+  http: key(v.string(), {
+    description: "Path to ask for over HTTP. Ready when the status is below 500, or exactly `status`.",
+    examples: ["/healthz"],
+  }),
+  status: key(v.number(), { description: "The one HTTP status that counts as ready. Only together with `http`.", examples: [200] }),
+  tcp: key(v.boolean(), { description: "Ready as soon as the port accepts a connection.", examples: [true] }),
+  log: key(v.string(), {
+    description: "Ready when a line of the service's log matches this regular expression.",
+    examples: ["^worker started"],
+  }),
+  command: key(v.string(), {
+    description: "Ready when this shell command ends with exit code 0; it runs in the service's directory with its variables.",
+    examples: ["pg_isready -p $PORT"],
+  }),
+});
+
+const stopPolicy = v.strictObject({
+  signal: key(v.picklist(signals), { description: "Signal that asks the service to end.", default: "SIGTERM", examples: ["SIGINT"] }),
+  grace: key(duration, {
+    description: "How long it may take to end before it is killed. A number means seconds.",
+    default: "10s",
+    examples: ["30s"],
+  }),
+});
+
+const service = v.strictObject({
+  run: v.pipe(
+    v.string(),
+    v.metadata({
+      description: "Shell command that starts the service and stays in the foreground. `$PORT` is the port it must listen on.",
+      examples: ["npm run dev -- --port $PORT --strictPort"],
+    }),
+  ),
+  directory: directory("the service"),
+  cwd: key(v.string(), { description: "Another word for `directory`.", examples: ["backend"] }),
+  env: key(environment, {
+    description: "Variables of this service alone; they win over the `env` of the whole file. Values may hold references.",
+    default: {},
+    examples: [{ API_URL: "$" + "{{ services.backend.url }}" }],
+  }),
+  route: key(texts, {
+    description:
+      "Path prefixes on the environment's URL that lead to this service; the longest match wins. Without one it is reachable on its own host name only.",
+    default: [],
+    examples: ["/", ["/api", "/graphql"]],
+  }),
+  port: key(v.union([v.number(), v.boolean(), v.picklist(["auto", "none"])]), {
+    description:
+      "`auto`: any free port. A number: that port plus the environment's slot (8000 for main, then 8001, 8002 …), for ports that must be predictable. `none` (or `false`): it listens on nothing. " +
+      "Without this key it is `auto` when the service has a route, has a `ready` probe of kind http or tcp, uses `$PORT` or `$" +
+      "{PORT}` in its command, probe or variables, or when a reference anywhere in the file asks for its `url`, `port` or `public_url`; else it is `none`.",
+    examples: [8000, "none"],
+  }),
+  ready: key(v.union([v.string(), readyProbe]), {
+    description:
+      "How to know that it is ready. A path means HTTP on that path; `none` means ready as soon as it runs. Without this key: HTTP on `/` when it has a port, else `none`.",
+    examples: ["/healthz", { http: "/healthz", status: 200 }, { tcp: true }, { log: "^listening" }, { command: "./check.sh" }, "none"],
+  }),
+  timeout: key(duration, {
+    description: "How long it may take to become ready. A number means seconds.",
+    default: "2m",
+    examples: ["30s", "2m"],
+  }),
+  needs: key(texts, {
+    description: "Services and resources that must be ready before this service is started.",
+    default: [],
+    examples: [["backend", "db"]],
+  }),
+  restart: key(v.picklist(["always", "on-failure", "never"]), {
+    description: "When to start it again after it ended by itself. `on-failure`: unless it ended with a success code.",
+    default: "on-failure",
+    examples: ["never"],
+  }),
+  success_codes: key(v.union([v.number(), v.array(v.number())]), {
+    description: "Exit codes that count as success besides 0.",
+    default: [],
+    examples: [[130, 143]],
+  }),
+  stop: key(stopPolicy, { description: "How to end it.", examples: [{ signal: "SIGINT", grace: "30s" }] }),
+  metrics: key(v.boolean(), {
+    description: "The service serves metrics on a port of its own. Read, but without effect in this version.",
+    default: false,
+    examples: [true],
+  }),
+});
+
+const resource = v.looseObject({
+  type: v.pipe(
+    v.string(),
+    v.metadata({ description: "What kind of resource it is. The other keys belong to that kind.", examples: ["postgres"] }),
+  ),
+});
+
+export const writtenConfig = v.strictObject({
+  project: key(v.string(), {
+    description:
+      "Name of the project: `a-z`, `0-9` and `-`, at most 40 characters. Without this key: the name of the repository's directory.",
+    examples: ["fibonacci"],
+  }),
+  runtime: key(v.picklist(["process", "compose", "kubernetes"]), {
+    description: "What services run as. This version runs processes only.",
+    default: "process",
+    examples: ["process"],
+  }),
+  copy: key(texts, {
+    description: "Globs of files that git ignores and that a new worktree takes over from the main one.",
+    default: [],
+    examples: [[".env", ".env.local"]],
+  }),
+  clone: key(texts, {
+    description: "Directories that a new worktree takes over from the main one, copy-on-write where the file system can.",
+    default: [],
+    examples: [["node_modules"]],
+  }),
+  setup: key(v.array(v.union([v.string(), setupStep])), {
+    description: "Commands that prepare a worktree before its services start, in this order. A text is a step without inputs.",
+    default: [],
+    examples: [["npm ci"]],
+  }),
+  resources: key(v.record(v.string(), resource), {
+    description: "The environment's share of servers that environments have in common. This version has no kinds of resources yet.",
+    default: {},
+    examples: [{ db: { type: "postgres" } }],
+  }),
+  services: key(v.record(v.string(), v.union([v.string(), service])), {
+    description: "The parts of the app that keep running. A text is a service with only a command.",
+    default: {},
+    examples: [{ worker: "python -m worker" }],
+  }),
+  env: key(environment, {
+    description: "Variables for every command of the environment. Values may hold references.",
+    default: {},
+    examples: [{ APP_NAME: "shop-$" + "{{ env.slug }}" }],
+  }),
+  agent: key(v.union([v.string(), v.null()]), {
+    description: "Command of the coding agent that `wt create --go` starts.",
+    default: null,
+    examples: ["claude"],
+  }),
+  worktrees: key(v.string(), {
+    description:
+      "Directory that new worktrees are made in, relative to the main worktree. Without this key: `../<directory of the main worktree>.worktrees`.",
+    examples: ["../fibonacci.worktrees"],
+  }),
+});
+
+export type WrittenConfig = v.InferOutput<typeof writtenConfig>;
+export type WrittenService = v.InferOutput<typeof service>;
+export type WrittenSetupStep = v.InferOutput<typeof setupStep>;
+export type WrittenReadyProbe = v.InferOutput<typeof readyProbe>;

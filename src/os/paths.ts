@@ -1,5 +1,4 @@
 // Where worldtree keeps its files, after the XDG base directory specification. Two worlds with other XDG directories never meet.
-import { createHash } from "node:crypto";
 import { homedir, tmpdir } from "node:os";
 import { join } from "node:path";
 
@@ -38,7 +37,8 @@ export function worldPaths(env: Record<string, string | undefined>): WorldPaths 
 
 /** One socket per state directory: worlds that share a runtime directory but not the state do not share a daemon. */
 function socketPath(runtime: string, state: string): string {
-  const key = createHash("sha256").update(state).digest("hex").slice(0, 8);
+  // Not node:crypto: loading that module costs the CLI ten milliseconds.
+  const key = new Bun.CryptoHasher("sha256").update(state).digest("hex").slice(0, 8);
   const path = join(runtime, `daemon-${key}.sock`);
   if (Buffer.byteLength(path) <= longestSocketPath) return path;
   return join(tmpdir(), `worldtree-${process.getuid?.() ?? 0}-${key}`, "daemon.sock");

@@ -1,0 +1,28 @@
+import type { EnvironmentStatus, ServiceState } from "../../api/environment.ts";
+import type { Paint } from "../paint.ts";
+
+/** The colour of a state: green works, yellow is on its way, red needs a person, dim is off on purpose. */
+export function statePaint(state: EnvironmentStatus | ServiceState, paint: Paint): (text: string) => string {
+  switch (state) {
+    case "Healthy":
+    case "Running":
+    case "Completed":
+      return paint.good;
+    case "Starting":
+    case "Waiting":
+    case "Creating":
+    case "Restarting":
+      return paint.warning;
+    case "Degraded":
+    case "CrashLoopBackOff":
+    case "Failed":
+    case "Missing":
+      return paint.bad;
+    case "Stopped":
+    case "Stopping":
+    case "Deleting":
+      return paint.dim;
+    default:
+      return (text) => text;
+  }
+}

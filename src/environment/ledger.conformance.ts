@@ -357,3 +357,16 @@ export function ledgerConformance(name: string, open: (nowMs: () => number) => L
     });
   });
 }
+
+/** Everything a ledger shows of the given settings, projects and stamps, for comparing two of them. */
+export function ledgerContent(ledger: Ledger, settings: readonly string[] = []): unknown {
+  return {
+    projects: ledger.projects(),
+    environments: ledger.environments(),
+    leases: ledger.leases(),
+    operations: ledger.operations(),
+    services: ledger.services(),
+    trust: ledger.projects().map((project) => ledger.trusted(project.id)),
+    settings: settings.map((key) => ledger.setting(key)),
+  };
+}

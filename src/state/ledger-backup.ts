@@ -2,7 +2,10 @@
 import { Database } from "bun:sqlite";
 import { copyFileSync, existsSync, readdirSync, renameSync, rmSync } from "node:fs";
 import { basename } from "node:path";
+import { WtError } from "../errors/wt-error.ts";
 import { companions, ensurePrivateFile, type LedgerFiles, syncToDisk } from "./ledger-files.ts";
+import { ledgerMethods } from "./ledger-methods.ts";
+import { openStore } from "./ledger-store.ts";
 import { ledgerVersion } from "./migrations.ts";
 import { isCorrupt } from "./sqlite-error.ts";
 
@@ -32,11 +35,25 @@ export function findDamage(database: Database): string | null {
     const problems = database.prepare("PRAGMA integrity_check(1)").values().flat();
     if (problems[0] !== "ok") return String(problems[0]);
     if (database.prepare("PRAGMA foreign_key_check").values().length > 0) return "a row refers to one that is not there";
+    readEverything(database);
     return null;
   } catch (error) {
-    if (isCorrupt(error)) return error instanceof Error ? error.message : "unreadable";
+    const cause = error instanceof WtError && error.cause ? error.cause : error;
+    if (isCorrupt(cause)) return cause instanceof Error ? cause.message : "unreadable";
     throw error;
   }
+}
+
+/** Throws where SQLite saw no damage but the cells make no record, or a table is missing. */
+function readEverything(database: Database): void {
+  const store = openStore({ database, path: database.filename, reserve: null, afterCommit: () => undefined });
+  const ledger = ledgerMethods(store, () => 0);
+  for (const { id } of ledger.projects()) ledger.trusted(id);
+  for (const { id } of ledger.environments()) ledger.setupStamp(id, "");
+  ledger.leases();
+  ledger.operations();
+  ledger.services();
+  ledger.setting("");
 }
 
 /**
@@ -84,6 +101,6 @@ function isSoundBackup(path: string): boolean {
   } catch {
     return false;
   } finally {
-    database?.close();
+    database?.close(true);
   }
 }

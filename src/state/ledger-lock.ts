@@ -17,7 +17,7 @@ export function holdLedgerLock(files: LedgerFiles): LedgerLock {
     database.run("PRAGMA journal_mode = MEMORY");
     database.run("BEGIN EXCLUSIVE");
   } catch (error) {
-    database.close();
+    database.close(true);
     if (error instanceof SQLiteError && error.code === "SQLITE_BUSY") throw ledgerInUse(files);
     throw error;
   }

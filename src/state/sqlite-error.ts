@@ -20,9 +20,10 @@ export function isFull(thrown: unknown): boolean {
   return ["SQLITE_FULL", "SQLITE_IOERR_SHMSIZE", "ENOSPC", "EDQUOT"].includes(String(thrown.code));
 }
 
-/** The content is wrong, as opposed to the disk refusing. */
+/** The content is wrong, as opposed to the disk refusing. A plain SQLITE_ERROR is a table or column that is not there. */
 export function isCorrupt(thrown: unknown): boolean {
-  return thrown instanceof SQLiteError && /^SQLITE_(CORRUPT|NOTADB)/.test(thrown.code ?? "");
+  if (thrown instanceof WtError) return thrown.code === "ledger_corrupt";
+  return thrown instanceof SQLiteError && /^SQLITE_(CORRUPT|NOTADB|ERROR$)/.test(thrown.code ?? "");
 }
 
 function fromSystem(thrown: unknown, path: string): WtError {

@@ -92,7 +92,7 @@ function refuseNewer(path: string): void {
   } catch {
     // Damaged or unreadable: opening it for real says which.
   } finally {
-    database?.close();
+    database?.close(true);
   }
   if (version <= migrations.length) return;
   throw new WtError({
@@ -134,7 +134,7 @@ function tryOpen(path: string): { database: Database } | { damage: string } {
   const database = new Database(path, { strict: true });
   try {
     configure(database);
-    const damage = ledgerVersion(database) > 0 ? (findDamage(database) ?? findBadRecord(database, path)) : null;
+    const damage = ledgerVersion(database) > 0 ? findDamage(database) : null;
     if (damage !== null) {
       database.close(true);
       return { damage };
@@ -156,23 +156,6 @@ function configure(database: Database): void {
   database.run("PRAGMA foreign_keys = ON");
   // 1 MiB of log, so that a small disk is not eaten by it.
   database.run("PRAGMA wal_autocheckpoint = 256");
-}
-
-/** Damage that SQLite cannot see: cells that do not make a record. */
-function findBadRecord(database: Database, path: string): string | null {
-  const store = openStore({ database, path, reserve: null, afterCommit: () => undefined });
-  const ledger = ledgerMethods(store, () => 0);
-  try {
-    for (const { id } of ledger.projects()) ledger.trusted(id);
-    ledger.environments();
-    ledger.leases();
-    ledger.operations();
-    ledger.services();
-    return null;
-  } catch (error) {
-    if (error instanceof WtError && error.code === "ledger_corrupt") return error.message;
-    throw error;
-  }
 }
 
 interface UpkeepOptions {

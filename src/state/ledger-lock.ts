@@ -24,7 +24,7 @@ export function holdLedgerLock(files: LedgerFiles): LedgerLock {
   writeOwner(files.owner);
   return {
     release() {
-      rmSync(files.owner, { force: true });
+      removeOwner(files.owner);
       database.close(true);
     },
   };
@@ -35,6 +35,14 @@ function writeOwner(path: string): void {
     writeFileSync(path, `${process.pid}\n`, { mode: 0o600 });
   } catch {
     // Only a message is poorer without it; a full disk must not keep the daemon from starting.
+  }
+}
+
+function removeOwner(path: string): void {
+  try {
+    rmSync(path, { force: true });
+  } catch {
+    // A read-only disk keeps it; a stale name only matters while someone holds the lock, who then wrote his own.
   }
 }
 

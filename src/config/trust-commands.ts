@@ -1,0 +1,182 @@
+// Everything a repository can make us run, so that a person can approve exactly that. Reading is loose and sees rather too much than too little.
+import type { Config, RepositoryFiles } from "./config.ts";
+import { cleanPath } from "./normalize.ts";
+import { configFilesOfManagers, packageManagers, parsePackage, reachedScripts } from "./package-scripts.ts";
+import { simpleCommands, withoutWrappers } from "./shell-words.ts";
+import { filesNamed } from "./trust-files.ts";
+
+export interface CommandToTrust {
+  /** `setup[0]`, `services.backend.run (in backend)`, `script package.json#scripts.dev`, `file scripts/seed.mjs`. */
+  source: string;
+  /** The command as written, or the content of the file. */
+  text: string;
+}
+
+/**
+ * Commands, variables, package scripts that they reach, and in-repository script files that setup and probes mention. The program that an interpreter
+ * runs as a service is the app itself, which changes with every edit, and is left out; so is what installs and builds made (`node_modules`, `.venv` …).
+ */
+export async function collectTrustCommands(config: Config, files: RepositoryFiles): Promise<CommandToTrust[]> {
+  const collector: Collector = { files, found: new Map(), commands: new Set() };
+  for (const [index, step] of config.setup.entries()) {
+    await addCommand(collector, `setup[${index}]`, { text: step.run, directory: step.directory, careful: true });
+  }
+  addVariables(collector, "env", config.env);
+  for (const service of config.services) {
+    const source = `services.${service.name}`;
+    await addCommand(collector, `${source}.run`, { text: service.run, directory: service.directory, careful: false });
+    addVariables(collector, `${source}.env`, service.env);
+    if (service.ready.kind === "command") {
+      await addCommand(collector, `${source}.ready.command`, { text: service.ready.run, directory: service.directory, careful: true });
+    }
+  }
+  return [...collector.found].map(([source, text]) => ({ source, text }));
+}
+
+/** One hash for all of it, whatever the order. */
+export function trustHash(commands: readonly CommandToTrust[], sha256: (text: string) => string): string {
+  const entries = commands.map((command) => JSON.stringify([command.source, command.text])).sort();
+  return sha256(entries.join("\n"));
+}
+
+interface Collector {
+  files: RepositoryFiles;
+  found: Map<string, string>;
+  /** Already looked into. */
+  commands: Set<string>;
+}
+
+interface Command {
+  text: string;
+  directory: string;
+  /** Files mentioned anywhere in the words count, not only those the shell runs itself. */
+  careful: boolean;
+}
+
+async function addCommand(collector: Collector, source: string, command: Command): Promise<void> {
+  const where = command.directory === "." ? source : `${source} (in ${command.directory})`;
+  collector.found.set(where, command.text);
+  await follow(collector, command);
+}
+
+function addVariables(collector: Collector, source: string, env: Record<string, string>): void {
+  for (const [key, value] of Object.entries(env)) collector.found.set(`${source}.${key}`, value);
+}
+
+async function follow(collector: Collector, command: Command): Promise<void> {
+  const key = JSON.stringify(command);
+  if (collector.commands.has(key) || collector.commands.size > 500) return;
+  collector.commands.add(key);
+  let directory = command.directory;
+  for (const simple of simpleCommands(command.text)) {
+    const words = withoutWrappers(simple.words);
+    const [program = "", first = ""] = words;
+    if (program === "cd" && first !== "") {
+      directory = inside(directory, first) ?? directory;
+      continue;
+    }
+    for (const inner of simple.words.filter((word) => /\s/.test(word))) await follow(collector, { ...command, text: inner, directory });
+    await followWords(collector, words, { ...command, directory });
+  }
+}
+
+async function followWords(collector: Collector, words: string[], command: Command): Promise<void> {
+  const [program = ""] = words;
+  if (packageManagers.has(program) || scriptRunners.has(program)) await addPackageScripts(collector, words, command);
+  const listed = taskFiles[program];
+  if (listed) await addTaskFile(collector, listed, { words, command });
+  for (const path of filesNamed(words, command.careful)) {
+    const inRepository = inside(command.directory, path);
+    if (inRepository) await addFile(collector, inRepository, command);
+  }
+}
+
+const scriptRunners = new Set(["concurrently", "run-p", "run-s", "npm-run-all", "npm-run-all2", "wireit"]);
+
+async function addPackageScripts(collector: Collector, words: string[], command: Command): Promise<void> {
+  const reached = reachedScripts(words);
+  for (const named of reached.directories) {
+    const directory = inside(command.directory, named);
+    if (directory === null) continue;
+    const manifestPath = join(directory, "package.json");
+    const manifest = parsePackage(await collector.files.read(manifestPath));
+    if (!manifest) continue;
+    for (const name of configFilesOfManagers) await addFile(collector, join(directory, name), { ...command, careful: false });
+    for (const [name, text] of Object.entries(manifest.scripts)) {
+      if (!reached.names.some((pattern) => matches(pattern, name))) continue;
+      const source = `script ${manifestPath}#scripts.${name}`;
+      if (collector.found.has(source)) continue;
+      collector.found.set(source, text);
+      const careful = command.careful || reached.installs.includes(name);
+      await follow(collector, { text, directory, careful });
+    }
+  }
+}
+
+/** `dev:*` of concurrently and npm-run-all. */
+function matches(pattern: string, name: string): boolean {
+  return pattern.includes("*") ? name.startsWith(pattern.slice(0, pattern.indexOf("*"))) : pattern === name;
+}
+
+/** Runners that take their commands from a file of their own: names to look for, and the option that names another. */
+interface TaskFile {
+  names: string[];
+  option: RegExp;
+}
+const makefile: TaskFile = { names: ["GNUmakefile", "makefile", "Makefile"], option: /^(-f|--file|--makefile)$/ };
+const procfile: TaskFile = { names: ["Procfile.dev", "Procfile"], option: /^(-f|--procfile)$/ };
+const justfile: TaskFile = { names: ["justfile", "Justfile", ".justfile"], option: /^(-f|--justfile)$/ };
+const taskFiles: Record<string, TaskFile> = {
+  __proto__: null as never,
+  make: makefile,
+  gmake: makefile,
+  just: justfile,
+  task: { names: ["Taskfile.yml", "Taskfile.yaml"], option: /^(-t|--taskfile)$/ },
+  rake: { names: ["Rakefile"], option: /^(-f|--rakefile)$/ },
+  bundle: { names: ["Gemfile", "Rakefile"], option: /^--gemfile$/ },
+  foreman: procfile,
+  overmind: procfile,
+  hivemind: procfile,
+  honcho: procfile,
+};
+
+async function addTaskFile(collector: Collector, kind: TaskFile, from: { words: string[]; command: Command }): Promise<void> {
+  const { words, command } = from;
+  const moved = words.findIndex((word) => word === "-C" || word === "--directory");
+  const directory = moved === -1 ? command.directory : inside(command.directory, words[moved + 1] ?? ".");
+  if (directory === null) return;
+  const option = words.findIndex((word) => kind.option.test(word));
+  for (const name of option === -1 ? kind.names : [words[option + 1] ?? ""]) {
+    const path = inside(directory, name);
+    if (path === null) continue;
+    const text = await collector.files.read(path);
+    if (text === null) continue;
+    collector.found.set(`file ${path}`, text);
+    for (const line of text.split("\n"))
+      await follow(collector, { text: line.replace(/^[\w-]+:\s|^\s+[@-]*/, ""), directory, careful: true });
+  }
+}
+
+/** Folders whose content is made by installs and builds: it differs between worktrees and appears only after setup. */
+const made = /(^|\/)(node_modules|\.venv|venv|\.tox|\.git|__pycache__|target|dist|build|\.next|vendor\/bundle)(\/|$)/;
+
+async function addFile(collector: Collector, path: string, command: Command): Promise<void> {
+  const source = `file ${path}`;
+  if (made.test(path) || collector.found.has(source)) return;
+  const text = await collector.files.read(path);
+  if (text === null) return;
+  collector.found.set(source, text);
+  if (/\.(ba|z|da)?sh$/.test(path) || /^#!.*\b(ba|z|da|k)?sh\b/.test(text))
+    await follow(collector, { text, directory: command.directory, careful: true });
+}
+
+function join(directory: string, name: string): string {
+  return directory === "." ? name : `${directory}/${name}`;
+}
+
+/** `path` seen from `directory`, relative to the repository; null when it leads out of it. */
+function inside(directory: string, path: string): string | null {
+  if (path.startsWith("/") || path.startsWith("~") || path.includes("\0")) return null;
+  const clean = cleanPath(join(directory, path));
+  return clean === ".." || clean.startsWith("../") ? null : clean;
+}

@@ -1,0 +1,163 @@
+// Writing, copying and removing files so that a crash in between leaves the old state or the new one.
+import { constants, type Dirent } from "node:fs";
+import { chmod, copyFile, lstat, mkdir, open, readdir, readlink, rename, rm, symlink, utimes } from "node:fs/promises";
+import { basename, dirname, join } from "node:path";
+
+/** Readers see the old content or all of the new one, also after a power cut. Follows no link: a link at `path` is replaced. */
+export async function writeFileAtomic(path: string, content: string | Uint8Array, { mode = 0o644 }: { mode?: number } = {}): Promise<void> {
+  const temporary = join(dirname(path), `.${basename(path).slice(0, 200)}.${randomName()}.tmp`);
+  try {
+    const file = await open(temporary, "wx", mode);
+    try {
+      await file.chmod(mode);
+      await file.writeFile(content);
+      await file.sync();
+    } finally {
+      await file.close();
+    }
+    await rename(temporary, path);
+  } catch (error) {
+    await rm(temporary, { force: true });
+    throw error;
+  }
+  await syncDirectory(dirname(path));
+}
+
+export interface CopyOutcome {
+  files: number;
+  /** Relative paths that were there already and were left as they are. */
+  kept: string[];
+  /** Relative paths that cannot be copied: sockets, pipes, devices. */
+  skipped: string[];
+}
+
+/**
+ * Copies a file, link or directory, sharing the blocks where the file system can. Modes and times are kept, links are copied as links.
+ * Nothing that exists at the target is overwritten or followed through a link. Throws the signal's reason when aborted; what was copied stays.
+ */
+export async function copyTree(from: string, to: string, { abort }: { abort?: AbortSignal } = {}): Promise<CopyOutcome> {
+  const outcome: CopyOutcome = { files: 0, kept: [], skipped: [] };
+  const stat = await lstat(from);
+  await mkdir(dirname(to), { recursive: true });
+  if (stat.isDirectory()) await copyDirectory({ from, to, relative: "", outcome, abort });
+  else await copyEntry({ from, to, relative: basename(from), outcome, abort });
+  return outcome;
+}
+
+/** Moves `path` into the directory `trash` (made when absent) under a new name, at once; gives that place, or null across file systems. */
+export async function moveToTrash(path: string, trash: string): Promise<string | null> {
+  await mkdir(trash, { recursive: true });
+  const place = join(trash, `${basename(path).slice(0, 200)}.${randomName()}`);
+  try {
+    await rename(path, place);
+    return place;
+  } catch (error) {
+    if (errorCode(error) === "EXDEV") return null;
+    throw error;
+  }
+}
+
+/** Removes a file or a whole directory, read-only directories in it too (Go's module cache makes them). Absent is fine. */
+export async function removeTree(path: string): Promise<void> {
+  try {
+    await rm(path, { recursive: true, force: true });
+  } catch (error) {
+    if (!["EACCES", "EPERM", "ENOTEMPTY"].includes(errorCode(error))) throw error;
+    await makeDirectoriesWritable(path);
+    await rm(path, { recursive: true, force: true, maxRetries: 3 });
+  }
+}
+
+interface Copying {
+  from: string;
+  to: string;
+  relative: string;
+  outcome: CopyOutcome;
+  abort: AbortSignal | undefined;
+}
+
+/** So many files at once: enough to keep a disk busy, few enough for the limit on open files. */
+const copiesAtOnce = 16;
+
+async function copyDirectory(copying: Copying): Promise<void> {
+  const stat = await lstat(copying.from);
+  const made = await makeDirectory(copying.to);
+  if (made === "occupied") {
+    copying.outcome.kept.push(copying.relative);
+    return;
+  }
+  const entries = await readdir(copying.from, { withFileTypes: true });
+  const below = (entry: Dirent): Copying => ({
+    ...copying,
+    from: join(copying.from, entry.name),
+    to: join(copying.to, entry.name),
+    relative: copying.relative ? `${copying.relative}/${entry.name}` : entry.name,
+  });
+  const leaves = entries.filter((entry) => !entry.isDirectory());
+  for (let start = 0; start < leaves.length; start += copiesAtOnce) {
+    await Promise.all(leaves.slice(start, start + copiesAtOnce).map((entry) => copyEntry(below(entry))));
+  }
+  for (const entry of entries) if (entry.isDirectory()) await copyDirectory(below(entry));
+  if (made === "existed") return;
+  // Last: a read-only directory could not be filled, and filling it changes its time.
+  await chmod(copying.to, stat.mode & 0o7777);
+  await utimes(copying.to, stat.atime, stat.mtime);
+}
+
+async function copyEntry({ from, to, relative, outcome, abort }: Copying): Promise<void> {
+  abort?.throwIfAborted();
+  const stat = await lstat(from);
+  try {
+    if (stat.isSymbolicLink()) {
+      await symlink(await readlink(from), to);
+    } else if (stat.isFile()) {
+      await copyFile(from, to, constants.COPYFILE_FICLONE | constants.COPYFILE_EXCL);
+      await chmod(to, stat.mode & 0o7777);
+      await utimes(to, stat.atime, stat.mtime);
+    } else {
+      outcome.skipped.push(relative);
+      return;
+    }
+    outcome.files++;
+  } catch (error) {
+    if (errorCode(error) !== "EEXIST") throw error;
+    outcome.kept.push(relative);
+  }
+}
+
+async function makeDirectory(path: string): Promise<"made" | "existed" | "occupied"> {
+  try {
+    await mkdir(path, { mode: 0o700 });
+    return "made";
+  } catch (error) {
+    if (errorCode(error) !== "EEXIST") throw error;
+    return (await lstat(path)).isDirectory() ? "existed" : "occupied";
+  }
+}
+
+async function makeDirectoriesWritable(path: string): Promise<void> {
+  const stat = await lstat(path).catch(() => null);
+  if (!stat?.isDirectory()) return;
+  await chmod(path, stat.mode | 0o700);
+  for (const entry of await readdir(path, { withFileTypes: true })) {
+    if (entry.isDirectory()) await makeDirectoriesWritable(join(path, entry.name));
+  }
+}
+
+/** A rename is durable once its directory is; some file systems refuse to sync directories, and then there is nothing to do. */
+async function syncDirectory(path: string): Promise<void> {
+  const directory = await open(path, "r").catch(() => null);
+  try {
+    await directory?.sync().catch(() => undefined);
+  } finally {
+    await directory?.close();
+  }
+}
+
+function randomName(): string {
+  return crypto.randomUUID().slice(0, 8);
+}
+
+function errorCode(error: unknown): string {
+  return (error as NodeJS.ErrnoException)?.code ?? "";
+}

@@ -25,6 +25,10 @@ export interface VariablesRequest {
   target: Target;
   /** The view of one service (its PORT and `env:`); without it, what `wt run` gets. */
   service?: string;
+  /** Names in the caller's environment, so that `unset` can be answered. */
+  callerNames?: string[];
+  /** The caller's `WT_VARIABLES`, which lists what an outer environment has set. */
+  callerMark?: string;
 }
 
 export interface Variable {

@@ -10,7 +10,9 @@ export interface ApplyPlanOptions {
   perform: StepPerformers;
   /** Called before a step's effect; when it returns, the journal is on disk. */
   journal: (step: string) => void;
-  report: (event: { type: "step"; step: string; label: string } | { type: "step_done"; step: string; ms: number; skipped?: boolean }) => void;
+  report: (
+    event: { type: "step"; step: string; label: string } | { type: "step_done"; step: string; ms: number; skipped?: boolean },
+  ) => void;
   now: () => number;
   abort: AbortSignal;
   /** For fault injection: called at `before:<step>` (journalled, nothing done) and `after:<step>`. */

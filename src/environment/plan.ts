@@ -32,8 +32,10 @@ export interface ObservedEnvironment {
 
 export interface ObservedService {
   name: string;
-  /** A process exists or may exist, or is about to. */
+  /** A process exists, may exist, or waits for what it needs. */
   live: boolean;
+  /** No process exists, but one will be started by itself after a pause. */
+  pausing: boolean;
   /** It runs what the config says now. */
   current: boolean;
 }
@@ -116,7 +118,9 @@ function planPresence(observed: ObservedEnvironment, config: Config | null): Pla
   if (!observed.filled && config.copy.length > 0) steps.push({ kind: "copy", patterns: config.copy });
   if (!observed.filled && config.clone.length > 0) steps.push({ kind: "clone", directories: config.clone });
   const leased = new Set(observed.leasedPorts);
-  const unleased = config.services.filter((service) => service.port.kind !== "none" && !leased.has(service.name)).map((service) => service.name);
+  const unleased = config.services
+    .filter((service) => service.port.kind !== "none" && !leased.has(service.name))
+    .map((service) => service.name);
   if (unleased.length > 0) steps.push({ kind: "ports", services: unleased });
   for (const name of Object.keys(config.resources)) {
     if (!observed.resources.includes(name)) steps.push({ kind: "resource", name });
@@ -130,7 +134,7 @@ function planPresence(observed: ObservedEnvironment, config: Config | null): Pla
 function planServices(wanted: WantedEnvironment, observed: ObservedEnvironment): PlanStep[] {
   const byName = new Map(observed.services.map((service) => [service.name, service]));
   const anew = new Set(wanted.anew);
-  const stop = wanted.down.filter((name) => byName.get(name)?.live);
+  const stop = wanted.down.filter((name) => byName.get(name)?.live || byName.get(name)?.pausing);
   const restart = wanted.up.filter((name) => byName.get(name)?.live && (anew.has(name) || !byName.get(name)?.current));
   const start = wanted.up.filter((name) => !byName.get(name)?.live);
   const steps: PlanStep[] = [];
@@ -142,7 +146,7 @@ function planServices(wanted: WantedEnvironment, observed: ObservedEnvironment):
 
 function planRemoval(wanted: WantedEnvironment, observed: ObservedEnvironment): PlanStep[] {
   const steps: PlanStep[] = [];
-  const live = observed.services.filter((service) => service.live).map((service) => service.name);
+  const live = observed.services.filter((service) => service.live || service.pausing).map((service) => service.name);
   if (live.length > 0) steps.push({ kind: "stop", services: live });
   if (wanted.rescue && observed.worktree === "present") steps.push({ kind: "rescue" });
   for (const name of observed.resources) steps.push({ kind: "remove_resource", name });

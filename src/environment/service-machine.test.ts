@@ -101,8 +101,24 @@ test("pauses grow and are capped at a minute", () => {
 });
 
 test("any order of events: never two processes, no stale write, and stop always ends in Stopped", () => {
-  const kinds = ["start", "stop", "restart", "finish", "crash", "ready", "late", "pause_over", "needs", "quiet", "stale", "impostor"] as const;
-  const policies = fc.record({ restart: fc.constantFrom("always" as const, "on-failure" as const, "never" as const), successCodes: fc.constant([]) });
+  const kinds = [
+    "start",
+    "stop",
+    "restart",
+    "finish",
+    "crash",
+    "ready",
+    "late",
+    "pause_over",
+    "needs",
+    "quiet",
+    "stale",
+    "impostor",
+  ] as const;
+  const policies = fc.record({
+    restart: fc.constantFrom("always" as const, "on-failure" as const, "never" as const),
+    successCodes: fc.constant([]),
+  });
   fc.assert(
     fc.property(fc.array(fc.constantFrom(...kinds), { maxLength: 60 }), policies, (script, policy) => {
       const world = new World(policy);

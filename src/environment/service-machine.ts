@@ -96,7 +96,10 @@ export function reduceService(status: ServiceStatus, event: ServiceEvent, policy
       return adopt(status, event.generation);
     case "needs_ready":
       if (status.phase !== "Waiting") return unchanged(status);
-      return { status: { ...status, phase: "Starting", live: true, reason: null }, effects: [{ type: "spawn", generation: status.generation }] };
+      return {
+        status: { ...status, phase: "Starting", live: true, reason: null },
+        effects: [{ type: "spawn", generation: status.generation }],
+      };
     case "started":
       if (!status.live || status.phase !== "Starting") return unchanged(status);
       return { status, effects: [{ type: "watch", generation: status.generation }] };
@@ -113,7 +116,10 @@ export function reduceService(status: ServiceStatus, event: ServiceEvent, policy
       if (!status.live || status.phase === "Stopping") return unchanged(status);
       return {
         status: { ...status, phase: "Failed", wanted: "down", reason: event.reason, startAfterStop: false },
-        effects: [{ type: "cancel", generation: status.generation }, { type: "stop", generation: status.generation }],
+        effects: [
+          { type: "cancel", generation: status.generation },
+          { type: "stop", generation: status.generation },
+        ],
       };
     case "quiet":
       return status.phase === "Running" ? { status: { ...status, failures: 0 }, effects: [] } : unchanged(status);

@@ -1,6 +1,7 @@
 // A service of the config, resolved for one environment: everything the supervisor needs, ready to be stored in the ledger.
+
+import { resolveCommandReferences } from "../config/command-references.ts";
 import type { ReadyProbe, ServiceConfig } from "../config/config.ts";
-import { resolveReferences } from "../config/references.ts";
 import type { ServiceSpec } from "../runtime/runtime-driver.ts";
 import { type ContractInput, contractVariables, referenceLookup } from "./variables.ts";
 
@@ -30,13 +31,13 @@ export interface ServicePlanInput extends ContractInput {
 export function planService(input: ServicePlanInput, service: ServiceConfig): ServicePlan {
   const lookup = referenceLookup(input);
   const place = `services.${service.name}`;
-  const command = resolveReferences(service.run, { key: `${place}.run`, lookup });
+  const command = resolveCommandReferences(service.run, lookup, `${place}.run`);
   const variables = Object.fromEntries(contractVariables(input, service).map(({ key, value }) => [key, value]));
   const directory = service.directory === "." ? input.environment.path : `${input.environment.path}/${service.directory}`;
   const port = input.ports[service.name] ?? null;
   const ready: ReadyProbe =
     service.ready.kind === "command"
-      ? { kind: "command", run: resolveReferences(service.ready.run, { key: `${place}.ready.command`, lookup }) }
+      ? { kind: "command", run: resolveCommandReferences(service.ready.run, lookup, `${place}.ready.command`) }
       : service.ready;
   return {
     spec: {

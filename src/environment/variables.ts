@@ -1,6 +1,6 @@
 // The environment contract: which variables a command of an environment gets, and where each came from. Pure.
-import { resolveReferences } from "../config/references.ts";
 import type { Config, ServiceConfig } from "../config/config.ts";
+import { type EnvironmentKey, type ReferenceLookup, resolveReferences, type ServiceKey } from "../config/references.ts";
 import type { ResourceConnection } from "../resource/resource-driver.ts";
 import type { EnvironmentRecord, ProjectRecord } from "./ledger.ts";
 import { environmentUrl, serviceUrl } from "./routes.ts";
@@ -37,24 +37,26 @@ export function contractVariables(input: ContractInput, service: ServiceConfig |
   const lookup = referenceLookup(input);
   const file = input.config.origin.kind === "file" ? "wt.yaml" : "detected";
   for (const [key, text] of Object.entries(input.config.env)) {
-    put(key, resolveReferences(text, { key: `env.${key}`, lookup }), `${file}: env.${key}`);
+    put(key, resolveReferences(text, lookup, `env.${key}`), `${file}: env.${key}`);
   }
   for (const [key, text] of Object.entries(service?.env ?? {})) {
     const place = `services.${service?.name}.env.${key}`;
-    put(key, resolveReferences(text, { key: place, lookup }), `${file}: ${place}`);
+    put(key, resolveReferences(text, lookup, place), `${file}: ${place}`);
   }
-  put("WT_VARIABLES", [...found.keys(), "WT_VARIABLES"].sort().join(","), "worldtree: names to drop when another environment's command starts");
+  put(
+    "WT_VARIABLES",
+    [...found.keys(), "WT_VARIABLES"].sort().join(","),
+    "worldtree: names to drop when another environment's command starts",
+  );
   return [...found.values()];
 }
 
-/** What `${{ … }}` resolves to; undefined for the unknown. */
-export function referenceLookup(input: ContractInput): (path: string) => string | undefined {
-  return (path) => {
-    const [kind, name, field] = path.split(".");
-    if (kind === "env" && name !== undefined) return environmentValue(input, name);
-    if (kind === "services" && name !== undefined && field !== undefined) return serviceValue(input, name, field);
-    if (kind === "resources" && name !== undefined && field !== undefined) return input.resources[name]?.values[field];
-    return undefined;
+/** What `${{ … }}` resolves to; null for what this environment has not. */
+export function referenceLookup(input: ContractInput): ReferenceLookup {
+  return (target) => {
+    if (target.kind === "env") return environmentValue(input, target.key);
+    if (target.kind === "service") return serviceValue(input, target.name, target.key);
+    return input.resources[target.name]?.values[target.key] ?? null;
   };
 }
 
@@ -123,30 +125,30 @@ function publicServiceUrl(input: ContractInput, service: ServiceConfig): string 
     : serviceUrl(input.environment, service.name, input.hostSuffix);
 }
 
-function environmentValue(input: ContractInput, name: string): string | undefined {
+function environmentValue(input: ContractInput, key: EnvironmentKey): string | null {
   const { environment } = input;
-  const values: Record<string, string> = {
+  const values: Record<EnvironmentKey, string | null> = {
     slug: environment.slug,
-    branch: environment.branch ?? "",
+    branch: environment.branch,
     path: environment.path,
     url: environmentUrl(environment, input.hostSuffix),
     slot: String(environment.slot),
     id: environment.id,
     host: `${environment.hostLabel}.localhost`,
-    project: input.project.name,
   };
-  return values[name];
+  return values[key];
 }
 
-function serviceValue(input: ContractInput, name: string, field: string): string | undefined {
+function serviceValue(input: ContractInput, name: string, key: ServiceKey): string | null {
   const service = input.config.services.find((candidate) => candidate.name === name);
   const port = input.ports[name];
-  if (!service || port === undefined) return undefined;
-  const values: Record<string, string> = {
+  if (!service || port === undefined) return null;
+  const publicUrl = publicServiceUrl(input, service);
+  const values: Record<ServiceKey, string> = {
     port: String(port),
-    host: "127.0.0.1",
+    host: new URL(publicUrl).hostname,
     url: `http://127.0.0.1:${port}`,
-    public_url: publicServiceUrl(input, service),
+    public_url: publicUrl,
   };
-  return values[field];
+  return values[key];
 }

@@ -1,0 +1,88 @@
+// The config of a worktree (or of a commit before its worktree exists), and whether a person approved what it runs.
+import { createHash } from "node:crypto";
+import type { TrustView } from "../api/operations.ts";
+import type { Config, RepositoryFiles } from "../config/config.ts";
+import { detectConfig } from "../config/detect.ts";
+import { parseConfig } from "../config/parse-config.ts";
+import { problemsToError } from "../config/problems-to-error.ts";
+import { collectTrustCommands, trustHash } from "../config/trust-commands.ts";
+import type { ProjectRecord } from "../environment/ledger.ts";
+import { WtError } from "../errors/wt-error.ts";
+import { repositoryFiles } from "../os/repository-files.ts";
+import type { World } from "./world.ts";
+
+export const configFile = "wt.yaml";
+
+/** Resource drivers of this build; the config refuses other types with the list. */
+const resourceTypes: string[] = [];
+
+/**
+ * `wt.yaml` of the worktree; else that of the main worktree (written by `wt init` and not committed yet); else what detection finds;
+ * else a config without services. Throws `WtError` (`config`).
+ */
+export async function readConfig(project: ProjectRecord, files: RepositoryFiles): Promise<Config> {
+  const own = await files.read(configFile);
+  if (own !== null) return parsed(own, configFile, project);
+  const main = await repositoryFiles(project.root).read(configFile);
+  if (main !== null) return parsed(main, `${project.root}/${configFile}`, project);
+  const detected = await detectConfig(files, { projectFallback: project.name });
+  if (detected) return detected.config;
+  return parsed(`project: ${project.name}\n`, configFile, project);
+}
+
+function parsed(text: string, path: string, project: ProjectRecord): Config {
+  const { config, errors } = parseConfig(text, { path, projectFallback: project.name, resourceTypes });
+  const error = problemsToError(path, errors);
+  if (error) throw error;
+  if (!config) throw new Error(`${path} gave neither a config nor errors`);
+  return config;
+}
+
+const sha256 = (text: string) => createHash("sha256").update(text).digest("hex");
+
+export async function readTrust(
+  world: World,
+  project: ProjectRecord,
+  read: { config: Config; files: RepositoryFiles },
+): Promise<TrustView> {
+  const commands = await collectTrustCommands(read.config, read.files);
+  const hash = trustHash(commands, sha256);
+  const grants = world.ledger.trusted(project.id);
+  const last = grants.at(-1);
+  const before = new Map(last?.commands.map((command) => [command.source, command.text]) ?? []);
+  const trusted = grants.some((grant) => grant.hash === hash);
+  const state = commands.length === 0 ? "nothing_to_trust" : trusted ? "trusted" : last ? "changed" : "untrusted";
+  return {
+    project: project.name,
+    root: project.root,
+    state,
+    hash,
+    commands: commands.map(({ source, text }) => {
+      const known = before.get(source);
+      return { source, text, change: !last ? null : known === undefined ? "added" : known === text ? "same" : "changed" };
+    }),
+  };
+}
+
+/** Throws `WtError` (`untrusted`) unless a person approved exactly these commands. */
+export async function requireTrust(world: World, project: ProjectRecord, read: { config: Config; files: RepositoryFiles }): Promise<void> {
+  const trust = await readTrust(world, project, read);
+  if (trust.state === "trusted" || trust.state === "nothing_to_trust") return;
+  const changed = trust.commands.filter((command) => command.change !== "same");
+  throw new WtError({
+    kind: "untrusted",
+    code: trust.state === "changed" ? "trust_changed" : "trust_missing",
+    message:
+      trust.state === "changed"
+        ? `${changed.length === 1 ? "A command" : `${changed.length} commands`} of ${project.name} changed since they were trusted: ${named(changed)}.`
+        : `The commands of ${project.name} have not been trusted yet: ${named(changed)}.`,
+    hints: ["Run `wt trust` in a terminal to see what would run and to approve it."],
+    details: { hash: trust.hash },
+  });
+}
+
+function named(commands: { source: string }[]): string {
+  const shown = commands.slice(0, 3).map((command) => command.source);
+  const more = commands.length - shown.length;
+  return shown.join(", ") + (more > 0 ? ` and ${more} more` : "");
+}

@@ -1,0 +1,214 @@
+// `wt create`: everything is checked before the first effect, every effect is journalled, and what cannot be finished is rolled back.
+import { existsSync, readdirSync } from "node:fs";
+import { dirname, isAbsolute, join, resolve } from "node:path";
+import type { CreateRequest, CreateResult } from "../api/environment.ts";
+import type { Config } from "../config/config.ts";
+import type { EnvironmentRecord, ProjectRecord } from "../environment/ledger.ts";
+import { planEnvironment, type WantedEnvironment } from "../environment/plan.ts";
+import { WtError } from "../errors/wt-error.ts";
+import { type BranchPlan, planBranch } from "../git/branches.ts";
+import { createGit, type Git } from "../git/git.ts";
+import { treeFiles } from "../git/tree-files.ts";
+import { readConfig, requireTrust } from "./config-reader.ts";
+import { observeEnvironment } from "./environment-observer.ts";
+import { callerEnvironment, type EnvironmentSession, servicePlan } from "./environment-session.ts";
+import { environmentDocument } from "./environment-views.ts";
+import { awaitHealth } from "./health.ts";
+import { beginOperation, type Call, endOperation, never, runPlan } from "./journaled-run.ts";
+import { locate, registerEnvironment, syncWorktrees } from "./projects.ts";
+import type { StepContext } from "./steps.ts";
+import { bringUp, reportServices } from "./up-environment.ts";
+import type { World } from "./world.ts";
+
+export async function createEnvironment(world: World, request: CreateRequest, call: Call): Promise<CreateResult> {
+  const callerEnv = callerEnvironment(request.env);
+  const git = createGit(callerEnv);
+  const { project } = await locate(world, git, request.cwd);
+  return world.locks.run(
+    `create:${project.id}:${request.branch}`,
+    async () => {
+      await syncWorktrees(world, git, project);
+      const existing = existingEnvironment(world, project, request);
+      if (existing) return bringUpExisting(world, { request, project, environment: existing, git, callerEnv }, call);
+      return createNew(world, { request, project, git, callerEnv }, call);
+    },
+    call.abort,
+  );
+}
+
+interface Creation {
+  request: CreateRequest;
+  project: ProjectRecord;
+  git: Git;
+  callerEnv: Record<string, string>;
+}
+
+function existingEnvironment(world: World, project: ProjectRecord, request: CreateRequest): EnvironmentRecord | null {
+  const environments = world.ledger.environments({ projectId: project.id });
+  const found =
+    environments.find((one) => one.branch === request.branch) ?? environments.find((one) => one.slug === request.branch && !one.main);
+  if (found && request.from !== undefined) {
+    throw new WtError({
+      kind: "refused",
+      code: "from_with_existing_branch",
+      message: `${found.slug} exists already, so --from ${request.from} would change nothing.`,
+      hints: [`Leave --from out, or choose another branch name.`],
+    });
+  }
+  return found ?? null;
+}
+
+async function bringUpExisting(world: World, creation: Creation & { environment: EnvironmentRecord }, call: Call): Promise<CreateResult> {
+  const { environment, request, project, git, callerEnv } = creation;
+  call.emit({ type: "note", message: `${environment.slug} exists already, at ${environment.path}.` });
+  if (request.up) await bringUp(world, { project, environment, git, callerEnv, services: [], anew: false }, call);
+  return { ...(await environmentDocument(world, git, environment.id)), created: false };
+}
+
+async function createNew(world: World, creation: Creation, call: Call): Promise<CreateResult> {
+  const { request, project, git } = creation;
+  const branch = await planBranch(git, { root: project.root, branch: request.branch, from: request.from ?? null });
+  const name = branchName(request.branch, branch);
+  const files = treeFiles(git, { root: project.root, commit: branch.commit });
+  const config = await readConfig(project, files);
+  if (config.setup.length > 0 || (request.up && config.services.length > 0)) await requireTrust(world, project, { config, files });
+  call.abort.throwIfAborted();
+  const claimed = claimEnvironment(world, creation, { name, config, branch });
+  const session: EnvironmentSession = { project, environment: claimed.environment, config, git, callerEnv: creation.callerEnv };
+  return world.locks.run(`environment:${claimed.environment.id}`, () =>
+    buildClaimed(world, { session, branch, operation: claimed.operation, request }, call),
+  );
+}
+
+/** `origin/foo` asked for by its remote name becomes the branch `foo`. */
+function branchName(asked: string, plan: BranchPlan): string {
+  return plan.kind === "remote" && asked.startsWith(`${plan.remote}/`) ? asked.slice(plan.remote.length + 1) : asked;
+}
+
+interface Claim {
+  name: string;
+  config: Config;
+  branch: BranchPlan;
+}
+
+/** One transaction: the environment, its worktree, its branch and the operation are in the ledger before anything exists. */
+function claimEnvironment(world: World, { project }: Creation, claim: Claim): { environment: EnvironmentRecord; operation: string } {
+  const { ledger } = world;
+  return ledger.transaction(() => {
+    const parent = worktreesDirectory(project, claim.config);
+    const ownsBranch = claim.branch.kind !== "local";
+    // The slug is chosen while registering, and the path follows it.
+    const provisional = registerEnvironment(world, project, {
+      branch: claim.name,
+      path: join(parent, crypto.randomUUID()),
+      main: false,
+      ownsWorktree: true,
+      ownsBranch,
+    });
+    const path = join(parent, provisional.slug);
+    refuseOccupiedPath(path);
+    ledger.updateEnvironment(provisional.id, { path });
+    const environment: EnvironmentRecord = { ...provisional, path };
+    const lease = ledger.claim({ environmentId: environment.id, kind: "worktree", key: path });
+    if (!lease) throw occupied(path, "belongs to another environment");
+    if (ownsBranch) {
+      const key = `${project.id}/${claim.name}`;
+      ledger.claim({ environmentId: environment.id, kind: "branch", key, data: { branch: claim.name, commit: claim.branch.commit } });
+    }
+    const operation = beginOperation(world, { environmentId: environment.id, kind: "create", data: { branch: claim.name } });
+    return { environment, operation };
+  });
+}
+
+function worktreesDirectory(project: ProjectRecord, config: Config): string {
+  if (config.worktrees === null) return `${project.root.replace(/\.git$/, "")}.worktrees`;
+  return isAbsolute(config.worktrees) ? config.worktrees : resolve(project.root, config.worktrees);
+}
+
+function refuseOccupiedPath(path: string): void {
+  if (!existsSync(path)) return;
+  let empty = false;
+  try {
+    empty = readdirSync(path).length === 0;
+  } catch {
+    throw occupied(path, "exists and is not a directory");
+  }
+  if (!empty) throw occupied(path, "exists and is not empty");
+}
+
+function occupied(path: string, how: string): WtError {
+  return new WtError({
+    kind: "refused",
+    code: "path_exists",
+    message: `The worktree's path ${path} ${how}.`,
+    hints: [`Move it away, or choose another place with worktrees: in wt.yaml (now ${dirname(path)}).`],
+    details: { path },
+  });
+}
+
+interface Building {
+  session: EnvironmentSession;
+  branch: BranchPlan;
+  operation: string;
+  request: CreateRequest;
+}
+
+async function buildClaimed(world: World, building: Building, call: Call): Promise<CreateResult> {
+  const { session, branch, operation, request } = building;
+  const { environment } = session;
+  const context: StepContext = {
+    world,
+    session,
+    ...call,
+    branchPlan: branch,
+    branchCommit: null,
+    outcome: { rescueRefs: [], branch: null },
+  };
+  const services = request.up ? session.config.services.map((service) => service.name) : [];
+  try {
+    const wanted: WantedEnvironment = { presence: "present", up: services, down: [], anew: [], rescue: false, deleteBranch: false };
+    if (request.up) world.ledger.updateEnvironment(environment.id, { wanted: "up" });
+    const observed = await observeEnvironment(world, environment, { config: session.config, definitions: {} });
+    await runPlan(planEnvironment(wanted, observed, session.config), context, operation);
+    for (const service of session.config.services) world.supervisor.announce(environment.id, servicePlan(world, session, service));
+    world.gateway.sync(environment.id);
+    const stopListening = reportServices(world, environment, call);
+    await world.supervisor.whenSettled(environment.id, services, call.abort).finally(stopListening);
+  } catch (error) {
+    await rollBack(world, { context, operation }, WtError.from(call.abort.aborted ? cancelled(environment) : error));
+  }
+  endOperation(world, { id: operation, environmentId: environment.id });
+  await awaitHealth(world, environment, { services, abort: call.abort });
+  return { ...(await environmentDocument(world, session.git, environment.id)), created: true };
+}
+
+function cancelled(environment: EnvironmentRecord): WtError {
+  return new WtError({
+    kind: "cancelled",
+    code: "cancelled",
+    message: `Creating ${environment.slug} was cancelled, and what had been made is gone again.`,
+  });
+}
+
+/** Always throws `cause`; a failure of the roll-back itself never hides it and is left to the next daemon start, which tries again. */
+async function rollBack(world: World, failed: { context: StepContext; operation: string }, cause: WtError): Promise<never> {
+  const { context, operation } = failed;
+  const { environment } = context.session;
+  context.emit({ type: "note", message: "Rolling back." });
+  try {
+    await rollBackCreate(world, context, operation);
+  } catch (error) {
+    world.report(error);
+    context.emit({ type: "note", message: `Not everything of ${environment.slug} could be given back: ${WtError.from(error).message}` });
+  }
+  world.changes.emit(environment.id);
+  throw cause;
+}
+
+/** Idempotent; also what the next daemon does with a create that a crash cut off. */
+export async function rollBackCreate(world: World, context: StepContext, operation: string): Promise<void> {
+  const { environment } = context.session;
+  const wanted: WantedEnvironment = { presence: "rolled_back", up: [], down: [], anew: [], rescue: false, deleteBranch: false };
+  const observed = await observeEnvironment(world, environment, { config: null, definitions: {} });
+  await runPlan(planEnvironment(wanted, observed, null), { ...context, abort: never() }, operation);
+}

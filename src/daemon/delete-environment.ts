@@ -1,0 +1,193 @@
+// `wt delete`: refuses to lose work, stops and verifies, then removes worktree, branch, leases. Once begun it is carried to its end,
+// by the next daemon if need be.
+import type { DeleteRequest, DeleteResult } from "../api/environment.ts";
+import type { EnvironmentRecord, OperationRecord, ProjectRecord } from "../environment/ledger.ts";
+import { planEnvironment, type WantedEnvironment } from "../environment/plan.ts";
+import { WtError } from "../errors/wt-error.ts";
+import { createGit, type Git } from "../git/git.ts";
+import { assessLoss, type LossReport } from "../git/integration.ts";
+import { defaultBranch } from "../git/repository.ts";
+import { listWorktrees } from "../git/worktrees.ts";
+import { emptyConfig } from "./empty-config.ts";
+import { observeEnvironment } from "./environment-observer.ts";
+import { beginOperation, type Call, endOperation, never, runPlan } from "./journaled-run.ts";
+import { locateTarget } from "./projects.ts";
+import type { StepContext } from "./steps.ts";
+import type { World } from "./world.ts";
+
+interface Consent {
+  force: boolean;
+  branch: boolean;
+}
+
+export async function deleteEnvironment(world: World, request: DeleteRequest, call: Call): Promise<DeleteResult> {
+  const git = createGit(world.env);
+  const { project, environment } = await locateTarget(world, git, request.target);
+  refuseMain(environment);
+  const consent: Consent = { force: request.force, branch: request.branch };
+  return world.locks.run(
+    `environment:${environment.id}`,
+    async () => {
+      const current = world.ledger.environment(environment.id);
+      if (!current) return alreadyGone(environment);
+      refuseLoss(current, await lossOf(git, project, current), consent);
+      call.abort.throwIfAborted();
+      const data = { force: consent.force, branch: consent.branch };
+      const operation = beginOperation(world, { environmentId: current.id, kind: "delete", data });
+      world.ledger.updateEnvironment(current.id, { wanted: "down" });
+      return carryDeletion(world, { git, project, environment: current, consent, operation }, call);
+    },
+    call.abort,
+  );
+}
+
+interface Deletion {
+  git: Git;
+  project: ProjectRecord;
+  environment: EnvironmentRecord;
+  consent: Consent;
+  operation: string;
+}
+
+/** Stops, looks again (services write files), removes. A refusal on the second look ends the operation and keeps everything. */
+async function carryDeletion(world: World, deletion: Deletion, call: Call): Promise<DeleteResult> {
+  const { git, project, environment, consent, operation } = deletion;
+  const session = { project, environment, git, config: emptyConfig(project.name), callerEnv: world.env };
+  const context: StepContext = {
+    world,
+    session,
+    emit: call.emit,
+    abort: never(),
+    branchPlan: null,
+    branchCommit: null,
+    outcome: { rescueRefs: [], branch: null },
+  };
+  try {
+    const running = world.supervisor.runners(environment.id).map((runner) => runner.name);
+    if (running.length > 0) await runPlan([{ kind: "stop", services: running }], context, operation);
+    const loss = await lossOf(git, project, environment);
+    refuseLoss(environment, loss, consent);
+    const branch = await branchToDelete(git, deletion, loss);
+    context.branchCommit = branch;
+    const wanted: WantedEnvironment = {
+      presence: "absent",
+      up: [],
+      down: [],
+      anew: [],
+      rescue: consent.force && (!loss.known || isUnsaved(loss)),
+      deleteBranch: branch !== null,
+    };
+    const observed = await observeEnvironment(world, environment, { config: null, definitions: {} });
+    await runPlan(planEnvironment(wanted, observed, null), context, operation);
+    return {
+      slug: environment.slug,
+      branch: environment.branch,
+      branchOutcome: outcomeOf(context, loss),
+      rescueRefs: context.outcome.rescueRefs,
+    };
+  } catch (error) {
+    const failure = WtError.from(error);
+    // Refused: nothing irrevocable was done. Anything else keeps its journal row, so that the deletion is carried on.
+    if (failure.kind === "refused") endOperation(world, { id: operation, environmentId: environment.id });
+    throw failure;
+  } finally {
+    world.changes.emit(environment.id);
+  }
+}
+
+/** Carries on a deletion that a crash cut off; its consent is in the journal. */
+export async function resumeDeletion(
+  world: World,
+  operation: OperationRecord,
+  found: { project: ProjectRecord; environment: EnvironmentRecord },
+): Promise<void> {
+  const consent: Consent = { force: operation.data.force === true, branch: operation.data.branch === true };
+  await carryDeletion(
+    world,
+    { git: createGit(world.env), ...found, consent, operation: operation.id },
+    { emit: () => undefined, abort: never() },
+  );
+}
+
+function refuseMain(environment: EnvironmentRecord): void {
+  if (!environment.main) return;
+  throw new WtError({
+    kind: "refused",
+    code: "main_environment",
+    message: `${environment.slug} is the main worktree, which is never deleted.`,
+    hints: ["Run `wt down main` to stop its services."],
+  });
+}
+
+async function lossOf(git: Git, project: ProjectRecord, environment: EnvironmentRecord): Promise<LossReport> {
+  const baseBranch = await baseBranchOf(git, project);
+  return assessLoss(git, { root: project.root, path: environment.path, branch: environment.branch, baseBranch });
+}
+
+async function baseBranchOf(git: Git, project: ProjectRecord): Promise<string | null> {
+  return defaultBranch(git, { mainRoot: project.root });
+}
+
+function isUnsaved(loss: LossReport): boolean {
+  return loss.dirty > 0 || loss.untracked > 0 || loss.submodulesDirty || loss.inProgress !== null || loss.unpushed > 0;
+}
+
+function refuseLoss(environment: EnvironmentRecord, loss: LossReport, consent: Consent): void {
+  if (loss.lockedReason !== null) {
+    throw new WtError({
+      kind: "refused",
+      code: "worktree_locked",
+      message: `The worktree of ${environment.slug} is locked${loss.lockedReason ? `: ${loss.lockedReason}` : ""}.`,
+      hints: [`Run \`git worktree unlock ${environment.path}\`, then try again.`],
+    });
+  }
+  if (consent.force) return;
+  const reasons = lossReasons(loss);
+  if (reasons.length === 0) return;
+  throw new WtError({
+    kind: "refused",
+    code: loss.known ? "unsaved_work" : "work_unknown",
+    message: `${environment.slug} has ${reasons.join(", ")}.`,
+    hints: [
+      `Commit, merge or push it, then try again.`,
+      `Run \`wt delete ${environment.slug} --force\` to delete it all the same; a rescue ref keeps the work.`,
+    ],
+    details: { dirty: loss.dirty, untracked: loss.untracked, unpushed: loss.unpushed, inProgress: loss.inProgress },
+  });
+}
+
+function lossReasons(loss: LossReport): string[] {
+  const count = (number: number, one: string, many: string) => (number === 0 ? [] : [`${number} ${number === 1 ? one : many}`]);
+  return [
+    ...(loss.known ? [] : ["work that could not be examined"]),
+    ...count(loss.dirty, "uncommitted change", "uncommitted changes"),
+    ...count(loss.untracked, "untracked file", "untracked files"),
+    ...(loss.submodulesDirty ? ["changes in a submodule"] : []),
+    ...(loss.inProgress ? [`a ${loss.inProgress} in progress`] : []),
+    ...count(loss.unpushed, "commit that is neither merged nor pushed", "commits that are neither merged nor pushed"),
+  ];
+}
+
+/** The branch goes when its work is on the base, or when the user said so; never the base itself or one that is checked out elsewhere. */
+async function branchToDelete(git: Git, deletion: Deletion, loss: LossReport): Promise<{ commit: string; integrated: boolean } | null> {
+  const { project, environment, consent } = deletion;
+  const branch = environment.branch;
+  if (branch === null || (!loss.integrated && !consent.branch)) return null;
+  if (branch === (await baseBranchOf(git, project))) return null;
+  const elsewhere = (await listWorktrees(git, project.root)).some((one) => one.branch === branch && one.path !== environment.path);
+  if (elsewhere) return null;
+  const commit = (await git.run(project.root, ["rev-parse", "--verify", "--quiet", `refs/heads/${branch}`], { allow: [1] })).trim();
+  return commit === "" ? null : { commit, integrated: loss.integrated };
+}
+
+function outcomeOf(context: StepContext, loss: LossReport): DeleteResult["branchOutcome"] {
+  const { environment } = context.session;
+  if (environment.branch === null) return "none";
+  if (context.outcome.branch === "deleted") return "deleted";
+  if (context.outcome.branch === "checked_out") return "kept_checked_out";
+  return loss.integrated ? "kept_not_ours" : "kept_unmerged";
+}
+
+function alreadyGone(environment: EnvironmentRecord): DeleteResult {
+  return { slug: environment.slug, branch: environment.branch, branchOutcome: "none", rescueRefs: [] };
+}

@@ -1,0 +1,50 @@
+import { existsSync } from "node:fs";
+import type { Config } from "../config/config.ts";
+import type { EnvironmentRecord } from "../environment/ledger.ts";
+import type { ObservedEnvironment } from "../environment/plan.ts";
+import { leasedPorts } from "./port-leases.ts";
+import { isSetupDone } from "./setup-inputs.ts";
+import type { World } from "./world.ts";
+
+/** Stamp that `copy:` and `clone:` were carried out in this worktree. */
+export const filledStamp = "worldtree:files";
+
+/** What is there of an environment now. `definitions` gives what each service would run by the present config. */
+export async function observeEnvironment(
+  world: World,
+  environment: EnvironmentRecord,
+  wanted: { config: Config | null; definitions: Readonly<Record<string, string>> },
+): Promise<ObservedEnvironment> {
+  const setupDone = await Promise.all((wanted.config?.setup ?? []).map((step) => isSetupDone(world, environment, step)));
+  return {
+    worktree: observeWorktree(world, environment),
+    filled: environment.main || world.ledger.setupStamp(environment.id, filledStamp) !== null,
+    setupDone,
+    services: world.supervisor.runners(environment.id).map((runner) => ({
+      name: runner.name,
+      live: runner.status.live || runner.status.phase === "Waiting",
+      pausing: runner.status.phase === "Restarting" || runner.status.phase === "CrashLoopBackOff",
+      current: wanted.definitions[runner.name] === undefined || runner.plan?.definition === wanted.definitions[runner.name],
+    })),
+    resources: world.ledger
+      .leases({ environmentId: environment.id, kind: "resource" })
+      .map((lease) => lease.key.split("/").at(-1) ?? lease.key),
+    leasedPorts: validPortLeases(world, environment, wanted.config),
+  };
+}
+
+function observeWorktree(world: World, environment: EnvironmentRecord): ObservedEnvironment["worktree"] {
+  const lease = world.ledger.leases({ environmentId: environment.id, kind: "worktree" })[0];
+  if (lease?.state === "intended") return "partial";
+  if (lease?.state === "removing") return "present";
+  return existsSync(environment.path) || environment.ownsWorktree ? "present" : "absent";
+}
+
+/** A predictable port whose base was changed in the config counts as not leased yet. */
+function validPortLeases(world: World, environment: EnvironmentRecord, config: Config | null): string[] {
+  const policies = new Map((config?.services ?? []).map((service) => [service.name, service.port]));
+  return Object.entries(leasedPorts(world, environment.id)).flatMap(([service, port]) => {
+    const policy = policies.get(service);
+    return policy?.kind === "slot" && policy.base + environment.slot !== port ? [] : [service];
+  });
+}

@@ -1,0 +1,136 @@
+// Environments as the wire shows them.
+import { existsSync } from "node:fs";
+import type { EnvironmentDocument, EnvironmentList, EnvironmentView, ListEvent, ListRequest } from "../api/environment.ts";
+import { environmentCondition } from "../environment/environment-status.ts";
+import type { EnvironmentRecord, ProjectRecord } from "../environment/ledger.ts";
+import { environmentUrl, hostSuffix } from "../environment/routes.ts";
+import { createGit, type Git } from "../git/git.ts";
+import { locate, syncWorktrees } from "./projects.ts";
+import { detailedServiceViews, serviceViews } from "./service-views.ts";
+import type { World } from "./world.ts";
+
+const watchPauseMs = 100;
+const gitRefreshMs = 5_000;
+
+export interface Listed {
+  project: ProjectRecord;
+  environment: EnvironmentRecord;
+}
+
+export function environmentView(world: World, { project, environment }: Listed): EnvironmentView {
+  const services = serviceViews(world, environment.id);
+  const operation = world.ledger.operations({ environmentId: environment.id })[0]?.kind ?? null;
+  const routed = world.supervisor.runners(environment.id).some((runner) => (runner.plan?.routes.length ?? 0) > 0);
+  return {
+    project: project.name,
+    slug: environment.slug,
+    branch: environment.branch,
+    path: environment.path,
+    main: environment.main,
+    status: environmentCondition({
+      operation,
+      worktreeExists: existsSync(environment.path),
+      wanted: environment.wanted,
+      services: services.map((service) => service.state),
+    }),
+    url: routed ? environmentUrl(environment, hostSuffix(world.gateway.port)) : null,
+    slot: environment.slot,
+    createdAt: new Date(environment.createdAtMs).toISOString(),
+    git: null,
+    services,
+    resources: [],
+  };
+}
+
+/** With git and the details of `wt status`. Throws `internal` for an unknown id. */
+export async function environmentDocument(world: World, git: Git, environmentId: string): Promise<EnvironmentDocument> {
+  const environment = world.ledger.environment(environmentId);
+  const project = environment ? world.ledger.project(environment.projectId) : null;
+  if (!environment || !project) throw new Error(`environment ${environmentId} is not in the ledger`);
+  const [services, status] = await Promise.all([
+    detailedServiceViews(world, environmentId),
+    world.gitStatus.status(git, project, environment),
+  ]);
+  return { schema: 1, environment: { ...environmentView(world, { project, environment }), services, git: status } };
+}
+
+/** The environments a list shows, main first, then by age. */
+export async function listedEnvironments(world: World, git: Git, request: ListRequest): Promise<Listed[]> {
+  const projects = request.all ? world.ledger.projects() : [(await locate(world, git, request.cwd)).project];
+  await Promise.all(
+    projects.map((project) =>
+      syncWorktrees(world, git, project).catch((error) => {
+        // One repository that is gone must not hide the others.
+        if (!request.all) throw error;
+      }),
+    ),
+  );
+  return projects.flatMap((project) =>
+    world.ledger
+      .environments({ projectId: project.id })
+      .sort((a, b) => Number(b.main) - Number(a.main) || b.createdAtMs - a.createdAtMs)
+      .map((environment) => ({ project, environment })),
+  );
+}
+
+export async function listEnvironments(world: World, request: ListRequest): Promise<EnvironmentList> {
+  const git = createGit(world.env);
+  const listed = await listedEnvironments(world, git, request);
+  const statuses =
+    request.git === "skip" ? [] : await Promise.all(listed.map((one) => world.gitStatus.status(git, one.project, one.environment)));
+  return { schema: 1, environments: listed.map((one, index) => ({ ...environmentView(world, one), git: statuses[index] ?? null })) };
+}
+
+/** The list at once, git as it answers, then (with `follow`) the list anew whenever something changed. */
+export async function* watchEnvironments(
+  world: World,
+  request: ListRequest & { follow: boolean },
+  abort: AbortSignal,
+): AsyncGenerator<ListEvent> {
+  const git = createGit(world.env);
+  const changes = changeSignal(world);
+  try {
+    for (;;) {
+      const listed = await listedEnvironments(world, git, request);
+      yield { type: "list", environments: listed.map((one) => environmentView(world, one)) };
+      if (request.git === "wait") yield* gitEvents(world, git, listed);
+      yield { type: "settled" };
+      if (!request.follow) return;
+      await Promise.race([changes.next(), world.clock.sleep(gitRefreshMs, abort)]);
+      await world.clock.sleep(watchPauseMs, abort);
+    }
+  } finally {
+    changes.stop();
+  }
+}
+
+async function* gitEvents(world: World, git: Git, listed: readonly Listed[]): AsyncGenerator<ListEvent> {
+  const pending = new Map(
+    listed.map((one, index) => [
+      index,
+      world.gitStatus.status(git, one.project, one.environment).then((status) => ({
+        index,
+        event: { type: "git" as const, project: one.project.name, slug: one.environment.slug, git: status },
+      })),
+    ]),
+  );
+  while (pending.size > 0) {
+    const { index, event } = await Promise.race(pending.values());
+    pending.delete(index);
+    yield event;
+  }
+}
+
+function changeSignal(world: World): { next: () => Promise<void>; stop: () => void } {
+  let changed = Promise.withResolvers<void>();
+  const stop = world.changes.listen(() => {
+    changed.resolve();
+  });
+  return {
+    next: async () => {
+      await changed.promise;
+      changed = Promise.withResolvers<void>();
+    },
+    stop,
+  };
+}

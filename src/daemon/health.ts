@@ -1,0 +1,48 @@
+import type { EnvironmentRecord } from "../environment/ledger.ts";
+import { WtError } from "../errors/wt-error.ts";
+import type { ServiceRunner } from "./service-runner.ts";
+import type { World } from "./world.ts";
+
+const linesShown = 10;
+
+/**
+ * Waits until none of the services is on its way any more. Throws `WtError` (`unhealthy`, `services_unhealthy`) with reasons and last
+ * log lines when one did not become ready; everything is left as it is.
+ */
+export async function awaitHealth(
+  world: World,
+  environment: EnvironmentRecord,
+  wanted: { services: readonly string[]; abort: AbortSignal },
+): Promise<void> {
+  await world.supervisor.whenSettled(environment.id, wanted.services, wanted.abort);
+  const sick = wanted.services.flatMap((name) => {
+    const runner = world.supervisor.runner(environment.id, name);
+    return runner && runner.status.phase !== "Running" && runner.status.phase !== "Completed" ? [runner] : [];
+  });
+  if (sick.length === 0) return;
+  const logs = await Promise.all(sick.map(async (runner) => ({ service: runner.name, lines: await lastLines(world, runner) })));
+  throw new WtError({
+    kind: "unhealthy",
+    code: "services_unhealthy",
+    message: sick
+      .map((runner) => `${runner.name} of ${environment.slug} is ${runner.status.phase}: ${runner.status.reason ?? "no reason is known."}`)
+      .join(" "),
+    hints: [
+      ...logs.flatMap((log) => log.lines.map((line) => `  ${log.service} | ${line}`)),
+      `The environment is kept. See \`wt logs ${sick[0]?.name}\`, mend it, then run \`wt up\`.`,
+    ],
+    details: {
+      slug: environment.slug,
+      services: sick.map((runner) => ({ name: runner.name, state: runner.status.phase, reason: runner.status.reason })),
+    },
+  });
+}
+
+export async function lastLines(world: World, runner: ServiceRunner): Promise<string[]> {
+  const logPath = runner.plan?.spec.logPath;
+  if (!logPath) return [];
+  const lines: string[] = [];
+  const query = { logPath, tail: linesShown, sinceMs: null, follow: false };
+  for await (const entry of world.driver.logs(query, new AbortController().signal)) lines.push(entry.line);
+  return lines;
+}

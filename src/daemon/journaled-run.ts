@@ -1,0 +1,60 @@
+// Runs a plan under an operation's journal row.
+import type { OperationEvent } from "../api/environment.ts";
+import { applyPlan } from "../environment/apply-plan.ts";
+import type { OperationKind } from "../environment/ledger.ts";
+import type { PlanStep } from "../environment/plan.ts";
+import type { JsonValue } from "../errors/wt-error.ts";
+import { type StepContext, stepPerformers } from "./steps.ts";
+import type { World } from "./world.ts";
+
+export type Emit = (event: OperationEvent<never>) => void;
+
+/** What an operation gets from its caller. */
+export interface Call {
+  emit: Emit;
+  /** Fires when the caller is gone or has interrupted. */
+  abort: AbortSignal;
+}
+
+/** Writes the journal row of an operation that is about to begin; the caller holds the environment's lock. */
+export function beginOperation(
+  world: World,
+  operation: { environmentId: string; kind: OperationKind; data?: { [key: string]: JsonValue } },
+): string {
+  const id = crypto.randomUUID();
+  world.ledger.beginOperation({
+    id,
+    environmentId: operation.environmentId,
+    kind: operation.kind,
+    step: null,
+    data: operation.data ?? {},
+    startedAtMs: world.clock.now(),
+  });
+  world.changes.emit(operation.environmentId);
+  return id;
+}
+
+/** Idempotent: releasing an environment ends its operations with it. */
+export function endOperation(world: World, operation: { id: string; environmentId: string }): void {
+  if (world.ledger.operations({ environmentId: operation.environmentId }).some((one) => one.id === operation.id)) {
+    world.ledger.endOperation(operation.id);
+  }
+  world.changes.emit(operation.environmentId);
+}
+
+export async function runPlan(plan: readonly PlanStep[], context: StepContext, operationId: string): Promise<void> {
+  const { world } = context;
+  await applyPlan(plan, {
+    perform: stepPerformers(context),
+    journal: (step) => world.ledger.advanceOperation(operationId, step),
+    report: context.emit,
+    now: () => world.clock.now(),
+    abort: context.abort,
+    reached: world.reached,
+  });
+}
+
+/** A signal that never fires: roll-backs and deletions are carried to their end. */
+export function never(): AbortSignal {
+  return new AbortController().signal;
+}

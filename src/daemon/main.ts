@@ -1,0 +1,106 @@
+// Builds the daemon: every part is made here once and handed down. Crash-only: whatever ends it, the next one carries on.
+import { cpus } from "node:os";
+import { WtError } from "../errors/wt-error.ts";
+import { buildId } from "../os/build-id.ts";
+import { systemClock } from "../os/clock.ts";
+import { worldPaths } from "../os/paths.ts";
+import { readBootId } from "../os/process-identity.ts";
+import { createProcessDriver } from "../runtime/process/process-driver.ts";
+import { openLedger, type SqliteLedger } from "../state/sqlite-ledger.ts";
+import { Admission } from "./admission.ts";
+import { Changes } from "./changes.ts";
+import { faultsFrom } from "./faults.ts";
+import { startGatewayControl } from "./gateway-control.ts";
+import { GitStatusCache } from "./git-status-cache.ts";
+import { KeyedLock } from "./keyed-lock.ts";
+import { adoptServices, settleOperations } from "./recovery.ts";
+import { startServer } from "./server.ts";
+import { Supervisor } from "./supervisor.ts";
+import type { World } from "./world.ts";
+
+/** Runs until it is told to stop; gives the exit code. A second daemon of the same world ends at once with 0. */
+export async function runDaemon(_argv: readonly string[], env: Readonly<Record<string, string | undefined>>): Promise<number> {
+  const paths = worldPaths(env);
+  let ledger: SqliteLedger;
+  try {
+    ledger = openLedger({ path: paths.ledger, nowMs: () => systemClock.now() });
+  } catch (error) {
+    const failure = WtError.from(error);
+    report(failure);
+    return failure.code === "ledger_in_use" ? 0 : 1;
+  }
+  const world = await buildWorld({ ledger, paths, env });
+  const { promise: ended, resolve: end } = Promise.withResolvers<{ services: boolean }>();
+  for (const signal of ["SIGTERM", "SIGINT", "SIGHUP"] as const) process.on(signal, () => end({ services: false }));
+  process.on("unhandledRejection", report);
+  await adoptServices(world, await readBootId());
+  const server = startServer({ world, build: buildId(), startedAtMs: systemClock.now(), shutDown: end });
+  settleOperations(world).catch(report);
+  const how = await ended;
+  if (how.services) await stopAllServices(world);
+  await Bun.sleep(20);
+  await server.stop();
+  await world.gateway.stop();
+  world.supervisor.detach();
+  await world.driver.close();
+  ledger.close();
+  return 0;
+}
+
+interface Parts {
+  ledger: SqliteLedger;
+  paths: World["paths"];
+  env: Readonly<Record<string, string | undefined>>;
+}
+
+async function buildWorld({ ledger, paths, env }: Parts): Promise<World> {
+  const clock = systemClock;
+  const changes = new Changes();
+  const driver = createProcessDriver({ clock });
+  const cores = Math.max(1, cpus().length);
+  const supervisor = new Supervisor({ ledger, driver, clock, changes, startsAtOnce: Math.max(4, cores * 3), report });
+  const holder: { world: World | null } = { world: null };
+  const built = (): World => {
+    if (!holder.world) throw new Error("the world is used before it is built");
+    return holder.world;
+  };
+  const gateway = await startGatewayControl({ ledger, clock, wantedPort: wantedPort(env.WT_GATEWAY_PORT), world: built });
+  holder.world = {
+    paths,
+    env: Object.fromEntries(Object.entries(env).flatMap(([key, value]) => (value === undefined ? [] : [[key, value]]))),
+    clock,
+    ledger,
+    driver,
+    supervisor,
+    gateway,
+    gitStatus: new GitStatusCache({ clock, atOnce: cores * 2 }),
+    changes,
+    locks: new KeyedLock(),
+    setups: new Admission(Math.max(2, cores)),
+    ledgerRecovery: ledger.recovery,
+    reached: faultsFrom(env.WT_TEST_FAULT),
+    report,
+  };
+  return holder.world;
+}
+
+function wantedPort(text: string | undefined): number | null {
+  const port = Number(text);
+  return text && Number.isInteger(port) && port > 0 && port < 65_536 ? port : null;
+}
+
+async function stopAllServices(world: World): Promise<void> {
+  await Promise.all(
+    world.ledger.environments().map(async (environment) => {
+      const names = world.supervisor.runners(environment.id).map((runner) => runner.name);
+      await world.supervisor.stop(environment.id, names).catch(report);
+      world.ledger.updateEnvironment(environment.id, { wanted: "down" });
+    }),
+  );
+}
+
+/** Standard error is the daemon's log. */
+function report(error: unknown): void {
+  const text = error instanceof Error ? (error.stack ?? error.message) : String(error);
+  process.stderr.write(`${new Date().toISOString()} ${text}\n`);
+}

@@ -1,0 +1,187 @@
+// From a directory to its project and environment; worktrees that others made are registered on sight.
+import { randomBytes } from "node:crypto";
+import { existsSync, realpathSync } from "node:fs";
+import { basename, dirname, join } from "node:path";
+import type { EnvironmentRecord, ProjectRecord } from "../environment/ledger.ts";
+import { hostLabelFor, lowestFreeSlot, projectNameFor, slugFor } from "../environment/slug.ts";
+import { WtError } from "../errors/wt-error.ts";
+import type { Git } from "../git/git.ts";
+import { findRepository, type Repository } from "../git/repository.ts";
+import { listWorktrees, type Worktree } from "../git/worktrees.ts";
+import type { World } from "./world.ts";
+
+export interface Location {
+  project: ProjectRecord;
+  /** The environment whose worktree the directory is in; null in a bare repository. */
+  environment: EnvironmentRecord | null;
+}
+
+/** Throws `WtError` (`not_found`, `not_a_repository`) outside of any repository. */
+export async function locate(world: World, git: Git, cwd: string): Promise<Location> {
+  const known = knownLocation(world, cwd);
+  if (known) return known;
+  const repository = await repositoryAt(git, cwd);
+  const project = ensureProject(world, repository);
+  await syncWorktrees(world, git, project);
+  const environment = world.ledger.environments({ projectId: project.id }).find((one) => one.path === repository.worktreeRoot);
+  return { project, environment: environment ?? null };
+}
+
+/** Without asking git: the nearest directory with a `.git` is a registered worktree. */
+export function knownLocation(world: World, cwd: string): Location | null {
+  const root = nearestWorktree(cwd);
+  const environment = root ? world.ledger.environments().find((one) => one.path === root) : undefined;
+  const project = environment ? world.ledger.project(environment.projectId) : null;
+  return environment && project ? { project, environment } : null;
+}
+
+function nearestWorktree(cwd: string): string | null {
+  let directory: string;
+  try {
+    directory = realpathSync(cwd);
+  } catch {
+    return null;
+  }
+  for (;;) {
+    if (existsSync(join(directory, ".git"))) return directory;
+    const parent = dirname(directory);
+    if (parent === directory) return null;
+    directory = parent;
+  }
+}
+
+async function repositoryAt(git: Git, cwd: string): Promise<Repository> {
+  const repository = await findRepository(git, cwd);
+  if (!repository) {
+    throw new WtError({
+      kind: "not_found",
+      code: "not_a_repository",
+      message: `${cwd} is not inside a git repository.`,
+      hints: ["Go to one, or name it: `wt -C <directory> …`."],
+    });
+  }
+  if (repository.inSubmodule) {
+    throw new WtError({
+      kind: "refused",
+      code: "in_submodule",
+      message: `${cwd} is inside a submodule, and worktrees belong to the repository around it.`,
+      hints: ["Go to the outer repository, then try again."],
+    });
+  }
+  return repository;
+}
+
+function ensureProject(world: World, repository: Repository): ProjectRecord {
+  const { ledger } = world;
+  return ledger.transaction(() => {
+    const projects = ledger.projects();
+    const existing = projects.find((one) => one.gitCommonDir === repository.gitCommonDir);
+    if (existing) {
+      if (existing.root !== repository.mainRoot) ledger.updateProject(existing.id, { root: repository.mainRoot });
+      return { ...existing, root: repository.mainRoot };
+    }
+    const name = projectNameFor(basename(repository.mainRoot).replace(/\.git$/, ""), new Set(projects.map((one) => one.name)));
+    const project: ProjectRecord = {
+      id: randomBytes(8).toString("hex"),
+      name,
+      root: repository.mainRoot,
+      gitCommonDir: repository.gitCommonDir,
+      createdAtMs: world.clock.now(),
+    };
+    ledger.insertProject(project);
+    return project;
+  });
+}
+
+/** Brings the ledger's environments in line with git's worktrees: new ones are registered, branches that changed are noted. */
+export async function syncWorktrees(world: World, git: Git, project: ProjectRecord): Promise<Worktree[]> {
+  const worktrees = (await listWorktrees(git, project.root)).filter((one) => !one.bare);
+  const { ledger } = world;
+  const known = new Map(ledger.environments({ projectId: project.id }).map((one) => [one.path, one]));
+  for (const worktree of worktrees) {
+    const environment = known.get(worktree.path);
+    if (environment && environment.branch !== worktree.branch && worktree.exists && !isBusy(world, environment.id)) {
+      ledger.updateEnvironment(environment.id, { branch: worktree.branch });
+    }
+    if (!environment && worktree.exists) {
+      registerEnvironment(world, project, {
+        branch: worktree.branch,
+        path: worktree.path,
+        main: worktree.main,
+        ownsWorktree: false,
+        ownsBranch: false,
+      });
+    }
+  }
+  return worktrees;
+}
+
+function isBusy(world: World, environmentId: string): boolean {
+  return world.ledger.operations({ environmentId }).length > 0;
+}
+
+export type NewEnvironment = Pick<EnvironmentRecord, "branch" | "path" | "main" | "ownsWorktree" | "ownsBranch">;
+
+/** Chooses every name once and writes the row. Throws `WtError` (`refused`) when the path is registered already. */
+export function registerEnvironment(world: World, project: ProjectRecord, wanted: NewEnvironment): EnvironmentRecord {
+  const { ledger } = world;
+  return ledger.transaction(() => {
+    const siblings = ledger.environments({ projectId: project.id });
+    // "main" is the main worktree's name, whatever it has checked out.
+    const slugs = new Set(siblings.map((one) => one.slug).concat(wanted.main ? [] : ["main"]));
+    const slug = wanted.main ? "main" : slugFor(wanted.branch ?? basename(wanted.path), slugs);
+    const labels = new Set(ledger.environments().map((one) => one.hostLabel));
+    const environment: EnvironmentRecord = {
+      ...wanted,
+      id: randomBytes(8).toString("hex"),
+      projectId: project.id,
+      slug,
+      hostLabel: hostLabelFor({ slug, project: project.name }, labels),
+      slot: wanted.main ? 0 : lowestFreeSlot(new Set(siblings.map((one) => one.slot))),
+      nonce: randomBytes(16).toString("hex"),
+      wanted: "down",
+      createdAtMs: world.clock.now(),
+    };
+    ledger.insertEnvironment(environment);
+    return environment;
+  });
+}
+
+/** By slug, then branch. Throws `WtError` (`not_found`, `environment_unknown`) that names near ones. */
+export function environmentNamed(world: World, project: ProjectRecord, name: string): EnvironmentRecord {
+  const environments = world.ledger.environments({ projectId: project.id });
+  const found = environments.find((one) => one.slug === name) ?? environments.find((one) => one.branch === name);
+  if (found) return found;
+  const near = environments.map((one) => one.slug).filter((slug) => slug.includes(name) || name.includes(slug));
+  throw new WtError({
+    kind: "not_found",
+    code: "environment_unknown",
+    message: `There is no environment called ${name} in ${project.name}.`,
+    hints: [
+      near.length > 0 ? `Did you mean ${near.slice(0, 3).join(", ")}?` : "Run `wt list` to see them all.",
+      `Run \`wt create ${name}\` to make it.`,
+    ],
+  });
+}
+
+/** The environment a request is about. Throws `WtError` (`not_found`) when there is none. */
+export async function locateTarget(
+  world: World,
+  git: Git,
+  target: { cwd: string; name?: string },
+): Promise<{ project: ProjectRecord; environment: EnvironmentRecord }> {
+  const { project, environment } = await locate(world, git, target.cwd);
+  if (target.name !== undefined) {
+    if (!world.ledger.environments({ projectId: project.id }).some((one) => one.slug === target.name || one.branch === target.name)) {
+      await syncWorktrees(world, git, project);
+    }
+    return { project, environment: environmentNamed(world, project, target.name) };
+  }
+  if (environment) return { project, environment };
+  throw new WtError({
+    kind: "not_found",
+    code: "no_environment_here",
+    message: `${target.cwd} is not inside a worktree.`,
+    hints: ["Name the environment, or go to its directory: `wt list` shows them."],
+  });
+}

@@ -1,0 +1,87 @@
+// `wt logs`: the logs of an environment's services as one, in order of time.
+import type { LogLine, LogsRequest } from "../api/operations.ts";
+import { createGit } from "../git/git.ts";
+import type { LogEntry } from "../runtime/runtime-driver.ts";
+import { locateTarget } from "./projects.ts";
+import { unknownService } from "./up-environment.ts";
+import type { World } from "./world.ts";
+
+interface Source {
+  service: string;
+  logPath: string;
+}
+
+export async function* readLogs(world: World, request: LogsRequest, abort: AbortSignal): AsyncGenerator<LogLine> {
+  const { environment } = await locateTarget(world, createGit(world.env), request.target);
+  const known = world.supervisor.runners(environment.id);
+  const names = known.map((runner) => runner.name);
+  for (const name of request.services) if (!names.includes(name)) throw unknownService(name, names);
+  const sources = known
+    .filter((runner) => request.services.length === 0 || request.services.includes(runner.name))
+    .flatMap((runner) => (runner.plan ? [{ service: runner.name, logPath: runner.plan.spec.logPath }] : []));
+  const startedMs = world.clock.now();
+  const past = await pastLines(world, sources, request);
+  yield* past.map(toLogLine);
+  if (request.follow) yield* followedLines(world, sources, { sinceMs: startedMs, seen: past, abort });
+}
+
+interface SourcedEntry extends LogEntry {
+  service: string;
+}
+
+async function pastLines(world: World, sources: readonly Source[], request: LogsRequest): Promise<SourcedEntry[]> {
+  const perSource = await Promise.all(
+    sources.map(async ({ service, logPath }) => {
+      const entries: SourcedEntry[] = [];
+      const query = { logPath, tail: request.tail, sinceMs: request.sinceMs, follow: false };
+      for await (const entry of world.driver.logs(query, new AbortController().signal)) entries.push({ ...entry, service });
+      return entries;
+    }),
+  );
+  // Sorting is stable, so lines of one service keep their order.
+  const merged = perSource.flat().sort((a, b) => a.timeMs - b.timeMs);
+  return request.tail === null ? merged : merged.slice(Math.max(0, merged.length - request.tail));
+}
+
+/** All sources at once, as lines come; what was shown as the past is not shown again. */
+async function* followedLines(
+  world: World,
+  sources: readonly Source[],
+  from: { sinceMs: number; seen: readonly SourcedEntry[]; abort: AbortSignal },
+): AsyncGenerator<LogLine> {
+  const queue: SourcedEntry[] = [];
+  let wake = Promise.withResolvers<void>();
+  let open = sources.length;
+  const follow = async ({ service, logPath }: Source) => {
+    let skip = from.seen.filter((entry) => entry.service === service && entry.timeMs >= from.sinceMs).length;
+    const query = { logPath, tail: null, sinceMs: from.sinceMs, follow: true };
+    for await (const entry of world.driver.logs(query, from.abort)) {
+      if (skip-- > 0) continue;
+      queue.push({ ...entry, service });
+      wake.resolve();
+    }
+  };
+  for (const source of sources) {
+    follow(source)
+      .catch((error) => {
+        if (!from.abort.aborted) world.report(error);
+      })
+      .finally(() => {
+        open--;
+        wake.resolve();
+      });
+  }
+  while (open > 0 || queue.length > 0) {
+    const next = queue.shift();
+    if (next) {
+      yield toLogLine(next);
+      continue;
+    }
+    await wake.promise;
+    wake = Promise.withResolvers<void>();
+  }
+}
+
+function toLogLine(entry: SourcedEntry): LogLine {
+  return { time: new Date(entry.timeMs).toISOString(), service: entry.service, line: entry.line };
+}

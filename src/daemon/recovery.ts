@@ -1,0 +1,62 @@
+// What a new daemon does with what the last one left: adopts services, finishes or rolls back operations, sweeps the trash.
+import type { OperationRecord } from "../environment/ledger.ts";
+import { createGit } from "../git/git.ts";
+import { rollBackCreate } from "./create-environment.ts";
+import { resumeDeletion } from "./delete-environment.ts";
+import { emptyConfig } from "./empty-config.ts";
+import { endOperation, never } from "./journaled-run.ts";
+import { emptyTrash } from "./trash.ts";
+import type { World } from "./world.ts";
+
+const bootSetting = "boot.id";
+/** A create that got this far is whole: its services are brought up like any other's. */
+const wholeSteps = new Set(["start", "restart"]);
+
+/** Adopts every service; fast. Requests may be served once it resolves. */
+export async function adoptServices(world: World, bootId: string): Promise<void> {
+  const { ledger } = world;
+  const sameBoot = ledger.setting(bootSetting) === bootId;
+  ledger.putSetting(bootSetting, bootId);
+  for (const environment of ledger.environments()) {
+    try {
+      await world.supervisor.adopt(environment, sameBoot);
+      if (!sameBoot && environment.wanted === "up") ledger.updateEnvironment(environment.id, { wanted: "down" });
+      world.gateway.sync(environment.id);
+    } catch (error) {
+      world.report(error);
+    }
+  }
+}
+
+/** Settles every operation in flight, each under its environment's lock. A failure keeps the journal row and is tried again next time. */
+export async function settleOperations(world: World): Promise<void> {
+  await Promise.all(
+    world.ledger
+      .operations()
+      .map((operation) =>
+        world.locks.run(`environment:${operation.environmentId}`, () => settleOperation(world, operation)).catch(world.report),
+      ),
+  );
+  for (const project of world.ledger.projects()) await emptyTrash(world, project);
+}
+
+async function settleOperation(world: World, operation: OperationRecord): Promise<void> {
+  const environment = world.ledger.environment(operation.environmentId);
+  const project = environment ? world.ledger.project(environment.projectId) : null;
+  if (!environment || !project) return;
+  if (operation.kind === "delete") return resumeDeletion(world, operation, { project, environment });
+  if (operation.kind === "create" && !wholeSteps.has(operation.step ?? "")) {
+    const session = { project, environment, git: createGit(world.env), config: emptyConfig(project.name), callerEnv: world.env };
+    const context = {
+      world,
+      session,
+      emit: () => undefined,
+      abort: never(),
+      branchPlan: null,
+      branchCommit: null,
+      outcome: { rescueRefs: [], branch: null },
+    };
+    return rollBackCreate(world, context, operation.id);
+  }
+  endOperation(world, { id: operation.id, environmentId: environment.id });
+}

@@ -1,0 +1,169 @@
+// Path → handler, typed by the endpoint tables.
+
+import { version } from "../../package.json";
+import type { CallEndpoints, OperationEndpoints, StreamEndpoints } from "../api/endpoints.ts";
+import type { DaemonView } from "../api/operations.ts";
+import { contractVariables, foreignNames } from "../environment/variables.ts";
+import { WtError } from "../errors/wt-error.ts";
+import { createGit } from "../git/git.ts";
+import { repositoryFiles } from "../os/repository-files.ts";
+import { readConfig, readTrust } from "./config-reader.ts";
+import { createEnvironment } from "./create-environment.ts";
+import { deleteEnvironment } from "./delete-environment.ts";
+import { doctorReport } from "./doctor.ts";
+import { contractInput } from "./environment-session.ts";
+import { environmentDocument, listEnvironments, watchEnvironments } from "./environment-views.ts";
+import type { Call } from "./journaled-run.ts";
+import { knownNames } from "./known-names.ts";
+import { itemsResponse, operationResponse } from "./operation-stream.ts";
+import { ensurePort } from "./port-leases.ts";
+import { locateTarget } from "./projects.ts";
+import { readLogs } from "./read-logs.ts";
+import type { ControlServerOptions } from "./server.ts";
+import { downEnvironment, unknownService, upEnvironment } from "./up-environment.ts";
+import type { World } from "./world.ts";
+
+export type Handler = (body: unknown, request: Request) => Promise<Response> | Response;
+
+type Calls = { [Path in keyof CallEndpoints]: (request: CallEndpoints[Path]["request"]) => Promise<CallEndpoints[Path]["response"]> };
+type Operations = {
+  [Path in keyof OperationEndpoints]: (
+    request: OperationEndpoints[Path]["request"],
+    call: Call,
+  ) => Promise<OperationEndpoints[Path]["result"]>;
+};
+type Streams = {
+  [Path in keyof StreamEndpoints]: (
+    request: StreamEndpoints[Path]["request"],
+    abort: AbortSignal,
+  ) => AsyncGenerator<StreamEndpoints[Path]["item"]>;
+};
+
+export function routes(options: ControlServerOptions): Record<string, Handler> {
+  // The client is the same build, so bodies have the types of the table; the build header guards that.
+  const table: Record<string, Handler> = {};
+  for (const [path, call] of Object.entries(calls(options))) {
+    table[path] = async (body) => Response.json(await (call as (request: unknown) => Promise<unknown>)(body));
+  }
+  for (const [path, run] of Object.entries(operations(options.world))) {
+    const start = run as (request: unknown, call: Call) => Promise<unknown>;
+    table[path] = (body, request) => operationResponse(request, (call) => start(body, call));
+  }
+  for (const [path, source] of Object.entries(streams(options.world))) {
+    const open = source as (request: unknown, abort: AbortSignal) => AsyncGenerator<unknown>;
+    table[path] = (body, request) => itemsResponse(request, (abort) => open(body, abort));
+  }
+  return table;
+}
+
+function calls(options: ControlServerOptions): Calls {
+  const { world } = options;
+  return {
+    "/v1/daemon": async () => daemonView(options),
+    "/v1/daemon/stop": async (request) => {
+      options.shutDown({ services: request.services });
+      return { stopping: true };
+    },
+    "/v1/environments/list": (request) => listEnvironments(world, request),
+    "/v1/environments/status": async (request) => {
+      const git = createGit(world.env);
+      const { environment } = await locateTarget(world, git, request.target);
+      return environmentDocument(world, git, environment.id);
+    },
+    "/v1/variables": (request) => variables(world, request),
+    "/v1/trust": async (request) => (await trustOf(world, request.target)).view,
+    "/v1/trust/grant": (request) => grantTrust(world, request),
+    "/v1/gateway": () => world.gateway.view(),
+    "/v1/doctor": () => doctorReport(world),
+    "/v1/names": async (request) => knownNames(world, request.cwd),
+  };
+}
+
+function operations(world: World): Operations {
+  return {
+    "/v1/environments/create": (request, call) => createEnvironment(world, request, call),
+    "/v1/environments/up": (request, call) => upEnvironment(world, { ...request, anew: false }, call),
+    "/v1/environments/down": (request, call) => downEnvironment(world, request, call),
+    "/v1/environments/restart": (request, call) => upEnvironment(world, { ...request, anew: true }, call),
+    "/v1/environments/delete": (request, call) => deleteEnvironment(world, request, call),
+  };
+}
+
+function streams(world: World): Streams {
+  return {
+    "/v1/environments/watch": (request, abort) => watchEnvironments(world, request, abort),
+    "/v1/logs": (request, abort) => readLogs(world, request, abort),
+  };
+}
+
+function daemonView({ world, build, startedAtMs }: ControlServerOptions): DaemonView {
+  const environments = world.ledger.environments();
+  return {
+    version,
+    build,
+    pid: process.pid,
+    startedAt: new Date(startedAtMs).toISOString(),
+    memoryBytes: process.memoryUsage.rss(),
+    socket: world.paths.socket,
+    stateDir: world.paths.state,
+    projects: world.ledger.projects().length,
+    environments: environments.length,
+    services: environments.flatMap((one) => world.supervisor.runners(one.id)).filter((runner) => runner.status.live).length,
+    operationsInFlight: world.ledger.operations().length,
+  };
+}
+
+async function variables(
+  world: World,
+  request: CallEndpoints["/v1/variables"]["request"],
+): Promise<CallEndpoints["/v1/variables"]["response"]> {
+  const git = createGit(world.env);
+  const { project, environment } = await locateTarget(world, git, request.target);
+  const config = await readConfig(project, repositoryFiles(environment.path));
+  const service = request.service === undefined ? null : config.services.find((one) => one.name === request.service);
+  if (service === undefined)
+    throw unknownService(
+      request.service ?? "",
+      config.services.map((one) => one.name),
+    );
+  await world.locks.run(`environment:${environment.id}`, async () => {
+    for (const one of config.services) await ensurePort(world, environment, one);
+  });
+  const session = { project, environment, config, git, callerEnv: {} };
+  return {
+    slug: environment.slug,
+    path: environment.path,
+    variables: contractVariables(contractInput(world, session), service),
+    unset: foreignNames({
+      ...Object.fromEntries((request.callerNames ?? []).map((name) => [name, ""])),
+      WT_VARIABLES: request.callerMark ?? "",
+    }),
+  };
+}
+
+async function trustOf(world: World, target: CallEndpoints["/v1/trust"]["request"]["target"]) {
+  const { project, environment } = await locateTarget(world, createGit(world.env), target);
+  const files = repositoryFiles(environment.path);
+  const config = await readConfig(project, files);
+  return { project, view: await readTrust(world, project, { config, files }) };
+}
+
+async function grantTrust(
+  world: World,
+  request: CallEndpoints["/v1/trust/grant"]["request"],
+): Promise<CallEndpoints["/v1/trust/grant"]["response"]> {
+  const { project, view } = await trustOf(world, request.target);
+  if (view.hash !== request.hash) {
+    throw new WtError({
+      kind: "untrusted",
+      code: "trust_moved",
+      message: `The commands of ${project.name} changed while they were being looked at.`,
+      hints: ["Run `wt trust` again."],
+    });
+  }
+  if (view.state !== "nothing_to_trust") {
+    const commands = view.commands.map(({ source, text }) => ({ source, text }));
+    world.ledger.grantTrust({ projectId: project.id, hash: view.hash, commands, grantedAtMs: world.clock.now() });
+  }
+  return (await trustOf(world, request.target)).view;
+}

@@ -1,0 +1,126 @@
+// Runs one setup command through the runtime driver, so that it is marked, leased and logged like a service: a crash of the daemon
+// in the middle of `npm ci` leaves a process that the next daemon finds and ends.
+import { join } from "node:path";
+import type { SetupStep } from "../config/config.ts";
+import type { EnvironmentRecord } from "../environment/ledger.ts";
+import { WtError } from "../errors/wt-error.ts";
+import type { ServiceInstance } from "../runtime/runtime-driver.ts";
+import type { World } from "./world.ts";
+
+export interface SetupRun {
+  environment: EnvironmentRecord;
+  step: SetupStep;
+  index: number;
+  env: Record<string, string>;
+  output: (line: string) => void;
+  abort: AbortSignal;
+}
+
+const stopPolicy = { signal: "SIGTERM" as const, graceMs: 3_000 };
+const linesInError = 15;
+
+/** Throws `WtError` (`machine`, `setup_failed`) with the last lines when the command fails; on abort its processes are ended first. */
+export async function runSetup(world: World, run: SetupRun): Promise<void> {
+  const leave = await world.setups.enter(run.abort);
+  try {
+    await runAdmitted(world, run);
+  } finally {
+    leave();
+  }
+}
+
+async function runAdmitted(world: World, run: SetupRun): Promise<void> {
+  const { environment, step, index } = run;
+  const service = `setup:${index}`;
+  const logPath = setupLogPath(world, environment, index);
+  const generation = world.clock.now();
+  const key = `${environment.id}/${service}/${generation}`;
+  const lease = world.ledger.claim({ environmentId: environment.id, kind: "process", key });
+  const directory = join(environment.path, step.directory);
+  const startedMs = world.clock.now();
+  const instance = await world.driver.start({
+    environmentId: environment.id,
+    nonce: environment.nonce,
+    service,
+    generation,
+    command: step.run,
+    directory,
+    env: { ...run.env, PWD: directory },
+    port: null,
+    logPath,
+    stop: stopPolicy,
+  });
+  const tail: string[] = [];
+  const reading = new AbortController();
+  const reader = readOutput(world, { logPath, sinceMs: startedMs, abort: reading.signal }, (line) => {
+    run.output(line);
+    tail.push(line);
+    if (tail.length > linesInError) tail.shift();
+  });
+  try {
+    const end = await endOrStop(world, instance, run.abort);
+    await drained(world, logPath, { startedMs, seen: reader.count });
+    if (end.code !== 0) throw setupFailed(run, { end, tail, logPath });
+  } finally {
+    reading.abort(new Error("done"));
+    await reader.done;
+    if (lease) world.ledger.release(lease.id);
+  }
+}
+
+export function setupLogPath(world: World, environment: EnvironmentRecord, index: number): string {
+  return join(world.paths.environments, environment.id, `setup-${index}.log`);
+}
+
+async function endOrStop(
+  world: World,
+  instance: ServiceInstance,
+  abort: AbortSignal,
+): Promise<{ code: number | null; signal: string | null }> {
+  try {
+    return await world.driver.waitForEnd(instance, abort);
+  } catch (error) {
+    await world.driver.stop(instance, stopPolicy);
+    throw error;
+  }
+}
+
+function readOutput(world: World, query: { logPath: string; sinceMs: number; abort: AbortSignal }, onLine: (line: string) => void) {
+  let count = 0;
+  const read = async () => {
+    const entries = world.driver.logs({ logPath: query.logPath, tail: null, sinceMs: query.sinceMs, follow: true }, query.abort);
+    for await (const entry of entries) {
+      count++;
+      onLine(entry.line);
+    }
+  };
+  const done = read().catch((error) => {
+    if (!query.abort.aborted) world.report(error);
+  });
+  return { done, count: () => count };
+}
+
+/** The follower may be a moment behind the command's end: waits until it has seen as many lines as the log holds. */
+async function drained(world: World, logPath: string, progress: { startedMs: number; seen: () => number }): Promise<void> {
+  let total = 0;
+  const query = { logPath, tail: null, sinceMs: progress.startedMs, follow: false };
+  for await (const _ of world.driver.logs(query, new AbortController().signal)) total++;
+  for (let waited = 0; progress.seen() < total && waited < 50; waited++) await world.clock.sleep(10);
+}
+
+function setupFailed(
+  run: SetupRun,
+  failure: { end: { code: number | null; signal: string | null }; tail: string[]; logPath: string },
+): WtError {
+  const how = failure.end.signal ? `was ended by ${failure.end.signal}` : `failed with code ${failure.end.code ?? "unknown"}`;
+  return new WtError({
+    kind: "machine",
+    code: "setup_failed",
+    message: `setup[${run.index}] \`${run.step.run}\` ${how}.`,
+    hints: [
+      ...failure.tail.map((line) => `  ${line}`),
+      `Mend the command under setup: in wt.yaml, or what it complains about, then try again.`,
+    ],
+    details: { step: run.index, exitCode: failure.end.code, log: failure.tail.join("\n") },
+  });
+}

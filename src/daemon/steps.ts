@@ -1,0 +1,185 @@
+// What each step of a plan does on this machine.
+import { rm } from "node:fs/promises";
+import { join } from "node:path";
+import type { OperationEvent } from "../api/environment.ts";
+import type { StepPerformers } from "../environment/apply-plan.ts";
+import type { Lease } from "../environment/ledger.ts";
+import { WtError } from "../errors/wt-error.ts";
+import type { BranchPlan } from "../git/branches.ts";
+import { deleteBranch } from "../git/branches.ts";
+import { saveBranchRescue, saveRescue } from "../git/rescue.ts";
+import { addWorktree, removeWorktree, undoAddWorktree } from "../git/worktrees.ts";
+import { filledStamp } from "./environment-observer.ts";
+import { commandEnvironment, type EnvironmentSession, servicePlan } from "./environment-session.ts";
+import { cloneDirectories, copyFiles } from "./fill-files.ts";
+import { ensurePort, releasePortsExcept } from "./port-leases.ts";
+import { setupHash, stampKey } from "./setup-inputs.ts";
+import { runSetup } from "./setup-runner.ts";
+import { emptyTrash, trashDirectory } from "./trash.ts";
+import type { World } from "./world.ts";
+
+export interface StepContext {
+  world: World;
+  session: EnvironmentSession;
+  emit: (event: OperationEvent<never>) => void;
+  abort: AbortSignal;
+  /** Only `create` has one. */
+  branchPlan: BranchPlan | null;
+  /** Only `delete`: the branch's commit that the safety check saw, and whether its work is on the base already. */
+  branchCommit: { commit: string; integrated: boolean } | null;
+  /** Filled in by the steps. */
+  outcome: { rescueRefs: string[]; branch: "deleted" | "checked_out" | "raced" | "absent" | null };
+}
+
+export function stepPerformers(context: StepContext): StepPerformers {
+  const { world, session } = context;
+  const { environment } = session;
+  return {
+    worktree: () => createWorktree(context),
+    copy: (step) => copyFiles({ from: session.project.root, to: environment.path, patterns: step.patterns, abort: context.abort }),
+    clone: async (step) => {
+      await cloneDirectories({ from: session.project.root, to: environment.path, directories: step.directories, abort: context.abort });
+    },
+    ports: async (step) => {
+      for (const name of step.services) {
+        const service = session.config.services.find((one) => one.name === name);
+        if (service) await ensurePort(world, environment, service);
+      }
+      releasePortsExcept(world, environment.id, new Set(session.config.services.map((one) => one.name)));
+    },
+    setup: (step) => performSetup(context, step.index),
+    resource: async (step) => {
+      throw new WtError({
+        kind: "config",
+        code: "resource_unsupported",
+        message: `resources.${step.name} has a type this version cannot provide.`,
+      });
+    },
+    start: async (step) => startServices(context, step.services, false),
+    restart: async (step) => startServices(context, step.services, true),
+    stop: (step) => world.supervisor.stop(environment.id, step.services),
+    rescue: async () => {
+      const where = { root: session.project.root, path: environment.path, slug: environment.slug, branch: environment.branch };
+      const refs = await saveRescue(session.git, { ...where, nowMs: world.clock.now() });
+      context.outcome.rescueRefs.push(...refs);
+    },
+    remove_resource: async (step) => {
+      throw new WtError({
+        kind: "internal",
+        code: "resource_unsupported",
+        message: `The resource ${step.name} has no driver in this version.`,
+      });
+    },
+    remove_worktree: () => dropWorktree(context),
+    undo_worktree: () => undoWorktree(context),
+    delete_branch: () => dropBranch(context),
+    remove_files: () => rm(join(world.paths.environments, environment.id), { recursive: true, force: true }),
+    release: async () => releaseAll(context),
+  };
+}
+
+function worktreeLease({ world, session }: StepContext): Lease | undefined {
+  return world.ledger.leases({ environmentId: session.environment.id, kind: "worktree" })[0];
+}
+
+async function createWorktree(context: StepContext): Promise<void> {
+  const { world, session, branchPlan } = context;
+  const { environment, project } = session;
+  const branch = environment.branch;
+  if (!branchPlan || branch === null) {
+    throw new WtError({
+      kind: "machine",
+      code: "worktree_missing",
+      message: `The directory of ${environment.slug}, ${environment.path}, is gone.`,
+      hints: [`Run \`wt delete ${environment.slug}\` to give the rest back.`],
+    });
+  }
+  await world.locks.run(`repository:${project.gitCommonDir}`, () =>
+    addWorktree(session.git, { root: project.root, path: environment.path, branch, plan: branchPlan, abort: context.abort }),
+  );
+  const lease = worktreeLease(context);
+  if (lease) world.ledger.updateLease(lease.id, { state: "present" });
+}
+
+async function performSetup(context: StepContext, index: number): Promise<void> {
+  const { world, session, emit } = context;
+  const step = session.config.setup[index];
+  if (!step) return;
+  markFilled(context);
+  await runSetup(world, {
+    environment: session.environment,
+    step,
+    index,
+    env: commandEnvironment(world, session),
+    output: (line) => emit({ type: "output", step: `setup:${index}`, stream: "stdout", line }),
+    abort: context.abort,
+  });
+  const hash = await setupHash(session.environment.path, step);
+  world.ledger.putSetupStamp({ environmentId: session.environment.id, step: stampKey(step), hash });
+}
+
+function markFilled({ world, session }: StepContext): void {
+  world.ledger.putSetupStamp({ environmentId: session.environment.id, step: filledStamp, hash: "done" });
+}
+
+async function startServices(context: StepContext, names: readonly string[], anew: boolean): Promise<void> {
+  const { world, session } = context;
+  markFilled(context);
+  const plans = session.config.services.filter((one) => names.includes(one.name)).map((one) => servicePlan(world, session, one));
+  if (anew) await world.supervisor.stop(session.environment.id, names);
+  // All plans first: a service waits only for needs that are known, and the gateway can say that they are starting.
+  for (const plan of plans) world.supervisor.announce(session.environment.id, plan);
+  world.gateway.sync(session.environment.id);
+  for (const plan of plans) world.supervisor.start(session.environment.id, plan);
+}
+
+async function dropWorktree(context: StepContext): Promise<void> {
+  const { world, session } = context;
+  const { environment, project } = session;
+  const lease = worktreeLease(context);
+  if (lease) world.ledger.updateLease(lease.id, { state: "removing" });
+  await world.locks.run(`repository:${project.gitCommonDir}`, () =>
+    removeWorktree(session.git, { root: project.root, path: environment.path, trash: trashDirectory(project) }),
+  );
+  void emptyTrash(world, project);
+}
+
+async function undoWorktree(context: StepContext): Promise<void> {
+  const { world, session } = context;
+  const { environment, project } = session;
+  const branchLease = world.ledger.leases({ environmentId: environment.id, kind: "branch" })[0];
+  const createdBranchAt = branchLease ? String(branchLease.data.commit) : null;
+  if (environment.branch === null) return;
+  const branch = environment.branch;
+  await world.locks.run(`repository:${project.gitCommonDir}`, () =>
+    undoAddWorktree(session.git, { root: project.root, path: environment.path, branch, createdBranchAt }),
+  );
+}
+
+async function dropBranch(context: StepContext): Promise<void> {
+  const { world, session, branchCommit } = context;
+  const { environment, project } = session;
+  if (environment.branch === null || !branchCommit) return;
+  if (!branchCommit.integrated) {
+    const branch = environment.branch;
+    const ref = await saveBranchRescue(session.git, { root: project.root, slug: environment.slug, branch, nowMs: world.clock.now() });
+    context.outcome.rescueRefs.push(ref);
+  }
+  context.outcome.branch = await deleteBranch(session.git, {
+    root: project.root,
+    branch: environment.branch,
+    expectedCommit: branchCommit.commit,
+  });
+}
+
+function releaseAll({ world, session }: StepContext): void {
+  const { ledger, supervisor, gateway } = world;
+  const { environment } = session;
+  for (const runner of supervisor.runners(environment.id)) supervisor.forget(environment.id, runner.name);
+  gateway.forget(environment.id);
+  ledger.transaction(() => {
+    for (const operation of ledger.operations({ environmentId: environment.id })) ledger.endOperation(operation.id);
+    for (const lease of ledger.leases({ environmentId: environment.id })) ledger.release(lease.id);
+    ledger.deleteEnvironment(environment.id);
+  });
+}

@@ -1,0 +1,275 @@
+// All service runners of the daemon: starts, stops, waits, adoption, and what the ledger remembers of them.
+import type { Ledger, ServiceRecord } from "../environment/ledger.ts";
+import type { ServicePhase } from "../environment/service-machine.ts";
+import type { ServicePlan } from "../environment/service-plan.ts";
+import { type JsonValue, WtError } from "../errors/wt-error.ts";
+import type { Clock } from "../os/clock.ts";
+import { isPortFree } from "../os/ports.ts";
+import type { RuntimeDriver, ServiceInstance } from "../runtime/runtime-driver.ts";
+import { Admission } from "./admission.ts";
+import type { Changes } from "./changes.ts";
+import { portHolderName } from "./port-holder.ts";
+import type { RunnerContext } from "./runner-context.ts";
+import { ServiceRunner } from "./service-runner.ts";
+
+export interface SupervisorOptions {
+  ledger: Ledger;
+  driver: RuntimeDriver;
+  clock: Clock;
+  changes: Changes;
+  /** Services that may be between start and readiness at once. */
+  startsAtOnce: number;
+  report: (error: unknown) => void;
+}
+
+/** Phases in which nothing more happens by itself soon. */
+const settled: ReadonlySet<ServicePhase> = new Set(["Running", "Completed", "Failed", "CrashLoopBackOff", "Stopped"]);
+
+export class Supervisor {
+  readonly #options: SupervisorOptions;
+  readonly #context: RunnerContext;
+  /** environment id → service → runner */
+  readonly #runners = new Map<string, Map<string, ServiceRunner>>();
+
+  constructor(options: SupervisorOptions) {
+    this.#options = options;
+    this.#context = {
+      driver: options.driver,
+      clock: options.clock,
+      admission: new Admission(options.startsAtOnce),
+      needsReady: (runner, abort) => this.#needsReady(runner, abort),
+      checkPort: (plan) => this.#checkPort(plan),
+      recordIntent: (runner, generation) => this.#recordIntent(runner, generation),
+      recordInstance: (runner) => this.#recordInstance(runner),
+      recordEnd: (runner, generation) => this.#recordEnd(runner, generation),
+      save: (runner) => this.#save(runner),
+      changed: (environmentId) => options.changes.emit(environmentId),
+      report: options.report,
+    };
+  }
+
+  runners(environmentId: string): ServiceRunner[] {
+    return [...(this.#runners.get(environmentId)?.values() ?? [])];
+  }
+
+  runner(environmentId: string, service: string): ServiceRunner | null {
+    return this.#runners.get(environmentId)?.get(service) ?? null;
+  }
+
+  /** Makes the runner know `plan` and want to run. One that runs already keeps its process. */
+  start(environmentId: string, plan: ServicePlan): void {
+    this.announce(environmentId, plan);
+    this.runner(environmentId, plan.spec.service)?.dispatch({ type: "start" });
+  }
+
+  /** Makes the service known before it is started, so that others can wait for it. */
+  announce(environmentId: string, plan: ServicePlan): void {
+    const runner = this.#ensureRunner(environmentId, plan.spec.service);
+    if (runner.status.live) return;
+    runner.plan = plan;
+    this.#save(runner);
+  }
+
+  /** Resolves when each is stopped and verified; throws `WtError` (`machine`, `process_remains`) when something of ours could not be ended. */
+  async stop(environmentId: string, services: readonly string[]): Promise<void> {
+    const runners = services.flatMap((name) => this.runner(environmentId, name) ?? []);
+    for (const runner of runners) runner.dispatch({ type: "stop" });
+    await Promise.all(runners.map((runner) => runner.idle()));
+    const stuck = runners.filter((runner) => runner.status.live);
+    if (stuck.length > 0) {
+      throw new WtError({
+        kind: "machine",
+        code: "process_remains",
+        message: stuck.map((runner) => `${runner.name} could not be stopped: ${runner.status.reason ?? "a process remains"}`).join(" "),
+        hints: ["Run `wt doctor` to see what is left, end it by hand, then try again."],
+      });
+    }
+  }
+
+  /** Resolves when none of them is on its way any more. */
+  async whenSettled(environmentId: string, services: readonly string[], abort: AbortSignal): Promise<void> {
+    await this.#when(environmentId, abort, () =>
+      services.every((name) => {
+        const runner = this.runner(environmentId, name);
+        return !runner || settled.has(runner.status.phase);
+      }),
+    );
+  }
+
+  /** After a service is gone from the config or its environment: it must be stopped. */
+  forget(environmentId: string, service: string): void {
+    this.runner(environmentId, service)?.detach();
+    this.#runners.get(environmentId)?.delete(service);
+    if (this.#runners.get(environmentId)?.size === 0) this.#runners.delete(environmentId);
+    this.#options.ledger.deleteService(environmentId, service);
+  }
+
+  /**
+   * At daemon start: takes over what runs, and settles what a crash left between the ledger and the machine.
+   * `resume` false (the machine was restarted): nothing runs and nothing is started.
+   */
+  async adopt(environment: { id: string; nonce: string }, resume: boolean): Promise<void> {
+    const { ledger, driver } = this.#options;
+    const found = await driver.find({ environmentId: environment.id, nonce: environment.nonce });
+    for (const record of ledger.services({ environmentId: environment.id })) {
+      const runner = this.#remember(record);
+      const recorded = instanceOf(record);
+      const alive = recorded && (await driver.observe(recorded)).state === "alive" ? recorded : null;
+      const instance = alive ?? found.find((one) => one.service === record.service && one.generation === record.generation) ?? null;
+      const others = found.filter((one) => one.service === record.service && one.generation !== instance?.generation);
+      for (const other of others) await driver.stop(other, { signal: "SIGTERM", graceMs: 5_000 });
+      await this.#settle(runner, { record, instance, resume });
+    }
+    const known = new Set(this.runners(environment.id).map((runner) => runner.name));
+    for (const stray of found.filter((one) => !known.has(one.service))) await driver.stop(stray, { signal: "SIGTERM", graceMs: 5_000 });
+    for (const lease of ledger.leases({ environmentId: environment.id, kind: "process" })) {
+      const current = this.runners(environment.id).some(
+        (runner) => runner.instance && lease.key === processKey(runner, runner.instance.generation),
+      );
+      if (!current) ledger.release(lease.id);
+    }
+  }
+
+  /** Lets go of every service without touching it. */
+  detach(): void {
+    for (const services of this.#runners.values()) for (const runner of services.values()) runner.detach();
+  }
+
+  async #settle(runner: ServiceRunner, found: { record: ServiceRecord; instance: ServiceInstance | null; resume: boolean }): Promise<void> {
+    if (found.instance && runner.plan) {
+      runner.adopt(found.instance);
+      this.#recordInstance(runner);
+      if (found.record.wanted === "down") runner.dispatch({ type: "stop" });
+      return;
+    }
+    if (found.record.wanted === "up" && runner.plan && found.resume) {
+      runner.status = { ...runner.status, phase: "Running", live: true, wanted: "up" };
+      runner.dispatch({ type: "ended", generation: found.record.generation, code: null, signal: null });
+      return;
+    }
+    if (found.record.wanted === "up") {
+      runner.status = { ...runner.status, reason: "The machine was restarted." };
+      this.#save(runner);
+    }
+  }
+
+  #remember(record: ServiceRecord): ServiceRunner {
+    const runner = new ServiceRunner(this.#context, {
+      environmentId: record.environmentId,
+      name: record.service,
+      plan: record.plan as ServicePlan | null,
+      generation: record.generation,
+      restarts: record.restarts,
+    });
+    this.#put(runner);
+    return runner;
+  }
+
+  #ensureRunner(environmentId: string, name: string): ServiceRunner {
+    const existing = this.runner(environmentId, name);
+    if (existing) return existing;
+    const runner = new ServiceRunner(this.#context, { environmentId, name, plan: null, generation: 0, restarts: 0 });
+    this.#put(runner);
+    return runner;
+  }
+
+  #put(runner: ServiceRunner): void {
+    const services = this.#runners.get(runner.environmentId) ?? new Map<string, ServiceRunner>();
+    services.set(runner.name, runner);
+    this.#runners.set(runner.environmentId, services);
+  }
+
+  async #needsReady(runner: ServiceRunner, abort: AbortSignal): Promise<void> {
+    const needs = runner.plan?.needs ?? [];
+    await this.#when(runner.environmentId, abort, () =>
+      needs.every((name) => {
+        const needed = this.runner(runner.environmentId, name);
+        return !needed || needed.status.phase === "Running" || needed.status.phase === "Completed";
+      }),
+    );
+  }
+
+  async #when(environmentId: string, abort: AbortSignal, condition: () => boolean): Promise<void> {
+    abort.throwIfAborted();
+    if (condition()) return;
+    await new Promise<void>((resolve, reject) => {
+      const finish = (settle: () => void) => {
+        stopListening();
+        abort.removeEventListener("abort", onAbort);
+        settle();
+      };
+      const onAbort = () => finish(() => reject(abort.reason));
+      const stopListening = this.#options.changes.listen((changed) => {
+        if (changed === environmentId && condition()) finish(resolve);
+      });
+      abort.addEventListener("abort", onAbort, { once: true });
+    });
+  }
+
+  async #checkPort(plan: ServicePlan): Promise<void> {
+    const port = plan.spec.port;
+    if (port === null || (await isPortFree(port))) return;
+    const who = await portHolderName(port);
+    throw new WtError({
+      kind: "machine",
+      code: "port_held",
+      message: `Port ${port} of ${plan.spec.service} is held by ${who}.`,
+      hints: [`End that program, then run \`wt restart ${plan.spec.service}\`.`],
+    });
+  }
+
+  #recordIntent(runner: ServiceRunner, generation: number): void {
+    const { ledger } = this.#options;
+    ledger.transaction(() => {
+      ledger.claim({ environmentId: runner.environmentId, kind: "process", key: processKey(runner, generation) });
+      this.#save(runner);
+    });
+  }
+
+  #recordInstance(runner: ServiceRunner): void {
+    const { ledger } = this.#options;
+    if (!runner.instance) return;
+    const key = processKey(runner, runner.instance.generation);
+    ledger.transaction(() => {
+      const lease = ledger.claim({ environmentId: runner.environmentId, kind: "process", key });
+      if (lease) ledger.updateLease(lease.id, { state: "present" });
+      this.#save(runner);
+    });
+  }
+
+  #recordEnd(runner: ServiceRunner, generation: number): void {
+    const { ledger } = this.#options;
+    ledger.transaction(() => {
+      const lease = ledger
+        .leases({ environmentId: runner.environmentId, kind: "process" })
+        .find((one) => one.key === processKey(runner, generation));
+      if (lease) ledger.release(lease.id);
+      this.#save(runner);
+    });
+  }
+
+  #save(runner: ServiceRunner): void {
+    this.#options.ledger.putService({
+      environmentId: runner.environmentId,
+      service: runner.name,
+      generation: runner.status.generation,
+      wanted: runner.status.wanted,
+      restarts: runner.status.restarts,
+      plan: asJson(runner.plan),
+      instance: asJson(runner.instance),
+    });
+  }
+}
+
+function processKey(runner: ServiceRunner, generation: number): string {
+  return `${runner.environmentId}/${runner.name}/${generation}`;
+}
+
+function instanceOf(record: ServiceRecord): ServiceInstance | null {
+  return record.instance as ServiceInstance | null;
+}
+
+/** Plans and instances are plain JSON by their types; TypeScript's interfaces have no index signature to say so. */
+function asJson(value: ServicePlan | ServiceInstance | null): { [key: string]: JsonValue } | null {
+  return value as unknown as { [key: string]: JsonValue } | null;
+}

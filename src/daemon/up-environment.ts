@@ -1,0 +1,181 @@
+// `wt up`, `wt down`, `wt restart`.
+import { existsSync } from "node:fs";
+import type { DownRequest, EnvironmentDocument, UpRequest } from "../api/environment.ts";
+import type { Config } from "../config/config.ts";
+import type { EnvironmentRecord, ProjectRecord } from "../environment/ledger.ts";
+import { planEnvironment, type WantedEnvironment } from "../environment/plan.ts";
+import { WtError } from "../errors/wt-error.ts";
+import { createGit, type Git } from "../git/git.ts";
+import { repositoryFiles } from "../os/repository-files.ts";
+import { readConfig, requireTrust } from "./config-reader.ts";
+import { observeEnvironment } from "./environment-observer.ts";
+import { callerEnvironment, definitions, type EnvironmentSession } from "./environment-session.ts";
+import { environmentDocument } from "./environment-views.ts";
+import { awaitHealth } from "./health.ts";
+import { beginOperation, type Call, endOperation, runPlan } from "./journaled-run.ts";
+import { locateTarget } from "./projects.ts";
+import type { World } from "./world.ts";
+
+export async function upEnvironment(world: World, request: UpRequest & { anew: boolean }, call: Call): Promise<EnvironmentDocument> {
+  const callerEnv = callerEnvironment(request.env);
+  const git = createGit(callerEnv);
+  const { project, environment } = await locateTarget(world, git, request.target);
+  await bringUp(world, { project, environment, git, callerEnv, services: request.services, anew: request.anew }, call);
+  return environmentDocument(world, git, environment.id);
+}
+
+export interface BringUp {
+  project: ProjectRecord;
+  environment: EnvironmentRecord;
+  git: Git;
+  callerEnv: Record<string, string>;
+  /** Empty: all. */
+  services: string[];
+  /** Start running services anew. */
+  anew: boolean;
+}
+
+/** Setup that is due, ports, services, and the wait until they are ready. */
+export async function bringUp(world: World, wanted: BringUp, call: Call): Promise<void> {
+  const { project, environment } = wanted;
+  requireWorktree(environment);
+  const files = repositoryFiles(environment.path);
+  const config = await readConfig(project, files);
+  await requireTrust(world, project, { config, files });
+  const services = chosenServices(config, wanted.services);
+  const session: EnvironmentSession = { project, environment, config, git: wanted.git, callerEnv: wanted.callerEnv };
+  await world.locks.run(
+    `environment:${environment.id}`,
+    async () => {
+      if (!world.ledger.environment(environment.id)) throw gone(environment);
+      const operation = beginOperation(world, { environmentId: environment.id, kind: wanted.anew ? "restart" : "up" });
+      try {
+        await carryUp(
+          world,
+          { session, services, anew: wanted.anew ? (wanted.services.length > 0 ? wanted.services : services) : [], operation },
+          call,
+        );
+      } finally {
+        endOperation(world, { id: operation, environmentId: environment.id });
+      }
+    },
+    call.abort,
+  );
+  const stopListening = reportServices(world, environment, call);
+  try {
+    await awaitHealth(world, environment, { services, abort: call.abort });
+  } finally {
+    stopListening();
+  }
+}
+
+async function carryUp(
+  world: World,
+  up: { session: EnvironmentSession; services: string[]; anew: string[]; operation: string },
+  call: Call,
+): Promise<void> {
+  const { session, services, anew, operation } = up;
+  const { environment, config } = session;
+  const known = new Set(config.services.map((service) => service.name));
+  const dropped = world.supervisor.runners(environment.id).filter((runner) => !known.has(runner.name));
+  const wantedState: WantedEnvironment = {
+    presence: "present",
+    up: services,
+    down: dropped.map((one) => one.name),
+    anew,
+    rescue: false,
+    deleteBranch: false,
+  };
+  const observed = await observeEnvironment(world, environment, { config, definitions: definitions(world, session) });
+  const context = { world, session, ...call, branchPlan: null, branchCommit: null, outcome: { rescueRefs: [], branch: null } };
+  world.ledger.updateEnvironment(environment.id, { wanted: "up" });
+  await runPlan(planEnvironment(wantedState, observed, config), context, operation);
+  for (const runner of dropped) world.supervisor.forget(environment.id, runner.name);
+  world.gateway.sync(environment.id);
+}
+
+/** Tells the caller about every change of a service while it waits. */
+export function reportServices(world: World, environment: EnvironmentRecord, call: Call): () => void {
+  const seen = new Map<string, string>();
+  const report = () => {
+    for (const view of world.gateway.serviceViews(environment.id)) {
+      if (seen.get(view.name) === view.state) continue;
+      seen.set(view.name, view.state);
+      call.emit({ type: "service", service: view });
+    }
+  };
+  report();
+  return world.changes.listen((changed) => {
+    if (changed === environment.id) report();
+  });
+}
+
+export async function downEnvironment(world: World, request: DownRequest, call: Call): Promise<EnvironmentDocument> {
+  const git = createGit(world.env);
+  const { environment } = await locateTarget(world, git, request.target);
+  await world.locks.run(
+    `environment:${environment.id}`,
+    async () => {
+      const running = world.supervisor.runners(environment.id).map((runner) => runner.name);
+      for (const name of request.services) if (!running.includes(name)) throw unknownService(name, running);
+      const chosen = request.services.length > 0 ? request.services : running;
+      const operation = beginOperation(world, { environmentId: environment.id, kind: "down" });
+      try {
+        if (request.services.length === 0) world.ledger.updateEnvironment(environment.id, { wanted: "down" });
+        call.emit({ type: "step", step: "stop", label: `Stop ${chosen.join(", ") || "nothing"}` });
+        const started = world.clock.now();
+        world.ledger.advanceOperation(operation, "stop");
+        await world.supervisor.stop(environment.id, chosen);
+        call.emit({ type: "step_done", step: "stop", ms: world.clock.now() - started });
+      } finally {
+        endOperation(world, { id: operation, environmentId: environment.id });
+      }
+    },
+    call.abort,
+  );
+  return environmentDocument(world, git, environment.id);
+}
+
+function requireWorktree(environment: EnvironmentRecord): void {
+  if (existsSync(environment.path)) return;
+  throw new WtError({
+    kind: "machine",
+    code: "worktree_missing",
+    message: `The directory of ${environment.slug}, ${environment.path}, is gone.`,
+    hints: [`Run \`wt delete ${environment.slug}\` to give the rest back, or \`git worktree repair\` if it was moved.`],
+  });
+}
+
+/** The named services and everything they need, or all. */
+function chosenServices(config: Config, names: readonly string[]): string[] {
+  const all = config.services.map((service) => service.name);
+  if (names.length === 0) return all;
+  const chosen = new Set<string>();
+  const add = (name: string) => {
+    const service = config.services.find((one) => one.name === name);
+    if (!service) throw unknownService(name, all);
+    if (chosen.has(name)) return;
+    chosen.add(name);
+    for (const need of service.needs) if (all.includes(need)) add(need);
+  };
+  for (const name of names) add(name);
+  return all.filter((name) => chosen.has(name));
+}
+
+export function unknownService(name: string, known: readonly string[]): WtError {
+  return new WtError({
+    kind: "not_found",
+    code: "service_unknown",
+    message: `There is no service called ${name}.`,
+    hints: [known.length > 0 ? `The services are ${known.join(", ")}.` : "This environment has no services; see `wt init`."],
+  });
+}
+
+function gone(environment: EnvironmentRecord): WtError {
+  return new WtError({
+    kind: "not_found",
+    code: "environment_unknown",
+    message: `${environment.slug} was deleted in the meantime.`,
+    hints: [`Run \`wt create ${environment.branch ?? environment.slug}\` to make it again.`],
+  });
+}

@@ -1,0 +1,33 @@
+import type { Ledger } from "../environment/ledger.ts";
+import type { Clock } from "../os/clock.ts";
+import type { WorldPaths } from "../os/paths.ts";
+import type { RuntimeDriver } from "../runtime/runtime-driver.ts";
+import type { Admission } from "./admission.ts";
+import type { Changes } from "./changes.ts";
+import type { ReachedPoint } from "./faults.ts";
+import type { GatewayControl } from "./gateway-control.ts";
+import type { GitStatusCache } from "./git-status-cache.ts";
+import type { KeyedLock } from "./keyed-lock.ts";
+import type { Supervisor } from "./supervisor.ts";
+
+/** Everything the daemon is made of; built once in `main.ts` and handed down. */
+export interface World {
+  paths: WorldPaths;
+  /** The daemon's own environment, for git commands nobody's shell stands behind. */
+  env: Record<string, string>;
+  clock: Clock;
+  ledger: Ledger;
+  driver: RuntimeDriver;
+  supervisor: Supervisor;
+  gateway: GatewayControl;
+  gitStatus: GitStatusCache;
+  changes: Changes;
+  /** Keys: `environment:<id>`, `repository:<git common dir>`, `project:<id>:<slug or branch>`. */
+  locks: KeyedLock;
+  /** Places for setup commands. */
+  setups: Admission;
+  /** What the ledger had to recover from when it was opened; null normally. */
+  ledgerRecovery: string | null;
+  reached: ReachedPoint;
+  report: (error: unknown) => void;
+}

@@ -16,33 +16,38 @@ const system = "The system";
 const shell = "Shell";
 
 export const commandTable: readonly CommandEntry[] = [
-  entry("init", start, async () => (await import("./commands/init.ts")).init),
-  entry("create", start, async () => (await import("./commands/create.ts")).create),
-  entry("trust", start, async () => (await import("./commands/trust.ts")).trust),
-  entry("list", look, async () => (await import("./commands/list.ts")).list, ["ls"]),
-  entry("status", look, async () => (await import("./commands/status.ts")).status),
-  entry("here", look, async () => (await import("./commands/here.ts")).here),
-  entry("logs", look, async () => (await import("./commands/logs.ts")).logs),
-  entry("open", look, async () => (await import("./commands/open.ts")).open),
-  entry("up", steer, async () => (await import("./commands/up.ts")).up),
-  entry("down", steer, async () => (await import("./commands/down.ts")).down),
-  entry("restart", steer, async () => (await import("./commands/restart.ts")).restart),
-  entry("delete", steer, async () => (await import("./commands/delete.ts")).deleteCommand, ["rm"]),
-  entry("switch", use, async () => (await import("./commands/switch.ts")).switchCommand),
-  entry("run", use, async () => (await import("./commands/run.ts")).run),
-  entry("env", use, async () => (await import("./commands/env.ts")).env),
-  entry("doctor", system, async () => (await import("./commands/doctor.ts")).doctor),
-  entry("daemon status", system, async () => (await import("./commands/daemon-status.ts")).daemonStatus),
-  entry("daemon stop", system, async () => (await import("./commands/daemon-stop.ts")).daemonStop),
-  entry("daemon run", system, async () => (await import("./commands/daemon-run.ts")).daemonRun),
-  entry("daemon install", system, async () => (await import("./commands/daemon-install.ts")).daemonInstall),
-  entry("daemon uninstall", system, async () => (await import("./commands/daemon-uninstall.ts")).daemonUninstall),
-  entry("gateway status", system, async () => (await import("./commands/gateway-status.ts")).gatewayStatus),
-  entry("shell-init", shell, async () => (await import("./commands/shell-init.ts")).shellInit),
-  entry("completion", shell, async () => (await import("./commands/completion.ts")).completion),
-  entry("help", shell, async () => (await import("./commands/help.ts")).help),
-  entry("version", shell, async () => (await import("./commands/version.ts")).versionCommand),
-  entry("__complete", "", async () => (await import("./commands/complete.ts")).complete),
+  { name: "init", aliases: [], group: start, load: async () => (await import("./commands/init.ts")).init },
+  { name: "create", aliases: [], group: start, load: async () => (await import("./commands/create.ts")).create },
+  { name: "trust", aliases: [], group: start, load: async () => (await import("./commands/trust.ts")).trust },
+  { name: "list", aliases: ["ls"], group: look, load: async () => (await import("./commands/list.ts")).list },
+  { name: "status", aliases: [], group: look, load: async () => (await import("./commands/status.ts")).status },
+  { name: "here", aliases: [], group: look, load: async () => (await import("./commands/here.ts")).here },
+  { name: "logs", aliases: [], group: look, load: async () => (await import("./commands/logs.ts")).logs },
+  { name: "open", aliases: [], group: look, load: async () => (await import("./commands/open.ts")).open },
+  { name: "up", aliases: [], group: steer, load: async () => (await import("./commands/up.ts")).up },
+  { name: "down", aliases: [], group: steer, load: async () => (await import("./commands/down.ts")).down },
+  { name: "restart", aliases: [], group: steer, load: async () => (await import("./commands/restart.ts")).restart },
+  { name: "delete", aliases: ["rm"], group: steer, load: async () => (await import("./commands/delete.ts")).deleteCommand },
+  { name: "switch", aliases: [], group: use, load: async () => (await import("./commands/switch.ts")).switchCommand },
+  { name: "run", aliases: [], group: use, load: async () => (await import("./commands/run.ts")).run },
+  { name: "env", aliases: [], group: use, load: async () => (await import("./commands/env.ts")).env },
+  { name: "doctor", aliases: [], group: system, load: async () => (await import("./commands/doctor.ts")).doctor },
+  { name: "daemon status", aliases: [], group: system, load: async () => (await import("./commands/daemon-status.ts")).daemonStatus },
+  { name: "daemon stop", aliases: [], group: system, load: async () => (await import("./commands/daemon-stop.ts")).daemonStop },
+  { name: "daemon run", aliases: [], group: system, load: async () => (await import("./commands/daemon-run.ts")).daemonRun },
+  { name: "daemon install", aliases: [], group: system, load: async () => (await import("./commands/daemon-install.ts")).daemonInstall },
+  {
+    name: "daemon uninstall",
+    aliases: [],
+    group: system,
+    load: async () => (await import("./commands/daemon-uninstall.ts")).daemonUninstall,
+  },
+  { name: "gateway status", aliases: [], group: system, load: async () => (await import("./commands/gateway-status.ts")).gatewayStatus },
+  { name: "shell-init", aliases: [], group: shell, load: async () => (await import("./commands/shell-init.ts")).shellInit },
+  { name: "completion", aliases: [], group: shell, load: async () => (await import("./commands/completion.ts")).completion },
+  { name: "help", aliases: [], group: shell, load: async () => (await import("./commands/help.ts")).help },
+  { name: "version", aliases: [], group: shell, load: async () => (await import("./commands/version.ts")).versionCommand },
+  { name: "__complete", aliases: [], group: "", load: async () => (await import("./commands/complete.ts")).complete },
 ];
 
 export interface FoundCommand {
@@ -64,8 +69,4 @@ export function findCommand(words: readonly string[]): FoundCommand | null {
 /** Commands that begin with a noun: `daemon` → its five. Empty for what is no noun. */
 export function commandsOfNoun(noun: string): CommandEntry[] {
   return commandTable.filter((candidate) => candidate.name.startsWith(`${noun} `));
-}
-
-function entry(name: string, group: string, load: () => Promise<Command>, aliases: string[] = []): CommandEntry {
-  return { name, aliases, group, load };
 }

@@ -104,11 +104,10 @@ export function plainLines(state: ProgressState, event: ProgressEvent): string[]
 /** Output of other programs may move the cursor; here only its text counts. A carriage return keeps what was written last. */
 function plainLine(line: string): string {
   const text = Bun.stripANSI(line).replace(/\r+$/, "");
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is to be removed.
   return text
     .slice(text.lastIndexOf("\r") + 1)
     .replace(/\t/g, "  ")
-    .replace(/[\u0000-\u001f\u007f]/g, "");
+    .replace(/\p{Cc}/gu, "");
 }
 
 function changeStep(state: ProgressState, name: string, change: (step: ProgressStep) => ProgressStep): ProgressState {

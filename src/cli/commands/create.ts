@@ -1,0 +1,43 @@
+import { callerEnvironment, defineCommand } from "../command.ts";
+import { environmentJson } from "../render/environment-json.ts";
+import { printEnvironment } from "../render/print-environment.ts";
+import { runOperation } from "../run-operation.ts";
+
+export const create = defineCommand({
+  name: "create",
+  summary: "Make an environment for a branch: worktree, setup, services, URLs",
+  details: [
+    "A local branch is checked out; else a remote branch is tracked; else a new branch starts from --from (default: the default branch).",
+    "An environment that exists already is brought up. When a step fails or is interrupted, nothing half-made stays.",
+    "When services do not become healthy, the environment is kept and the exit code is 8.",
+  ],
+  arguments: [{ name: "branch", summary: "Branch name, of any legal shape", required: true, complete: "branch" }],
+  options: {
+    from: { type: "string", placeholder: "ref", summary: "Where a new branch starts", complete: "branch" },
+    "no-up": { type: "boolean", summary: "Do not start the services" },
+  },
+  examples: [
+    { command: "wt create earl/fib-123-feature", summary: "a new branch from the default branch, or the one that exists" },
+    { command: "wt create hotfix --from v1.4.0", summary: "a new branch from a tag" },
+    { command: "wt create spike --no-up --json", summary: "only the worktree, answered as JSON" },
+  ],
+  async handler({ options, arguments: [branch = ""] }, context) {
+    const request = {
+      cwd: context.cwd,
+      branch,
+      up: !options["no-up"],
+      env: callerEnvironment(context.env),
+      ...(options.from === undefined ? {} : { from: options.from }),
+    };
+    const target = { cwd: context.cwd, name: branch };
+    const result = await runOperation(context, { path: "/v1/environments/create", request }, { target });
+    if (context.json) {
+      await context.terminal.out(environmentJson(result));
+      return 0;
+    }
+    const { slug } = result.environment;
+    if (!result.created) await context.terminal.err(`The environment ${slug} exists already${options["no-up"] ? "" : " and is up"}.\n`);
+    await printEnvironment(context, result.environment);
+    return 0;
+  },
+});

@@ -1,0 +1,96 @@
+import type { DeleteResult, EnvironmentView, Target } from "../../api/environment.ts";
+import { WtError } from "../../errors/wt-error.ts";
+import { type Context, defineCommand, targetOf } from "../command.ts";
+import { canAsk, confirm } from "../confirm.ts";
+import { writeDirective } from "../directive.ts";
+import { deleteJson } from "../render/delete-json.ts";
+import { deleteLines } from "../render/delete-text.ts";
+import { currentEnvironment } from "../render/list-text.ts";
+import { runOperation } from "../run-operation.ts";
+
+export const deleteCommand = defineCommand({
+  name: "delete",
+  summary: "Stop everything, then remove worktree, resources and (if merged) the branch",
+  details: [
+    "Refuses uncommitted, untracked and unpushed work. With --force it goes, and a rescue ref keeps it; the output names the ref.",
+    "The branch is deleted when its commits are merged or pushed; with --branch always, again with a rescue ref.",
+    "The main checkout is never deleted.",
+  ],
+  arguments: [
+    {
+      name: "name",
+      summary: "Slugs or branches; without one, asks about the current environment",
+      variadic: true,
+      complete: "environment",
+    },
+  ],
+  options: {
+    force: { type: "boolean", short: "f", summary: "Also with uncommitted or untracked work" },
+    branch: { type: "boolean", short: "b", summary: "Also delete a branch that is not merged" },
+  },
+  examples: [
+    { command: "wt delete earl-fib-123-feature", summary: "one that is merged and clean" },
+    { command: "wt rm spike-1 spike-2 --force --branch", summary: "two experiments, whatever their state" },
+  ],
+  async handler({ options, arguments: names }, context) {
+    const { environments } = await context.client.call("/v1/environments/list", { cwd: context.cwd, all: false, git: "skip" });
+    const current = currentEnvironment(environments, context.cwd);
+    const chosen = names.length > 0 ? names : await currentAfterAsking(context, current);
+    if (chosen.length === 0) return 130;
+    const deleted: DeleteResult[] = [];
+    const failed: { name: string; error: WtError }[] = [];
+    for (const name of chosen) {
+      const target = targetOf(context, name);
+      try {
+        const result = await deleteOne(context, target, { force: options.force, branch: options.branch });
+        deleted.push(result);
+        if (result.slug === current?.slug) await leave(context, environments);
+        if (!context.json) await context.terminal.out(`${deleteLines(result, context.terminal.paint).join("\n")}\n`);
+      } catch (error) {
+        if (!(error instanceof WtError) || error.kind === "cancelled") throw error;
+        failed.push({ name, error });
+      }
+    }
+    if (failed.length > 0) throw combined(failed, deleted);
+    if (context.json) await context.terminal.out(deleteJson(deleted));
+    return 0;
+  },
+});
+
+function deleteOne(context: Context, target: Target, consent: { force: boolean; branch: boolean }): Promise<DeleteResult> {
+  return runOperation(context, { path: "/v1/environments/delete", request: { target, ...consent } }, { target });
+}
+
+async function currentAfterAsking(context: Context, current: EnvironmentView | null): Promise<string[]> {
+  if (!current || !canAsk(context)) {
+    throw new WtError({
+      kind: "usage",
+      code: "argument_missing",
+      message: "Missing argument: wt delete <name>.",
+      hints: ["See the names: wt list"],
+    });
+  }
+  return (await confirm(context, `Delete the current environment ${current.slug} (${current.path})?`)) ? [current.slug] : [];
+}
+
+/** The shell stands in a directory that is gone: with shell integration it goes to the main checkout. */
+async function leave(context: Context, environments: readonly EnvironmentView[]): Promise<void> {
+  const main = environments.find((environment) => environment.main);
+  if (main) await writeDirective(context.env, main.path);
+}
+
+/** One failure is thrown as it is; several become one that names each. */
+function combined(failed: readonly { name: string; error: WtError }[], deleted: readonly DeleteResult[]): WtError {
+  const [first] = failed;
+  if (first && failed.length === 1 && deleted.length === 0) return first.error;
+  return new WtError({
+    kind: first?.error.kind ?? "internal",
+    code: first?.error.code ?? "bug",
+    message: failed.map(({ name, error }) => `${name} was not deleted: ${error.message}`).join(" "),
+    hints: [...new Set(failed.flatMap(({ error }) => error.hints))],
+    details: {
+      deleted: deleted.map(({ slug }) => slug),
+      failed: failed.map(({ name, error }) => ({ name, kind: error.kind, code: error.code, message: error.message })),
+    },
+  });
+}

@@ -1,0 +1,26 @@
+import { defineCommand, environmentOption, targetOf } from "../command.ts";
+import { environmentJson } from "../render/environment-json.ts";
+import { runOperation } from "../run-operation.ts";
+
+export const down = defineCommand({
+  name: "down",
+  summary: "Stop services; worktree, ports and data stay",
+  arguments: [{ name: "service", summary: "Only these services; default: all", variadic: true, complete: "service" }],
+  options: { environment: environmentOption },
+  examples: [
+    { command: "wt down", summary: "everything of the current environment" },
+    { command: "wt down worker", summary: "one service" },
+  ],
+  async handler({ options, arguments: services }, context) {
+    const target = targetOf(context, options.environment);
+    const result = await runOperation(context, { path: "/v1/environments/down", request: { target, services } }, { target });
+    if (context.json) {
+      await context.terminal.out(environmentJson(result));
+      return 0;
+    }
+    const { slug, status } = result.environment;
+    const what = services.length > 0 ? `${services.join(", ")} of ${slug}` : slug;
+    await context.terminal.out(`Stopped ${what}${services.length > 0 ? ` (now ${status})` : ""}.\n`);
+    return 0;
+  },
+});

@@ -1,0 +1,24 @@
+import { callerEnvironment, defineCommand, environmentOption, targetOf } from "../command.ts";
+import { environmentJson } from "../render/environment-json.ts";
+import { printEnvironment } from "../render/print-environment.ts";
+import { runOperation } from "../run-operation.ts";
+
+export const restart = defineCommand({
+  name: "restart",
+  summary: "Stop services and start them again, with the configuration as it is now",
+  details: ["Ports and URLs stay the same."],
+  arguments: [{ name: "service", summary: "Only these services; default: all", variadic: true, complete: "service" }],
+  options: { environment: environmentOption },
+  examples: [
+    { command: "wt restart", summary: "everything of the current environment" },
+    { command: "wt restart backend -e earl-fib-123-feature", summary: "one service of another environment" },
+  ],
+  async handler({ options, arguments: services }, context) {
+    const target = targetOf(context, options.environment);
+    const request = { target, services, env: callerEnvironment(context.env) };
+    const result = await runOperation(context, { path: "/v1/environments/restart", request }, { target });
+    if (context.json) await context.terminal.out(environmentJson(result));
+    else await printEnvironment(context, result.environment);
+    return 0;
+  },
+});

@@ -1,0 +1,62 @@
+import type { VariablesResult } from "../../api/operations.ts";
+import { WtError } from "../../errors/wt-error.ts";
+import { callerEnvironment, defineCommand, environmentOption, targetOf } from "../command.ts";
+import { runForeground } from "../run-foreground.ts";
+
+export const run = defineCommand({
+  name: "run",
+  summary: "Run a command with the environment's variables, in its worktree",
+  details: [
+    "Runs in the current directory when that is inside the worktree. The exit code is the command's own.",
+    "Options of wt come before the command: everything from the command on is passed on untouched.",
+  ],
+  arguments: [{ name: "command", summary: "The program and its arguments", required: true, variadic: true, complete: "command" }],
+  options: {
+    environment: environmentOption,
+    service: {
+      type: "string",
+      short: "s",
+      placeholder: "name",
+      summary: "With the variables of this service (its PORT)",
+      complete: "service",
+    },
+  },
+  examples: [
+    { command: "wt run -- npm test", summary: "tests against this environment's services" },
+    { command: "wt run -e main -- sh -c 'curl -s \"$BACKEND_URL/healthz\"'", summary: "in another environment" },
+  ],
+  passthrough: true,
+  async handler({ options, arguments: command }, context) {
+    const variables = await context.client.call("/v1/variables", {
+      target: targetOf(context, options.environment),
+      ...(options.service === undefined ? {} : { service: options.service }),
+    });
+    const env = environmentWith(callerEnvironment(context.env), variables);
+    const inside = context.cwd === variables.path || context.cwd.startsWith(`${variables.path}/`);
+    const cwd = inside ? context.cwd : variables.path;
+    return await runForeground([programPath(command[0] ?? "", env.PATH ?? "", cwd), ...command.slice(1)], {
+      cwd,
+      env: { ...env, PWD: cwd },
+    });
+  },
+});
+
+/** The caller's variables, without what belongs to another environment, with this one's. */
+function environmentWith(caller: Record<string, string>, { variables, unset }: VariablesResult): Record<string, string> {
+  const env = { ...caller };
+  for (const name of unset) delete env[name];
+  for (const { key, value } of variables) env[key] = value;
+  return env;
+}
+
+function programPath(program: string, path: string, cwd: string): string {
+  const found = Bun.which(program, { PATH: path, cwd });
+  if (found) return found;
+  throw new WtError({
+    kind: "machine",
+    code: "program_missing",
+    message: `The program ${program} was not found on the PATH.`,
+    hints: program.includes(" ") ? [`For a shell line write: wt run -- sh -c '${program}'`] : [`Install ${program}, then try again.`],
+    details: { program },
+  });
+}

@@ -1,0 +1,33 @@
+// Shows what a repository wants to run and, where a person can be asked, takes the answer.
+import type { Target } from "../api/environment.ts";
+import type { TrustView } from "../api/operations.ts";
+import { WtError } from "../errors/wt-error.ts";
+import type { Context } from "./command.ts";
+import { canAsk, confirm } from "./confirm.ts";
+import { trustLines } from "./render/trust-text.ts";
+
+/** Runs `work`; when the repository's commands are not trusted, asks once on a terminal and then runs it again. */
+export async function withTrust<T>(context: Context, target: Target, work: () => Promise<T>): Promise<T> {
+  try {
+    return await work();
+  } catch (error) {
+    if (!(error instanceof WtError) || error.kind !== "untrusted" || !canAsk(context)) throw error;
+    const view = trustViewOf(error) ?? (await context.client.call("/v1/trust", { target }));
+    if (view.state === "trusted" || view.state === "nothing_to_trust") throw error;
+    if (!(await askForTrust(context, view))) throw error;
+    await context.client.call("/v1/trust/grant", { target, hash: view.hash });
+    return await work();
+  }
+}
+
+export async function askForTrust(context: Context, view: TrustView): Promise<boolean> {
+  const { terminal } = context;
+  await terminal.err(`${trustLines(view, terminal.errPaint).join("\n")}\n\n`);
+  return await confirm(context, `Let wt run these commands of ${view.project}?`);
+}
+
+/** The daemon may say in the error what exactly is to be trusted: the commands of a branch that has no worktree yet. */
+function trustViewOf(error: WtError): TrustView | null {
+  const view = error.details?.trust as unknown as TrustView | undefined;
+  return view && typeof view.hash === "string" && Array.isArray(view.commands) ? view : null;
+}

@@ -1,0 +1,2 @@
+// How this branch looks.
+export const accent = "#3b6fd4";

@@ -229,12 +229,7 @@ async function planNewBranch(git: Git, { root, branch, from, fromCommit, configu
   if (from !== null) {
     if (fromCommit) return { kind: "new", branch, from, commit: fromCommit };
     if (!(await hasCommits(git, root))) throw noCommits(root);
-    throw refusal(
-      "from_unknown",
-      `There is no commit ${from} to start the branch ${branch} from.`,
-      ["git branch --all", "git fetch --all"],
-      { from },
-    );
+    throw fromUnknown(branch, from);
   }
   const base = await defaultBranchWith(git, root, configuredDefault);
   for (const name of base === null ? [] : [`refs/heads/${base}`, `refs/remotes/origin/${base}`]) {

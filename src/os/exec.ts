@@ -1,5 +1,5 @@
 // The one door to other programs that run to their end. Services are not started here (see runtime/).
-import { existsSync } from "node:fs";
+import { statSync } from "node:fs";
 import { WtError } from "../errors/wt-error.ts";
 
 export interface ExecOptions {
@@ -72,7 +72,7 @@ async function collect(child: Bun.Subprocess<"pipe" | "ignore", "pipe", "pipe">,
 }
 
 function cannotStart(program: string, cwd: string, cause: unknown): WtError {
-  if (!existsSync(cwd)) {
+  if (!statSync(cwd, { throwIfNoEntry: false })?.isDirectory()) {
     return new WtError({ kind: "machine", code: "directory_missing", message: `The directory ${cwd} does not exist.`, cause });
   }
   return new WtError({

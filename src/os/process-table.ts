@@ -1,5 +1,6 @@
 // Which processes the machine runs, straight from the kernel: /proc on Linux, `ps` on macOS.
 import { readdirSync, readFileSync } from "node:fs";
+import { WtError } from "../errors/wt-error.ts";
 import { exec } from "./exec.ts";
 
 export interface ProcessInfo {
@@ -25,9 +26,9 @@ export async function readProcess(pid: number): Promise<ProcessInfo | "gone" | "
   return table === null ? "unreadable" : (table[0] ?? "gone");
 }
 
-/** Every process that can be seen. Not a snapshot: a process that is born or dies meanwhile may be missing. */
+/** Every process that can be seen. Not a snapshot: a process that is born or dies meanwhile may be missing. Throws `WtError` where there is no list. */
 export async function readProcessTable(): Promise<ProcessInfo[]> {
-  if (process.platform !== "linux") return (await readPsTable(["-ax"])) ?? [];
+  if (process.platform !== "linux") return readPsTableOrThrow();
   const bytes = pageBytes();
   const processes: ProcessInfo[] = [];
   for (const name of readdirSync("/proc")) {
@@ -87,6 +88,12 @@ function pageBytes(): number {
     return 4096;
   }
   return 4096;
+}
+
+async function readPsTableOrThrow(): Promise<ProcessInfo[]> {
+  const processes = await readPsTable(["-ax"]);
+  if (processes) return processes;
+  throw new WtError({ kind: "machine", code: "processes_unreadable", message: "The list of processes cannot be read with ps." });
 }
 
 const psColumns = "pid=,ppid=,pgid=,stat=,rss=,lstart=,comm=";

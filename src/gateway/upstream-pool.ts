@@ -1,5 +1,5 @@
 // Connections to the services: bounded, reused, to whichever loopback family the service listens on.
-import { finishWire, markPeerEnded, resetWire, type Wire, wireState } from "./wire.ts";
+import { finishWire, flushWire, markPeerEnded, resetWire, type Wire, wireState } from "./wire.ts";
 
 /** One connection to a service. */
 export interface Upstream<Waiter> extends Wire {
@@ -168,6 +168,7 @@ function startDial<Waiter>(state: PoolState<Waiter>, port: Port<Waiter>, dial: D
       },
       drain() {
         if (upstream.user !== null) events.drained(upstream.user);
+        else flushWire(upstream);
       },
       close: () => socketClosed(state, port, upstream),
       error: () => resetWire(upstream),

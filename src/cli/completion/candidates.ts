@@ -21,10 +21,11 @@ export async function completionCandidates(words: readonly string[], context: Pi
   const before = withoutGlobals(words.slice(0, -1));
   const found = findCommand(before.words);
   const candidates = found
-    ? await inCommand(await found.entry.load(), before.words.slice(found.words), current, {
-        ...context,
-        cwd: resolve(context.cwd, before.directory),
-      })
+    ? await inCommand(
+        await found.entry.load(),
+        { words: before.words.slice(found.words), current },
+        { ...context, cwd: resolve(context.cwd, before.directory) },
+      )
     : await beforeCommand(before, current);
   return candidates.filter(({ value }) => value.startsWith(current) || value.startsWith(":"));
 }
@@ -80,7 +81,13 @@ async function commandCandidates(): Promise<Candidate[]> {
 
 type CompletionContext = Pick<Context, "cwd" | "connection">;
 
-async function inCommand(command: Command, words: readonly string[], current: string, context: CompletionContext): Promise<Candidate[]> {
+interface Typed {
+  /** After the command's name, before the cursor. */
+  words: readonly string[];
+  current: string;
+}
+
+async function inCommand(command: Command, { words, current }: Typed, context: CompletionContext): Promise<Candidate[]> {
   const options: OptionTable = { ...command.options, ...globalOptions };
   const state = positionIn(command, words, options);
   const names = () => fetchNames(context);

@@ -34,16 +34,18 @@ function localDate(time: Date): string {
   return [time.getFullYear(), time.getMonth() + 1, time.getDate()].map((part) => String(part).padStart(2, "0")).join("-");
 }
 
-const colourSequence = /\u001b\[[\d;:]*m/;
-
 /** A service may print anything; only colours may reach the terminal, never sequences that move the cursor or clear the screen. */
 function printable(line: string, colour: boolean): string {
   const clean = line.replace(/\r+$/, "");
   if (!colour) return withoutControls(Bun.stripANSI(clean));
-  const parts = clean.split(new RegExp(`(${colourSequence.source})`));
+  const parts = clean.split(colourSequence);
   const kept = parts.map((part, index) => (index % 2 === 1 ? part : withoutControls(Bun.stripANSI(part)))).join("");
-  return parts.length > 1 ? `${kept}\u001b[0m` : kept;
+  return parts.length > 1 ? `${kept}${escape}[0m` : kept;
 }
+
+const escape = "\u001b";
+/** In a group, so that splitting keeps the sequences at the odd places. */
+const colourSequence = new RegExp(`(${escape}\\[[\\d;:]*m)`);
 
 function withoutControls(text: string): string {
   return text.replace(/(?!\t)\p{Cc}/gu, "");

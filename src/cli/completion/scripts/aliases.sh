@@ -1,0 +1,5 @@
+alias wl='wt list'
+alias wstart='wt up'
+alias wstop='wt down'
+alias wr='wt restart'
+alias wclean='wt delete'

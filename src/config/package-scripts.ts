@@ -44,7 +44,9 @@ function textOrNull(value: unknown): string | null {
 }
 
 function textsIn(record: Record<string, unknown>): Record<string, string> {
-  return Object.fromEntries(Object.entries(record).flatMap(([key, value]) => (typeof value === "string" ? [[key, value]] : [])));
+  return Object.fromEntries(
+    Object.entries(record).flatMap(([key, value]) => (typeof value === "string" && !value.includes("\0") ? [[key, value]] : [])),
+  );
 }
 
 export const packageManagers: ReadonlySet<string> = new Set(["npm", "pnpm", "yarn", "bun"]);

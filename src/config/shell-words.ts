@@ -1,7 +1,9 @@
 // A rough reading of shell command lines, enough to see which programs they name. It errs on the side of seeing more.
 
 export interface SimpleCommand {
-  /** Words with quotes removed; variable assignments before the program are left out. */
+  /** Variables set for it alone, `A=1`. */
+  assignments: string[];
+  /** The program and its arguments, with quotes removed. */
   words: string[];
   /** The operator between it and the next one. */
   after: "&&" | "||" | ";" | "|" | "&" | null;
@@ -13,7 +15,7 @@ export function simpleCommands(text: string): SimpleCommand[] {
   let words: string[] = [];
   const end = (after: SimpleCommand["after"]) => {
     const program = words.findIndex((word) => !/^[A-Za-z_]\w*=/.test(word));
-    if (program !== -1) found.push({ words: words.slice(program), after });
+    if (program !== -1) found.push({ assignments: words.slice(0, program), words: words.slice(program), after });
     words = [];
   };
   for (const token of tokens(text)) {

@@ -71,7 +71,7 @@ export function createMemoryDriver(options: MemoryDriverOptions): RuntimeDriver 
   const started = new Set<number>();
   let nextFailure: WtError | null = null;
 
-  const observe = async (instance: ServiceInstance): Promise<InstanceObservation> => {
+  const look = (instance: ServiceInstance): InstanceObservation => {
     const service = find(instance);
     if (service?.unknownBecause != null) return { state: "unknown", reason: service.unknownBecause };
     if (service && !service.end) return { state: "alive", pid: service.pid, memoryBytes: 1024 * 1024, detached: service.detached };
@@ -105,12 +105,12 @@ export function createMemoryDriver(options: MemoryDriverOptions): RuntimeDriver 
       return instanceOf(service);
     },
 
-    observe,
+    observe: async (instance) => look(instance),
 
     async waitForEnd(instance, abort) {
       for (;;) {
         abort.throwIfAborted();
-        const observation = await observe(instance);
+        const observation = look(instance);
         if (observation.state === "ended") return { code: observation.code, signal: observation.signal };
         await changed(machine, abort);
       }

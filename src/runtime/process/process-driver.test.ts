@@ -1,0 +1,4 @@
+import { describeRuntimeDriver } from "../runtime-driver.conformance.ts";
+import { createProcessHarness } from "./process-driver.conformance.ts";
+
+describeRuntimeDriver("the process driver", () => createProcessHarness());

@@ -30,6 +30,13 @@ export async function readConfig(project: ProjectRecord, files: RepositoryFiles)
   return parsed(`project: ${project.name}\n`, configFile, project);
 }
 
+/** `project:` of the main worktree's wt.yaml; null without one or while it has errors. */
+export async function readProjectName(root: string): Promise<string | null> {
+  const text = await repositoryFiles(root).read(configFile);
+  if (text === null) return null;
+  return parseConfig(text, { path: configFile, projectFallback: "", resourceTypes }).config?.project || null;
+}
+
 function parsed(text: string, path: string, project: ProjectRecord): Config {
   const { config, errors } = parseConfig(text, { path, projectFallback: project.name, resourceTypes });
   const error = problemsToError(path, errors);

@@ -97,7 +97,10 @@ async function firstPort(
 function syncRoutes(world: World, table: RouteTable, environmentId: string): void {
   const environment = world.ledger.environment(environmentId);
   const project = environment ? world.ledger.project(environment.projectId) : null;
-  if (!environment || !project) return table.remove(environmentId);
+  if (!environment || !project) {
+    table.remove(environmentId);
+    return;
+  }
   const plans = world.supervisor.runners(environmentId).flatMap((runner) => (runner.plan ? [runner.plan] : []));
   const services = plans.map((plan) => ({ name: plan.spec.service, routes: plan.routes }));
   const ports = Object.fromEntries(plans.flatMap((plan) => (plan.spec.port === null ? [] : [[plan.spec.service, plan.spec.port]])));

@@ -8,6 +8,7 @@ import { WtError } from "../errors/wt-error.ts";
 import type { Git } from "../git/git.ts";
 import { findRepository, type Repository } from "../git/repository.ts";
 import { listWorktrees, type Worktree } from "../git/worktrees.ts";
+import { readProjectName } from "./config-reader.ts";
 import type { World } from "./world.ts";
 
 export interface Location {
@@ -21,7 +22,7 @@ export async function locate(world: World, git: Git, cwd: string): Promise<Locat
   const known = knownLocation(world, cwd);
   if (known) return known;
   const repository = await repositoryAt(git, cwd);
-  const project = ensureProject(world, repository);
+  const project = await ensureProject(world, repository);
   await syncWorktrees(world, git, project);
   const environment = world.ledger.environments({ projectId: project.id }).find((one) => one.path === repository.worktreeRoot);
   return { project, environment: environment ?? null };
@@ -71,8 +72,11 @@ async function repositoryAt(git: Git, cwd: string): Promise<Repository> {
   return repository;
 }
 
-function ensureProject(world: World, repository: Repository): ProjectRecord {
+async function ensureProject(world: World, repository: Repository): Promise<ProjectRecord> {
   const { ledger } = world;
+  const known = ledger.projects().some((one) => one.gitCommonDir === repository.gitCommonDir);
+  const directory = basename(repository.mainRoot).replace(/\.git$/, "");
+  const wanted = known ? directory : ((await readProjectName(repository.mainRoot)) ?? directory);
   return ledger.transaction(() => {
     const projects = ledger.projects();
     const existing = projects.find((one) => one.gitCommonDir === repository.gitCommonDir);
@@ -80,7 +84,7 @@ function ensureProject(world: World, repository: Repository): ProjectRecord {
       if (existing.root !== repository.mainRoot) ledger.updateProject(existing.id, { root: repository.mainRoot });
       return { ...existing, root: repository.mainRoot };
     }
-    const name = projectNameFor(basename(repository.mainRoot).replace(/\.git$/, ""), new Set(projects.map((one) => one.name)));
+    const name = projectNameFor(wanted, new Set(projects.map((one) => one.name)));
     const project: ProjectRecord = {
       id: randomBytes(8).toString("hex"),
       name,

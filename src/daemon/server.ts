@@ -18,24 +18,28 @@ export interface ControlServerOptions {
   shutDown: (options: { services: boolean }) => void;
 }
 
-export function startServer(options: ControlServerOptions): ControlServer {
-  const { world, build } = options;
+export function startServer(control: ControlServerOptions): ControlServer {
+  const { world, build } = control;
   const { socket } = world.paths;
   mkdirSync(dirname(socket), { recursive: true, mode: 0o700 });
   chmodSync(dirname(socket), 0o700);
   // The ledger's lock is held, so a socket file that is there is a dead daemon's.
   rmSync(socket, { force: true });
   const before = process.umask(0o177);
-  const table = routes(options);
-  const server = Bun.serve({
+  const table = routes(control);
+  const listener = {
     unix: socket,
-    fetch: async (request) => {
+    // Bun cuts a response that is silent for ten seconds, and a setup command or `logs -f` may be; its types hide the option here.
+    idleTimeout: 0,
+    fetch: async (request: Request) => {
       const response = await answer(request, table);
       response.headers.set(buildHeader, build);
       return response;
     },
-    error: (error) => failure(error),
-  });
+    error: (error: Error) => failure(error),
+  };
+  const options: Omit<typeof listener, "idleTimeout"> = listener;
+  const server = Bun.serve(options);
   process.umask(before);
   return {
     stop: async () => {

@@ -18,7 +18,7 @@ const setupStep = v.strictObject({
   run: v.pipe(v.string(), v.metadata({ description: "Shell command of this step. It must end with exit code 0.", examples: ["npm ci"] })),
   inputs: key(texts, {
     description:
-      "Files or globs the step depends on. The step is skipped while their contents are what they were when it last succeeded in this worktree; without inputs it runs every time.",
+      "Files or globs, relative to the worktree, that the step depends on. The step is skipped while their contents are what they were when it last succeeded in this worktree; without inputs it runs every time.",
     default: [],
     examples: [["package-lock.json"]],
   }),

@@ -1,0 +1,57 @@
+import { expect, test } from "bun:test";
+import * as v from "valibot";
+import { WtError } from "../errors/wt-error.ts";
+import type { CreateResult, EnvironmentDocument, EnvironmentList } from "./environment.ts";
+import type { DoctorReport, ErrorBody, LogLine, TrustView, VariablesResult } from "./operations.ts";
+import * as schemas from "./schemas.ts";
+
+// The compiler is the test: a field that an interface has and its schema has not (or the other way round) does not compile.
+type Plain<T> = T extends object ? { [Key in keyof T]: Plain<T[Key]> } : T;
+type Same<A, B> = (<T>() => T extends Plain<A> ? 1 : 2) extends <T>() => T extends Plain<B> ? 1 : 2 ? true : never;
+type Output<Schema extends v.GenericSchema> = v.InferOutput<Schema>;
+const list: Same<EnvironmentList, Output<typeof schemas.environmentList>> = true;
+const document: Same<EnvironmentDocument, Output<typeof schemas.environmentDocument>> = true;
+const created: Same<CreateResult, Output<typeof schemas.createResult>> = true;
+const logs: Same<LogLine, Output<typeof schemas.logLine>> = true;
+const variables: Same<VariablesResult, Output<typeof schemas.variablesResult>> = true;
+const trust: Same<TrustView, Output<typeof schemas.trustView>> = true;
+const doctor: Same<DoctorReport, Output<typeof schemas.doctorReport>> = true;
+const error: Same<ErrorBody["error"]["kind"], Output<typeof schemas.errorBody>["error"]["kind"]> = true;
+const errorKeys: Same<keyof ErrorBody["error"], keyof Output<typeof schemas.errorBody>["error"]> = true;
+
+test("each schema has the type of its interface", () => {
+  expect([list, document, created, logs, variables, trust, doctor, error, errorKeys]).not.toContain(false);
+});
+
+const environment = {
+  project: "shop",
+  slug: "main",
+  branch: "main",
+  path: "/repo",
+  main: true,
+  status: "Healthy",
+  url: null,
+  slot: 0,
+  createdAt: "2026-01-01T00:00:00.000Z",
+  git: { head: null, dirty: 0, untracked: 0, ahead: 0, behind: 0 },
+  services: [{ name: "web", state: "Running", port: 20000, url: "http://main.localhost", pid: 7, restarts: 0 }],
+  resources: [],
+} satisfies EnvironmentDocument["environment"];
+
+test("a document fits, and a changed one does not", () => {
+  expect(v.safeParse(schemas.environmentDocument, { schema: 1, environment }).issues).toBeUndefined();
+  expect(v.is(schemas.environmentDocument, { schema: 2, environment })).toBe(false);
+  expect(v.is(schemas.environmentDocument, { schema: 1, environment: { ...environment, status: "Fine" } })).toBe(false);
+  expect(v.is(schemas.environmentDocument, { schema: 1, environment: { ...environment, extra: 1 } })).toBe(false);
+});
+
+test("errors as they go over the wire fit", () => {
+  const wire = new WtError({
+    kind: "refused",
+    code: "dirty",
+    message: "No.",
+    hints: ["wt delete --force"],
+    details: { files: ["a", { b: null }] },
+  });
+  expect(v.safeParse(schemas.errorBody, { error: wire.toWire() }).issues).toBeUndefined();
+});

@@ -1,0 +1,132 @@
+// The shapes of `--json` output as schemas: the source of docs/schemas/, and what tests hold real output against.
+// schemas.test.ts proves that they say what the interfaces say.
+import * as v from "valibot";
+import type { JsonValue } from "../errors/wt-error.ts";
+
+const described = <Schema extends v.GenericSchema>(schema: Schema, description: string) => v.pipe(schema, v.description(description));
+
+/** Any JSON: JSON Schema has no name for that other than the empty schema, which `any` becomes. */
+const json = v.any() as unknown as v.GenericSchema<JsonValue>;
+
+const environmentStatus = v.picklist(["Healthy", "Starting", "Degraded", "Stopped", "Creating", "Deleting", "Missing"]);
+const serviceState = v.picklist([
+  "Waiting",
+  "Starting",
+  "Running",
+  "Restarting",
+  "CrashLoopBackOff",
+  "Failed",
+  "Completed",
+  "Stopping",
+  "Stopped",
+]);
+
+const gitView = v.strictObject({
+  head: described(v.nullable(v.string()), "Full commit id; null in a repository without commits."),
+  dirty: described(v.number(), "Tracked files that differ from HEAD."),
+  untracked: v.number(),
+  ahead: described(v.number(), "Commits not on the upstream, or (without upstream) not on the base branch."),
+  behind: v.number(),
+});
+
+const serviceView = v.strictObject({
+  name: v.string(),
+  state: serviceState,
+  port: described(v.nullable(v.number()), "null for a service that listens on nothing."),
+  url: described(v.nullable(v.string()), "Through the gateway; null without a port."),
+  pid: described(v.nullable(v.number()), "Leader of the service's process group while it runs."),
+  restarts: v.number(),
+  reason: v.optional(described(v.string(), "Why it is in this state. Only in `status` and `create`.")),
+  routes: v.optional(described(v.array(v.string()), "Path prefixes on the environment's URL. Only in `status` and `create`.")),
+  directUrl: v.optional(described(v.nullable(v.string()), "For calls between services. Only in `status` and `create`.")),
+  logPath: v.optional(described(v.string(), "Absolute path. Only in `status` and `create`.")),
+  memoryBytes: v.optional(
+    described(v.nullable(v.number()), "Of the whole process group; null when unknown. Only in `status` and `create`."),
+  ),
+  startedAt: v.optional(described(v.nullable(v.string()), "ISO 8601, UTC. Only in `status` and `create`.")),
+});
+
+const environmentView = v.strictObject({
+  project: v.string(),
+  slug: described(v.string(), "The environment's name; chosen once, never changed."),
+  branch: described(v.nullable(v.string()), "null on a detached HEAD."),
+  path: described(v.string(), "Absolute path of the worktree."),
+  main: described(v.boolean(), "The main worktree, which is never deleted."),
+  status: environmentStatus,
+  url: described(v.nullable(v.string()), "Through the gateway; null when no service has a route."),
+  slot: described(v.number(), "Small number added to ports that must be predictable; 0 for main."),
+  createdAt: described(v.string(), "ISO 8601, UTC."),
+  git: described(v.nullable(gitView), "null when git cannot tell."),
+  services: v.array(serviceView),
+  resources: v.array(v.strictObject({ name: v.string(), type: v.string(), state: v.string() })),
+});
+
+export const environmentList = v.strictObject({ schema: v.literal(1), environments: v.array(environmentView) });
+export const environmentDocument = v.strictObject({ schema: v.literal(1), environment: environmentView });
+export const createResult = v.strictObject({ ...environmentDocument.entries, created: v.boolean() });
+
+export const logLine = v.strictObject({
+  time: described(v.string(), "ISO 8601, UTC, when the line was seen."),
+  service: v.string(),
+  line: v.string(),
+});
+
+export const variablesResult = v.strictObject({
+  slug: v.string(),
+  path: v.string(),
+  variables: v.array(
+    v.strictObject({ key: v.string(), value: v.string(), origin: described(v.string(), "Where it came from, for people.") }),
+  ),
+  unset: described(v.array(v.string()), "Names that must be removed from the caller's environment before a command is run."),
+});
+
+export const trustView = v.strictObject({
+  project: v.string(),
+  root: v.string(),
+  state: v.picklist(["trusted", "changed", "untrusted", "nothing_to_trust"]),
+  hash: described(v.string(), "Identifies exactly this content."),
+  commands: v.array(
+    v.strictObject({
+      source: v.string(),
+      text: v.string(),
+      change: described(v.nullable(v.picklist(["same", "added", "changed"])), "Since the last grant; null where there was none."),
+    }),
+  ),
+});
+
+export const doctorReport = v.strictObject({
+  schema: v.literal(1),
+  findings: v.array(
+    v.strictObject({
+      code: described(v.string(), "Stable."),
+      level: v.picklist(["ok", "warning", "error"]),
+      message: v.string(),
+      fix: described(v.nullable(v.string()), "The command that mends it, if there is one."),
+    }),
+  ),
+});
+
+export const errorBody = v.strictObject({
+  error: v.strictObject({
+    kind: described(
+      v.picklist(["internal", "usage", "config", "not_found", "refused", "untrusted", "machine", "unhealthy", "cancelled"]),
+      "Decides the exit code.",
+    ),
+    code: described(v.string(), "Stable, snake_case."),
+    message: v.string(),
+    hints: described(v.array(v.string()), "What to do next; the first is the best."),
+    details: v.optional(v.record(v.string(), json)),
+    stack: v.optional(described(v.string(), "Only for `internal`.")),
+  }),
+});
+
+/** Published as docs/schemas/<name>.schema.json. */
+export const publishedSchemas: Readonly<Record<string, { title: string; schema: v.GenericSchema }>> = {
+  list: { title: "wt list --json", schema: environmentList },
+  environment: { title: "wt status --json, wt here --json, wt create --json", schema: environmentDocument },
+  logs: { title: "One line of wt logs --json", schema: logLine },
+  trust: { title: "wt trust --json", schema: trustView },
+  doctor: { title: "wt doctor --json", schema: doctorReport },
+  error: { title: "Any command with --json that failed", schema: errorBody },
+  variables: { title: "wt env --json", schema: variablesResult },
+};

@@ -1,0 +1,33 @@
+import { expect, test } from "bun:test";
+import { type GenericSchema, getMetadata, safeParse } from "valibot";
+import { checkWritten, nodeOf } from "./check-written.ts";
+import { writtenConfig } from "./schema.ts";
+
+interface Key {
+  name: string;
+  schema: GenericSchema;
+}
+
+function keysUnder(schema: GenericSchema): Key[] {
+  const node = nodeOf(schema);
+  const own = Object.entries(node.entries ?? {}).flatMap(([name, inner]) => [{ name, schema: inner }, ...keysUnder(inner)]);
+  const inner = [node.item, node.value, ...(node.type === "union" ? (node.options as GenericSchema[]) : [])];
+  return [...own, ...inner.flatMap((part) => (part ? keysUnder(part) : []))];
+}
+
+const keys = keysUnder(writtenConfig);
+
+test("there are keys to document", () => {
+  expect(keys.length).toBeGreaterThan(35);
+});
+
+test.each(keys)("$name has a description, and examples and a default that fit", ({ schema }) => {
+  const inner = schema.type === "optional" ? (schema as unknown as { wrapped: GenericSchema }).wrapped : schema;
+  const about = getMetadata(inner) as { description: string; default?: unknown; examples: unknown[] };
+  expect(about.description).toMatch(/\.$/);
+  expect(about.examples.length).toBeGreaterThan(0);
+  for (const value of [...about.examples, ...("default" in about ? [about.default] : [])]) {
+    expect(safeParse(inner, value).issues).toBeUndefined();
+    expect(checkWritten(inner, value)).toEqual({ value, findings: [] });
+  }
+});

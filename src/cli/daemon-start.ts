@@ -155,7 +155,7 @@ function didNotStart(why: string, paths: WorldPaths, logSize: number): WtError {
     kind: "machine",
     code: "daemon_did_not_start",
     message: `The daemon did not start: ${why}.`,
-    hints: [...lines.slice(-5), `Its log: ${paths.daemonLog}`],
+    hints: [...lines.slice(-5).map((line) => `  ${line}`), `Its log: ${paths.daemonLog}`],
     details: { log: paths.daemonLog, lines },
   });
 }

@@ -1,4 +1,4 @@
-// A long operation from the first step to the last: progress, Ctrl-C, trust, and what to show when services do not come up.
+// A long operation from the first step to the last: progress, Ctrl-C, trust.
 import type { OperationEndpoints } from "../api/endpoints.ts";
 import type { EnvironmentView, Target } from "../api/environment.ts";
 import { cancelled } from "../client/daemon-client.ts";
@@ -7,10 +7,9 @@ import type { Context } from "./command.ts";
 import { catchInterrupt } from "./interrupt.ts";
 import { createProgressView } from "./progress-view.ts";
 import { withTrust } from "./trust-dialog.ts";
-import { reportUnhealthy } from "./unhealthy-report.ts";
 
 export interface OperationOptions {
-  /** What the operation is about: asked about when trust is missing, when it was interrupted, when services fail. */
+  /** What the operation is about: asked about when trust is missing and when it was interrupted. */
   target: Target;
 }
 
@@ -21,12 +20,7 @@ export async function runOperation<Path extends keyof OperationEndpoints>(
   call: { path: Path; request: OperationEndpoints[Path]["request"] },
   { target }: OperationOptions,
 ): Promise<OperationEndpoints[Path]["result"]> {
-  try {
-    return await withTrust(context, target, () => runOnce(context, call, target));
-  } catch (error) {
-    if (error instanceof WtError && error.kind === "unhealthy") await reportUnhealthy(context, unhealthyTarget(error, target));
-    throw error;
-  }
+  return await withTrust(context, target, () => runOnce(context, call, target));
 }
 
 async function runOnce<Path extends keyof OperationEndpoints>(
@@ -82,9 +76,4 @@ function stillUndoing(cause: unknown): WtError {
     hints: ["See how far it is: wt list"],
     cause,
   });
-}
-
-function unhealthyTarget(error: WtError, target: Target): Target {
-  const slug = error.details?.slug;
-  return typeof slug === "string" ? { cwd: target.cwd, name: slug } : target;
 }

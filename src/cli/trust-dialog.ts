@@ -12,10 +12,10 @@ export async function withTrust<T>(context: Context, target: Target, work: () =>
     return await work();
   } catch (error) {
     if (!(error instanceof WtError) || error.kind !== "untrusted" || !canAsk(context)) throw error;
-    const view = trustViewOf(error) ?? (await context.client.call("/v1/trust", { target }));
+    const { view, askedAbout } = await observeTrust(context, target);
     if (view.state === "trusted" || view.state === "nothing_to_trust") throw error;
     if (!(await askForTrust(context, view))) throw error;
-    await context.client.call("/v1/trust/grant", { target, hash: view.hash });
+    await context.client.call("/v1/trust/grant", { target: askedAbout, hash: view.hash });
     return await work();
   }
 }
@@ -26,8 +26,13 @@ export async function askForTrust(context: Context, view: TrustView): Promise<bo
   return await confirm(context, `Let wt run these commands of ${view.project}?`);
 }
 
-/** The daemon may say in the error what exactly is to be trusted: the commands of a branch that has no worktree yet. */
-function trustViewOf(error: WtError): TrustView | null {
-  const view = error.details?.trust as unknown as TrustView | undefined;
-  return view && typeof view.hash === "string" && Array.isArray(view.commands) ? view : null;
+/** A branch that has no environment yet cannot be asked about; then the commands are those of the worktree we are in. */
+async function observeTrust(context: Context, target: Target): Promise<{ view: TrustView; askedAbout: Target }> {
+  try {
+    return { view: await context.client.call("/v1/trust", { target }), askedAbout: target };
+  } catch (error) {
+    if (!(error instanceof WtError) || error.kind !== "not_found" || target.name === undefined) throw error;
+    const askedAbout = { cwd: target.cwd };
+    return { view: await context.client.call("/v1/trust", { target: askedAbout }), askedAbout };
+  }
 }

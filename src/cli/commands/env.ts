@@ -1,6 +1,7 @@
 import type { VariablesResult } from "../../api/operations.ts";
 import { WtError } from "../../errors/wt-error.ts";
-import { defineCommand, environmentOption, targetOf } from "../command.ts";
+import { defineCommand, environmentOption } from "../command.ts";
+import { fetchVariables } from "../fetch-variables.ts";
 import { dotenvText, exportText } from "../render/variables-text.ts";
 import { suggestions } from "../suggest.ts";
 
@@ -24,10 +25,7 @@ export const env = defineCommand({
     if (options.dotenv && options.export) {
       throw new WtError({ kind: "usage", code: "options_exclude_each_other", message: "Use either --dotenv or --export, not both." });
     }
-    const result = await context.client.call("/v1/variables", {
-      target: targetOf(context, options.environment),
-      ...(options.service === undefined ? {} : { service: options.service }),
-    });
+    const result = await fetchVariables(context, options);
     const { out } = context.terminal;
     if (options.explain !== undefined) {
       const variable = find(result, options.explain);

@@ -1,6 +1,7 @@
 import type { VariablesResult } from "../../api/operations.ts";
 import { WtError } from "../../errors/wt-error.ts";
-import { callerEnvironment, defineCommand, environmentOption, targetOf } from "../command.ts";
+import { callerEnvironment, defineCommand, environmentOption } from "../command.ts";
+import { fetchVariables } from "../fetch-variables.ts";
 import { runForeground } from "../run-foreground.ts";
 
 export const run = defineCommand({
@@ -27,10 +28,7 @@ export const run = defineCommand({
   ],
   passthrough: true,
   async handler({ options, arguments: command }, context) {
-    const variables = await context.client.call("/v1/variables", {
-      target: targetOf(context, options.environment),
-      ...(options.service === undefined ? {} : { service: options.service }),
-    });
+    const variables = await fetchVariables(context, options);
     const env = environmentWith(callerEnvironment(context.env), variables);
     const inside = context.cwd === variables.path || context.cwd.startsWith(`${variables.path}/`);
     const cwd = inside ? context.cwd : variables.path;

@@ -28,25 +28,31 @@ export function fuzzyMatch(query: string, name: string): FuzzyMatch | null {
   return { score, positions: [...positions].toSorted((a, b) => a - b) };
 }
 
-/** The best placement, found from the end of the part backwards: best[i] is the best match of the letters up to here that ends at i. */
+/** The best placement: after each letter, `best[i]` is the best match of the letters so far whose last one stands at `i`. */
 function matchPart(part: string, name: string): FuzzyMatch | null {
   const lower = name.toLowerCase();
   let best: (FuzzyMatch | null)[] = [];
   for (const [index, letter] of [...part].entries()) {
-    const next: (FuzzyMatch | null)[] = Array.from({ length: name.length }, () => null);
+    const next: (FuzzyMatch | null)[] = [];
+    /** The best of those that end before `place`, each letter between counted against it. */
     let before: FuzzyMatch | null = null;
     for (let place = 0; place < name.length; place++) {
-      if (lower[place] === letter) next[place] = extend(index, place, { name, before, adjacent: best[place - 1] ?? null });
-      const candidate = best[place] ?? null;
-      if (candidate && candidate.score - skipped > (before?.score ?? Number.NEGATIVE_INFINITY) - skipped) before = candidate;
-      else if (before) before = { ...before, score: before.score - skipped };
+      const adjacent: FuzzyMatch | null = best[place - 1] ?? null;
+      before = better(before && minus(before, skipped), adjacent && minus(adjacent, skipped));
+      next.push(lower[place] === letter ? extend(index, place, { name, before, adjacent }) : null);
     }
     best = next;
   }
-  return best.reduce<FuzzyMatch | null>(
-    (top, match) => (match && match.score > (top?.score ?? Number.NEGATIVE_INFINITY) ? match : top),
-    null,
-  );
+  return best.reduce(better, null);
+}
+
+function better(a: FuzzyMatch | null, b: FuzzyMatch | null): FuzzyMatch | null {
+  if (!a || !b) return a ?? b;
+  return b.score > a.score ? b : a;
+}
+
+function minus(match: FuzzyMatch, cost: number): FuzzyMatch {
+  return { score: match.score - cost, positions: match.positions };
 }
 
 function extend(

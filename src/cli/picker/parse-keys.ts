@@ -1,37 +1,37 @@
 import type { PickerKey } from "./picker-state.ts";
 
-const escape = "\u001b";
+const esc = "\u001b";
 
 /** Control characters and sequences as terminals send them; application and normal cursor mode both. */
 const named: ReadonlyMap<string, PickerKey["type"]> = new Map([
-  [`${escape}[A`, "up"],
-  [`${escape}OA`, "up"],
+  [`${esc}[A`, "up"],
+  [`${esc}OA`, "up"],
   ["\u0010", "up"],
   ["\u000b", "up"],
-  [`${escape}[Z`, "up"],
-  [`${escape}[B`, "down"],
-  [`${escape}OB`, "down"],
+  [`${esc}[Z`, "up"],
+  [`${esc}[B`, "down"],
+  [`${esc}OB`, "down"],
   ["\u000e", "down"],
   ["\t", "down"],
-  [`${escape}[5~`, "page_up"],
-  [`${escape}[6~`, "page_down"],
-  [`${escape}[H`, "first"],
-  [`${escape}[1~`, "first"],
-  [`${escape}[F`, "last"],
-  [`${escape}[4~`, "last"],
+  [`${esc}[5~`, "page_up"],
+  [`${esc}[6~`, "page_down"],
+  [`${esc}[H`, "first"],
+  [`${esc}[1~`, "first"],
+  [`${esc}[F`, "last"],
+  [`${esc}[4~`, "last"],
   ["\u007f", "erase"],
   ["\b", "erase"],
   ["\u0017", "erase_word"],
   ["\u0015", "erase_all"],
   ["\r", "accept"],
   ["\n", "accept"],
-  [escape, "cancel"],
+  [esc, "cancel"],
   ["\u0003", "cancel"],
   ["\u0004", "cancel"],
   ["\u0007", "cancel"],
 ]);
 
-const sequence = new RegExp(`^${escape}(?:\\[[0-9;?<]*[ -/]*[@-~]|O[A-Za-z])`);
+const sequence = new RegExp(`^${esc}(?:\\[[0-9;?<]*[ -/]*[@-~]|O[A-Za-z])`);
 
 /** The keys in one read of the terminal. Unknown sequences are dropped whole, so that no part of them lands in the query. */
 export function parseKeys(input: string): PickerKey[] {

@@ -17,7 +17,7 @@ export async function pickEnvironment(context: Context, environments: readonly E
   const entries = environments.map((environment) => pickerEntry(environment, paint));
   const current = environments.indexOf(currentEnvironment(environments, context.cwd) ?? ({} as EnvironmentView));
   const commits = new Map<string, string>();
-  let redraw = () => {};
+  let redraw: () => void = () => undefined;
 
   const draw = (state: PickerState, size: { columns: number; rows: number }) => {
     const index = state.ranked[state.selected]?.index;
@@ -41,7 +41,7 @@ export async function pickEnvironment(context: Context, environments: readonly E
       redraw = again;
     },
   });
-  redraw = () => {};
+  redraw = () => undefined;
   return chosen === null ? null : (environments[chosen] ?? null);
 }
 

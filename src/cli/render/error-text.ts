@@ -9,8 +9,13 @@ export function errorText(error: WtError, options: { paint: Paint; symbols: Symb
   if ((error.kind === "internal" || options.verbose) && error.stack) {
     lines.push(...stackLines(error).map((line) => paint.dim(`  ${line}`)));
   }
-  for (const hint of error.hints) lines.push(`  ${paint.accent(options.symbols.arrow)} ${hint}`);
+  for (const hint of error.hints) lines.push(isQuoted(hint) ? paint.dim(`  ${hint}`) : `  ${paint.accent(options.symbols.arrow)} ${hint}`);
   return `${lines.join("\n")}\n`;
+}
+
+/** A hint that begins with spaces is a line of a log, shown as it is. */
+function isQuoted(hint: string): boolean {
+  return hint.startsWith("  ");
 }
 
 function stackLines(error: WtError): string[] {

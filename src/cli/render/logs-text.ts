@@ -40,12 +40,12 @@ function printable(line: string, colour: boolean): string {
   if (!colour) return withoutControls(Bun.stripANSI(clean));
   const parts = clean.split(colourSequence);
   const kept = parts.map((part, index) => (index % 2 === 1 ? part : withoutControls(Bun.stripANSI(part)))).join("");
-  return parts.length > 1 ? `${kept}${escape}[0m` : kept;
+  return parts.length > 1 ? `${kept}${esc}[0m` : kept;
 }
 
-const escape = "\u001b";
+const esc = "\u001b";
 /** In a group, so that splitting keeps the sequences at the odd places. */
-const colourSequence = new RegExp(`(${escape}\\[[\\d;:]*m)`);
+const colourSequence = new RegExp(`(${esc}\\[[\\d;:]*m)`);
 
 function withoutControls(text: string): string {
   return text.replace(/(?!\t)\p{Cc}/gu, "");

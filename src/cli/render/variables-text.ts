@@ -2,10 +2,13 @@ import type { Variable, VariablesResult } from "../../api/operations.ts";
 
 /** Shell code for `eval`: sets what belongs to this environment, unsets what belongs to another. */
 export function exportText({ variables, unset }: Pick<VariablesResult, "variables" | "unset">): string {
-  const lines = unset.filter(isName).map((name) => `unset ${name}`);
+  const lines = unset.filter((name) => isName(name) && !theShells.has(name)).map((name) => `unset ${name}`);
   for (const { key, value } of variables) if (isName(key)) lines.push(`export ${key}=${shellQuoted(value)}`);
   return lines.map((line) => `${line}\n`).join("");
 }
+
+/** A command must not inherit these, but to an interactive shell they are its own. */
+const theShells: ReadonlySet<string> = new Set(["_", "OLDPWD", "PWD", "SHLVL"]);
 
 /** Lines of a `.env` file: read alike by `sh` (`. file`), Docker Compose and the dotenv libraries wherever their rules agree. */
 export function dotenvText(variables: readonly Pick<Variable, "key" | "value">[]): string {

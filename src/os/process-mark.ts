@@ -1,5 +1,6 @@
 // Marks that processes carry in their environment: they pass to every child, also to one that leaves its session and its parent.
 import { readFileSync } from "node:fs";
+import { setTimeout } from "node:timers/promises";
 import { exec } from "./exec.ts";
 import type { ProcessInfo } from "./process-table.ts";
 
@@ -8,8 +9,12 @@ export interface MarkReader {
   read(processes: readonly ProcessInfo[]): Promise<Map<number, string>>;
 }
 
-/** How long after its start a process may still become another program with another environment. */
+/** How long a process may still become another program with another environment after it was first seen. */
 const settledMs = 5000;
+
+/** How often and how far apart an environment that reads as empty is looked at again. */
+const emptyLooks = 5;
+const emptyPauseMs = 2;
 
 /** Reads one variable of many processes; what was read once about a process is remembered while it lives. */
 export function createMarkReader(variable: string, now: () => number): MarkReader {
@@ -19,25 +24,51 @@ export function createMarkReader(variable: string, now: () => number): MarkReade
       if (process.platform !== "linux") return readPsMarks(variable);
       const marks = new Map<number, string>();
       const next: typeof remembered = new Map();
-      for (const { pid, startTime, alive } of processes) {
-        if (!alive) continue;
+      const empty: ProcessInfo[] = [];
+      for (const info of processes) {
+        const { pid, startTime } = info;
+        if (!info.alive) continue;
         const before = remembered.get(pid);
         const same = before?.startTime === startTime ? before : undefined;
         const settled = same && (same.mark !== null || same.readAtMs - same.firstMs > settledMs);
         const readAtMs = now();
-        const entry = settled ? same : { startTime, mark: readProcMark(pid, variable), readAtMs, firstMs: same?.firstMs ?? readAtMs };
-        next.set(pid, entry);
-        if (entry.mark !== null) marks.set(pid, entry.mark);
+        const read = settled ? same.mark : readProcMark(pid, variable);
+        if (read === "empty" && !same) empty.push(info);
+        const mark = read === "empty" ? null : read;
+        next.set(pid, settled ? same : { startTime, mark, readAtMs, firstMs: same?.firstMs ?? readAtMs });
+        if (mark !== null) marks.set(pid, mark);
       }
       remembered = next;
+      for (const [pid, mark] of await readAgain(empty, variable)) {
+        marks.set(pid, mark);
+        const entry = next.get(pid);
+        if (entry) entry.mark = mark;
+      }
       return marks;
     },
   };
 }
 
-function readProcMark(pid: number, variable: string): string | null {
+/** While a process becomes another program (exec), its environment reads as empty for a moment. */
+async function readAgain(processes: readonly ProcessInfo[], variable: string): Promise<Map<number, string>> {
+  const marks = new Map<number, string>();
+  // Kernel threads are the children of process 2 and have none.
+  let left = processes.filter((info) => info.ppid !== 2 && info.pid !== 2);
+  for (let look = 0; look < emptyLooks && left.length > 0; look++) {
+    await setTimeout(emptyPauseMs);
+    left = left.filter(({ pid }) => {
+      const mark = readProcMark(pid, variable);
+      if (mark !== null && mark !== "empty") marks.set(pid, mark);
+      return mark === "empty";
+    });
+  }
+  return marks;
+}
+
+function readProcMark(pid: number, variable: string): string | "empty" | null {
   try {
-    return parseEnviron(readFileSync(`/proc/${pid}/environ`), variable);
+    const block = readFileSync(`/proc/${pid}/environ`);
+    return block.length === 0 ? "empty" : parseEnviron(block, variable);
   } catch {
     return null;
   }

@@ -22,13 +22,13 @@ export interface ObserverOptions {
 
 export function createInstanceObserver({ watch, logs, bootId }: ObserverOptions): InstanceObserver {
   /** The newest start of each service. */
-  const children = new Map<string, { mark: string; child: Bun.Subprocess }>();
+  const children = new Map<string, { identity: InstanceIdentity; child: Bun.Subprocess }>();
   /** Marks of instances whose log is watched on their behalf. */
   const watched = new Set<string>();
 
   const childOf = (instance: ServiceInstance): Bun.Subprocess | null => {
     const entry = children.get(childKey(instance));
-    return entry && entry.mark === parseInstanceIdentity(instance.identity)?.mark && entry.child.pid === instance.pid ? entry.child : null;
+    return entry && Bun.deepEquals(entry.identity, parseInstanceIdentity(instance.identity)) ? entry.child : null;
   };
 
   const noteAlive = (identity: InstanceIdentity) => {
@@ -83,7 +83,7 @@ export function createInstanceObserver({ watch, logs, bootId }: ObserverOptions)
       }
     },
     addChild(instance, identity, child) {
-      children.set(childKey(instance), { mark: identity.mark, child });
+      children.set(childKey(instance), { identity, child });
       noteAlive(identity);
     },
     child: childOf,

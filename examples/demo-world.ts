@@ -123,7 +123,9 @@ export async function removeWorld(world: World, say: (line: string) => void): Pr
   const problems: string[] = [];
   if (existsSync(world.repository)) {
     for (const slug of await environmentSlugs(world)) {
-      const deleted = await wt(world, ["delete", slug, "--force"], (line) => say(line));
+      // Forced, because the demo's commits are on no remote. Only the outcome is worth a line.
+      const deleted = await wt(world, ["delete", slug, "--force"]);
+      say(`${deleted.stdout}\n${deleted.stderr}`.split("\n").find((line) => line.startsWith("Deleted")) ?? deleted.stderr.trim());
       if (deleted.code !== 0) problems.push(`wt delete ${slug} ended with code ${deleted.code}.`);
     }
     const stopped = await wt(world, ["daemon", "stop", "--services"]);

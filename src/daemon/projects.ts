@@ -189,3 +189,23 @@ export async function locateTarget(
     hints: ["Name the environment, or go to its directory: `wt list` shows them."],
   });
 }
+
+/**
+ * `wt up feature` means the environment and `wt up backend` a service of the current one: the first word is an environment's name when
+ * the request names none and no service of the current environment is called so.
+ */
+export async function locateNamed(
+  world: World,
+  git: Git,
+  request: { target: { cwd: string; name?: string }; services: string[] },
+): Promise<{ project: ProjectRecord; environment: EnvironmentRecord; services: string[] }> {
+  const { target, services } = request;
+  const [first, ...rest] = services;
+  if (first !== undefined && target.name === undefined) {
+    const { project, environment } = await locate(world, git, target.cwd);
+    const isService = environment !== null && world.supervisor.runner(environment.id, first) !== null;
+    const named = world.ledger.environments({ projectId: project.id }).find((one) => one.slug === first || one.branch === first);
+    if (named && !isService) return { project, environment: named, services: rest };
+  }
+  return { ...(await locateTarget(world, git, target)), services };
+}

@@ -2,7 +2,7 @@
 import type { LogLine, LogsRequest } from "../api/operations.ts";
 import { createGit } from "../git/git.ts";
 import type { LogEntry } from "../runtime/runtime-driver.ts";
-import { locateTarget } from "./projects.ts";
+import { locateNamed } from "./projects.ts";
 import { unknownService } from "./up-environment.ts";
 import type { World } from "./world.ts";
 
@@ -12,12 +12,12 @@ interface Source {
 }
 
 export async function* readLogs(world: World, request: LogsRequest, abort: AbortSignal): AsyncGenerator<LogLine> {
-  const { environment } = await locateTarget(world, createGit(world.env), request.target);
+  const { environment, services } = await locateNamed(world, createGit(world.env), request);
   const known = world.supervisor.runners(environment.id);
   const names = known.map((runner) => runner.name);
-  for (const name of request.services) if (!names.includes(name)) throw unknownService(name, names);
+  for (const name of services) if (!names.includes(name)) throw unknownService(name, names);
   const sources = known
-    .filter((runner) => request.services.length === 0 || request.services.includes(runner.name))
+    .filter((runner) => services.length === 0 || services.includes(runner.name))
     .flatMap((runner) => (runner.plan ? [{ service: runner.name, logPath: runner.plan.spec.logPath }] : []));
   const startedMs = world.clock.now();
   const past = await pastLines(world, sources, request);

@@ -13,14 +13,14 @@ import { callerEnvironment, definitions, type EnvironmentSession } from "./envir
 import { environmentDocument } from "./environment-views.ts";
 import { awaitHealth } from "./health.ts";
 import { beginOperation, type Call, endOperation, runPlan } from "./journaled-run.ts";
-import { locateTarget } from "./projects.ts";
+import { locateNamed } from "./projects.ts";
 import type { World } from "./world.ts";
 
 export async function upEnvironment(world: World, request: UpRequest & { anew: boolean }, call: Call): Promise<EnvironmentDocument> {
   const callerEnv = callerEnvironment(request.env);
   const git = createGit(callerEnv);
-  const { project, environment } = await locateTarget(world, git, request.target);
-  await bringUp(world, { project, environment, git, callerEnv, services: request.services, anew: request.anew }, call);
+  const { project, environment, services } = await locateNamed(world, git, request);
+  await bringUp(world, { project, environment, git, callerEnv, services, anew: request.anew }, call);
   return environmentDocument(world, git, environment.id);
 }
 
@@ -112,16 +112,16 @@ export function reportServices(world: World, environment: EnvironmentRecord, cal
 
 export async function downEnvironment(world: World, request: DownRequest, call: Call): Promise<EnvironmentDocument> {
   const git = createGit(world.env);
-  const { environment } = await locateTarget(world, git, request.target);
+  const { environment, services } = await locateNamed(world, git, request);
   await world.locks.run(
     `environment:${environment.id}`,
     async () => {
       const running = world.supervisor.runners(environment.id).map((runner) => runner.name);
-      for (const name of request.services) if (!running.includes(name)) throw unknownService(name, running);
-      const chosen = request.services.length > 0 ? request.services : running;
+      for (const name of services) if (!running.includes(name)) throw unknownService(name, running);
+      const chosen = services.length > 0 ? services : running;
       const operation = beginOperation(world, { environmentId: environment.id, kind: "down" });
       try {
-        if (request.services.length === 0) world.ledger.updateEnvironment(environment.id, { wanted: "down" });
+        if (services.length === 0) world.ledger.updateEnvironment(environment.id, { wanted: "down" });
         call.emit({ type: "step", step: "stop", label: `Stop ${chosen.join(", ") || "nothing"}` });
         const started = world.clock.now();
         world.ledger.advanceOperation(operation, "stop");

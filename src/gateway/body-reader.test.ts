@@ -52,7 +52,9 @@ describe("readBody", () => {
   });
 
   test("says the same of any bytes however they are cut", () => {
-    const noise = fc.array(fc.constantFrom("0", "5", "a", "\r\n", "\r", "\n", ";", " ", "x", "hello", ":"), { maxLength: 16 }).map((parts) => latin1(parts.join("")));
+    const noise = fc
+      .array(fc.constantFrom("0", "5", "a", "\r\n", "\r", "\n", ";", " ", "x", "hello", ":"), { maxLength: 16 })
+      .map((parts) => latin1(parts.join("")));
     fc.assert(
       fc.property(noise, fc.array(fc.nat(), { maxLength: 12 }), (bytes, cuts) => {
         expect(endOfBody(chunked, bytes, cuts)).toBe(endOfBody(chunked, bytes, []));

@@ -156,6 +156,7 @@ function startExchange(client: Client, request: RequestHead): void {
     earlyBytes: 0,
     upgrade: null,
     upstream: null,
+    reused: false,
     retried: false,
     keepAlive: !request.http10 && !request.connection.includes("close"),
     partialHead: null,

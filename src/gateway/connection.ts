@@ -53,6 +53,8 @@ export interface Exchange {
   earlyBytes: number;
   upgrade: string | null;
   upstream: Upstream<Exchange> | null;
+  /** Its upstream connection has served another request before. */
+  reused: boolean;
   retried: boolean;
   /** The connection to the client may serve another request. */
   keepAlive: boolean;

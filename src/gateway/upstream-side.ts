@@ -39,6 +39,7 @@ export function beginUpstream(exchange: Exchange, port: number): void {
 function sendRequest(exchange: Exchange, upstream: Upstream<Exchange>): void {
   const { client } = exchange;
   exchange.upstream = upstream;
+  exchange.reused = upstream.reused;
   const parts = [exchange.head, ...exchange.early];
   exchange.early = [];
   exchange.earlyBytes = 0;
@@ -47,6 +48,11 @@ function sendRequest(exchange: Exchange, upstream: Upstream<Exchange>): void {
 }
 
 function upstreamData(exchange: Exchange, given: Buffer): void {
+  if (exchange.client.phase === "tunnel") {
+    sendOn(exchange.client, given);
+    updateUpstreamReading(exchange);
+    return;
+  }
   exchange.answered = true;
   try {
     let bytes: Buffer | null = given;
@@ -194,7 +200,7 @@ function upstreamLost(exchange: Exchange): void {
 /** Nothing came back on a connection that was used before: the service had closed it and cannot have seen the request. */
 function mayRepeat(exchange: Exchange): boolean {
   const bare = exchange.request.framing.kind === "none" && exchange.upgrade === null;
-  return bare && !exchange.answered && repeatable.has(exchange.request.method);
+  return bare && exchange.reused && !exchange.answered && repeatable.has(exchange.request.method);
 }
 
 function failExchange(exchange: Exchange, failure: UpstreamFailure): void {

@@ -310,6 +310,7 @@ const bad: [string, string, [string, number | null, number | null, string, strin
   ["an alias in itself", "resources: { a: &a { type: t, b: { c: *a } } }\n", [["", null, null, "inside its own anchor"]]],
   ["a huge file", `# ${"x".repeat(300_000)}`, [["", null, null, "larger than 256 KiB"]]],
   ["deep nesting", "[".repeat(50_000), [["", null, null, "nested too deeply"]]],
+  ["deep keys", "? ".repeat(50_000), [["", null, null, "nested too deeply"]]],
   ["NUL", "a\0b", [["", null, null, "NUL"]]],
 ];
 test.each(bad)("%s is refused", (_name, text, expected) => {

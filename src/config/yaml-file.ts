@@ -52,6 +52,8 @@ function readDocuments(text: string): YamlFile {
   };
   const file: YamlFile = { readable: false, value: null, errors: [], warnings: [], place: () => ({ line: null, column: null }) };
   if (!document) return { ...file, errors: [empty] };
+  // The composer reports its own stack overflow as an error of the text, at a place that varies.
+  if (document.errors.some((error) => error.message.includes("call stack"))) return refused(tooDeep, tooDeepHint);
   file.errors = document.errors.slice(0, 20).map((error) => ({ key: "", ...at(error.pos[0]), ...explain(error, text) }));
   file.warnings = document.warnings.map((warning) => ({ key: "", ...at(warning.pos[0]), message: sentence(warning.message), hint: null }));
   if (second) {

@@ -227,4 +227,4 @@ test("whatever the files hold, the result is valid or null", async () => {
     }),
     { numRuns: 300 },
   );
-});
+}, 30_000);

@@ -216,4 +216,4 @@ test("no command line makes it throw", async () => {
       await sources(`setup: [${JSON.stringify(text)}]\nservices: { s: ${JSON.stringify(text)} }\n`, everything);
     }),
   );
-});
+}, 30_000);

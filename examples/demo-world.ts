@@ -25,6 +25,17 @@ const prefix = "worldtree-demo-";
 export async function makeWorld(): Promise<World> {
   const root = realpathSync(mkdtempSync(join(tmpdir(), prefix)));
   const world = describeWorld(root, freePort());
+  try {
+    await fillWorld(world);
+    return world;
+  } catch (error) {
+    rmSync(root, { recursive: true, force: true });
+    throw error;
+  }
+}
+
+async function fillWorld(world: World): Promise<void> {
+  const { root } = world;
   for (const name of ["XDG_STATE_HOME", "XDG_CONFIG_HOME", "XDG_RUNTIME_DIR"]) mkdirSync(world.env[name] ?? root, { mode: 0o700 });
   cpSync(example, world.repository, { recursive: true, filter: (path) => basename(path) !== "node_modules" && basename(path) !== "dist" });
   writeFileSync(join(root, "demo-env.sh"), environmentScript(world));
@@ -38,7 +49,6 @@ export async function makeWorld(): Promise<World> {
   ]) {
     await git(world, command);
   }
-  return world;
 }
 
 /** The world that an earlier run left running; null when `root` is not one. */

@@ -1,0 +1,152 @@
+// `npm test [-- <part of a file name>… <bun test options>]`: the tests of src in one run, then each end-to-end file by itself.
+// `--ordinary-user` (or WT_TEST_USER=<name>) runs only the end-to-end part and, where we are root, as that user.
+
+import { chmodSync, chownSync, existsSync, mkdirSync, mkdtempSync, readFileSync, realpathSync } from "node:fs";
+import { homedir, tmpdir } from "node:os";
+import { join, resolve } from "node:path";
+import { Glob } from "bun";
+import { findLeaks } from "./leak-check.ts";
+
+interface Plan {
+  /** Each entry is one `bun test`. */
+  runs: string[][];
+  options: string[];
+  user: User | null;
+}
+
+interface User {
+  name: string;
+  uid: number;
+  gid: number;
+}
+
+interface Counts {
+  passed: number;
+  failed: number;
+  skipped: number;
+}
+
+const root = resolve(import.meta.dir, "..");
+/** `bun test` options that take the next argument as their value. */
+const valued = new Set(["-t", "--test-name-pattern", "--timeout", "--rerun-each", "--retry", "--seed", "--max-concurrency", "--preload"]);
+/** One end-to-end file may hang; the whole run may not. */
+const fileTimeoutMs = 8 * 60_000;
+
+process.exit(await main(process.argv.slice(2)));
+
+async function main(args: string[]): Promise<number> {
+  const plan = planRuns(args);
+  if (plan.runs.length === 0) {
+    console.error("No test file matches.");
+    return 1;
+  }
+  const directory = makeDirectory(plan.user);
+  const total: Counts = { passed: 0, failed: 0, skipped: 0 };
+  for (const files of plan.runs) {
+    const counts = await runFiles(files, plan, directory);
+    total.passed += counts.passed;
+    total.failed += counts.failed;
+    total.skipped += counts.skipped;
+  }
+  const leaks = await findLeaks(directory);
+  for (const leak of leaks) console.error(`Left behind: ${leak}`);
+  if (total.passed + total.failed === 0) console.error("Nothing ran.");
+  console.log(`\n${total.passed} passed, ${total.failed + leaks.length} failed, ${total.skipped} skipped`);
+  return total.failed + leaks.length > 0 || total.passed === 0 ? 1 : 0;
+}
+
+function planRuns(args: string[]): Plan {
+  const options: string[] = [];
+  const wanted: string[] = [];
+  let ordinary = process.env.WT_TEST_USER !== undefined;
+  const left = [...args];
+  for (let argument = left.shift(); argument !== undefined; argument = left.shift()) {
+    if (argument === "--ordinary-user") ordinary = true;
+    else if (!argument.startsWith("-")) wanted.push(argument.replace(/^\.\//, ""));
+    else options.push(argument, ...(valued.has(argument) ? left.splice(0, 1) : []));
+  }
+  const matches = (name: string) => wanted.length === 0 || wanted.some((part) => name.includes(part));
+  const find = (pattern: string) => [...new Glob(pattern).scanSync(root)].filter(matches).sort();
+  const fast = ordinary ? [] : find("src/**/*.test.ts");
+  const slow = find("test/e2e/**/*.test.ts");
+  return { runs: [...(fast.length > 0 ? [fast] : []), ...slow.map((name) => [name])], options, user: ordinary ? ordinaryUser() : null };
+}
+
+/** null where we are an ordinary user already. */
+function ordinaryUser(): User | null {
+  if (process.getuid?.() !== 0) return null;
+  const name = process.env.WT_TEST_USER || "nobody";
+  const line = readFileSync("/etc/passwd", "utf8")
+    .split("\n")
+    .find((each) => each.startsWith(`${name}:`));
+  const [, , uid, gid] = line?.split(":") ?? [];
+  if (uid === undefined || gid === undefined) throw new Error(`There is no user ${name}.`);
+  const user = { name, uid: Number(uid), gid: Number(gid) };
+  const reads = Bun.spawnSync([...as(user), "test", "-r", join(root, "bin/wt")], { env: { PATH: process.env.PATH ?? "" } });
+  if (reads.exitCode !== 0) throw new Error(`The user ${name} cannot read ${root}; copy the clone to a place that everyone may read.`);
+  return user;
+}
+
+function as(user: User | null): string[] {
+  return user ? ["setpriv", `--reuid=${user.uid}`, `--regid=${user.gid}`, "--init-groups", "--"] : [];
+}
+
+/** The one place this run may leave traces in: it is HOME, TMPDIR and the default of every XDG directory. Short, for the sake of sockets. */
+function makeDirectory(user: User | null): string {
+  const directory = realpathSync(mkdtempSync(join(tmpdir(), "wtt-")));
+  chmodSync(directory, 0o755);
+  for (const name of ["home", "tmp", "state", "config", "run"]) {
+    mkdirSync(join(directory, name), { mode: 0o700 });
+    if (user) chownSync(join(directory, name), user.uid, user.gid);
+  }
+  return directory;
+}
+
+async function runFiles(files: string[], plan: Plan, directory: string): Promise<Counts> {
+  const single = files.length === 1 ? files[0] : `${files.length} files of src`;
+  const who = plan.user ? ` as ${plan.user.name}` : "";
+  console.log(`\n── ${single}${who}`);
+  const report = join(directory, "home", `report-${Date.now()}.xml`);
+  const command = [
+    ...[...as(plan.user), process.execPath, "test", ...plan.options, "--reporter=junit", `--reporter-outfile=${report}`],
+    ...files.map((name) => `./${name}`),
+  ];
+  const child = Bun.spawn(command, { cwd: root, env: testEnvironment(directory, plan.user), stdio: ["ignore", "inherit", "inherit"] });
+  const isFast = files[0]?.startsWith("src/");
+  const timer = setTimeout(() => child.kill("SIGKILL"), isFast ? 2 * fileTimeoutMs : fileTimeoutMs);
+  const code = await child.exited;
+  clearTimeout(timer);
+  if (child.signalCode) console.error(`${single} was ended by ${child.signalCode}.`);
+  const counts = existsSync(report) ? readReport(readFileSync(report, "utf8")) : { passed: 0, failed: 0, skipped: 0 };
+  // A crash, or an error outside any test, is a failure that no report counts. That a name filter left nothing to run is none.
+  const filtered = plan.options.some((option) => /^(-t|--test-name-pattern)/.test(option));
+  if (code !== 0 && counts.failed === 0 && !(filtered && counts.passed === 0 && child.signalCode === null)) counts.failed = 1;
+  return counts;
+}
+
+/** The totals in the head of a JUnit report. */
+function readReport(text: string): Counts {
+  const head = /<testsuites[^>]*>/.exec(text)?.[0] ?? "";
+  const number = (key: string) => Number(new RegExp(` ${key}="(\\d+)"`).exec(head)?.[1] ?? 0);
+  const [failed, skipped] = [number("failures"), number("skipped")];
+  return { passed: number("tests") - failed - skipped, failed, skipped };
+}
+
+function testEnvironment(directory: string, user: User | null): Record<string, string> {
+  const inherited = Object.entries(process.env).filter(([key]) => !/^(WT_|GIT_|XDG_|npm_)/.test(key)) as [string, string][];
+  const realHome = process.env.HOME ?? homedir();
+  // Registry and cache are the machine's, not the world's; without them every npm in a test would start cold.
+  const npm: Record<string, string> = user ? {} : { npm_config_cache: process.env.npm_config_cache ?? join(realHome, ".npm") };
+  if (!user && existsSync(join(realHome, ".npmrc"))) npm.npm_config_userconfig = join(realHome, ".npmrc");
+  return {
+    ...Object.fromEntries(inherited),
+    ...npm,
+    HOME: join(directory, "home"),
+    TMPDIR: join(directory, "tmp"),
+    XDG_STATE_HOME: join(directory, "state"),
+    XDG_CONFIG_HOME: join(directory, "config"),
+    XDG_RUNTIME_DIR: join(directory, "run"),
+    ...(user ? { USER: user.name, LOGNAME: user.name } : {}),
+    ...(process.stdout.isTTY ? { FORCE_COLOR: "1" } : {}),
+  };
+}

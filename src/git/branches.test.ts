@@ -189,8 +189,8 @@ describe("planBranch", () => {
 });
 
 describe("deleteBranch", () => {
-  const remove = (repo: TestRepository, branch: string, expectedCommit: string, git: Git = repo.git) =>
-    deleteBranch(git, { root: repo.root, branch, expectedCommit });
+  const remove = (repo: Pick<TestRepository, "root" | "git">, branch: string, expectedCommit: string) =>
+    deleteBranch(repo.git, { root: repo.root, branch, expectedCommit });
 
   test("takes the branch and its settings, and is idempotent", async () => {
     await using repo = await gitRepository({ files: { "a.txt": "a" } });
@@ -224,7 +224,7 @@ describe("deleteBranch", () => {
         return repo.git.run(cwd, args, options);
       },
     };
-    expect(await remove(repo, "x", old, racing)).toBe("raced");
+    expect(await remove({ ...repo, git: racing }, "x", old)).toBe("raced");
     expect(repo.run(["rev-parse", "x"])).toBe(moved);
   });
 
@@ -238,7 +238,7 @@ describe("deleteBranch", () => {
         return repo.git.run(cwd, args, options);
       },
     };
-    expect(await remove(repo, "x", head, racing)).toBe("checked_out");
+    expect(await remove({ ...repo, git: racing }, "x", head)).toBe("checked_out");
     expect(repo.run(["rev-parse", "x"])).toBe(head);
     expect(repo.run(["status", "--porcelain"], join(repo.base, "x"))).toBe("");
   });
@@ -276,7 +276,7 @@ describe("deleteBranch", () => {
         return repo.git.run(cwd, args, options);
       },
     };
-    expect(await remove(repo, "x", head, locked)).toBe("deleted");
+    expect(await remove({ ...repo, git: locked }, "x", head)).toBe("deleted");
     expect(tries).toBe(3);
   });
 });

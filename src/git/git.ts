@@ -1,5 +1,6 @@
 // The one way worldtree asks git anything: the git program, machine-readable output, no inherited GIT_* variables.
 import { WtError } from "../errors/wt-error.ts";
+import { systemClock } from "../os/clock.ts";
 import { type ExecResult, exec } from "../os/exec.ts";
 
 export interface GitRunOptions {
@@ -25,22 +26,44 @@ export function createGit(env: Record<string, string>): Git {
   const base = gitEnvironment(env);
   return {
     async run(cwd, args, options = {}) {
-      let result: ExecResult;
-      try {
-        result = await exec(["git", ...settings, ...args], {
+      for (let attempt = 1; ; attempt++) {
+        const result = await execGit(
+          ["git", ...settings, ...args],
           cwd,
-          env: options.env ? { ...base, ...options.env } : base,
-          killSignal: "SIGTERM",
-          ...(options.stdin === undefined ? {} : { stdin: options.stdin }),
-          ...(options.abort === undefined ? {} : { abort: options.abort }),
-        });
-      } catch (error) {
-        throw error instanceof WtError && error.code === "program_missing" ? gitMissing(error) : error;
+          options.env ? { ...options, env: { ...base, ...options.env } } : { ...options, env: base },
+        );
+        if (result.code === 0 || options.allow?.includes(result.code)) return result.stdout;
+        const error = gitFailed(cwd, args, result);
+        // `worktree add` may have made a branch by then; its caller knows what to take back.
+        const mayRepeat = sawUnfinishedWorktree(error) && !(args[0] === "worktree" && args[1] === "add");
+        if (!mayRepeat || attempt === 20) throw error;
+        await systemClock.sleep(5 + Math.random() * 15, options.abort);
       }
-      if (result.code !== 0 && !options.allow?.includes(result.code)) throw gitFailed(cwd, args, result);
-      return result.stdout;
     },
   };
+}
+
+/**
+ * git stumbles over a worktree that another git is just making, because for an instant its registration is incomplete
+ * ("failed to read .git/worktrees/x/commondir: Success"). A moment later it would not.
+ */
+export function sawUnfinishedWorktree(error: unknown): boolean {
+  return /failed to read \S*worktrees\/.*\/commondir/.test(gitStderr(error) ?? "");
+}
+
+async function execGit(command: string[], cwd: string, options: GitRunOptions & { env: Record<string, string> }): Promise<ExecResult> {
+  const { env, stdin, abort } = options;
+  try {
+    return await exec(command, {
+      cwd,
+      env,
+      killSignal: "SIGTERM",
+      ...(stdin === undefined ? {} : { stdin }),
+      ...(abort === undefined ? {} : { abort }),
+    });
+  } catch (error) {
+    throw error instanceof WtError && error.code === "program_missing" ? gitMissing(error) : error;
+  }
 }
 
 /** The stderr of a failed git, or null for any other error. */

@@ -6,19 +6,18 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { systemClock } from "../os/clock.ts";
 import type { Git } from "./git.ts";
-import { readGitDirectory } from "./repository.ts";
 import { ceilingAt, parseStatus } from "./status.ts";
 import { worktreeBusy } from "./worktree-errors.ts";
+import { type Registration, readRegisteredBranch } from "./worktree-registration.ts";
 
 /**
  * Paths that the interrupted checkout did not write: a file it had not come to yet is no change, nor is one it had only begun.
  * The worktree's own index is not looked at, because there may be none.
  */
-export async function readHalfMadeChanges(git: Git, place: string): Promise<string[]> {
-  const gitDirectory = await readGitDirectory(place);
-  if (!gitDirectory || !existsSync(join(gitDirectory, "HEAD")) || !existsSync(join(gitDirectory, "commondir"))) {
-    return (await readdir(place)).filter((name) => name !== ".git");
-  }
+export async function readHalfMadeChanges(git: Git, place: string, registration: Registration): Promise<string[]> {
+  const registered = await readRegisteredBranch(registration);
+  const untouched = registered === "unset" || !existsSync(join(registration.directory, "commondir"));
+  if (untouched) return (await readdir(place)).filter((name) => name !== ".git");
   const index = join(tmpdir(), `wt-index-${randomUUID()}`);
   const env = { ...ceilingAt(place), GIT_INDEX_FILE: index };
   try {

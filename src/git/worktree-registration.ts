@@ -1,9 +1,9 @@
 // A linked worktree is two things that name each other: a directory (its `.git` file) and a registration (`<common dir>/worktrees/<id>`).
-import { lstatSync, realpathSync, statSync } from "node:fs";
+import { realpathSync } from "node:fs";
 import { readdir, readFile, rename, rmdir } from "node:fs/promises";
 import { basename, dirname, join, resolve } from "node:path";
 import { systemClock } from "../os/clock.ts";
-import { moveToTrash, removeTree } from "../os/files.ts";
+import { entryAt, moveToTrash, removeTree } from "../os/files.ts";
 import { readGitDirectory } from "./repository.ts";
 import { directoryUnusable } from "./worktree-errors.ts";
 
@@ -14,6 +14,15 @@ export interface Registration {
   /** The worktree it names; null where `git worktree add` was ended before it wrote that. */
   path: string | null;
   lockReason: string | null;
+}
+
+/** The branch a registration's HEAD names; `unset` while `git worktree add` has not come to it, `none` when it is detached. */
+export async function readRegisteredBranch(registration: Registration): Promise<{ branch: string } | "unset" | "none"> {
+  const head = await readTrimmed(join(registration.directory, "HEAD"));
+  // With refs in tables, HEAD says `refs/heads/.invalid` for ever, and only git itself could tell more.
+  if (head === null || /^0*$/.test(head) || head === "ref: refs/heads/.invalid") return "unset";
+  const branch = /^ref: refs\/heads\/(.+)$/.exec(head)?.[1];
+  return branch === undefined ? "none" : { branch };
 }
 
 export type Bond =
@@ -30,11 +39,11 @@ export async function readBond(gitCommonDir: string, path: string): Promise<Bond
   const place = canonicalPath(path);
   const registrations = await readRegistrations(gitCommonDir);
   const claiming = registrations.find((it) => it.path === place) ?? null;
-  const stat = lstatSync(place, { throwIfNoEntry: false });
+  const stat = entryAt(place);
   if (!stat) return { kind: "directory_missing", registration: claiming };
   const unproven = (because: string): Bond => ({ kind: "unproven", because, registration: claiming });
   if (!stat.isDirectory()) return unproven("it is not a directory");
-  if (!lstatSync(join(place, ".git"), { throwIfNoEntry: false })?.isFile()) return unproven("it has no .git file");
+  if (!entryAt(join(place, ".git"))?.isFile()) return unproven("it has no .git file");
   const gitDirectory = await readGitDirectory(place);
   if (!gitDirectory) return unproven("its .git file points to nothing");
   const registration = registrations.find((it) => it.directory === gitDirectory);
@@ -98,7 +107,7 @@ export async function dropRegistration(registration: Registration, trash: string
 export async function dropUnfinishedRegistrations(gitCommonDir: string, place: string): Promise<void> {
   for (const registration of await readRegistrations(gitCommonDir)) {
     if (!isUnfinished(registration, place)) continue;
-    const ageMs = Date.now() - (statSync(registration.directory, { throwIfNoEntry: false })?.mtimeMs ?? 0);
+    const ageMs = Date.now() - (entryAt(registration.directory)?.mtimeMs ?? 0);
     if (ageMs < unfinishedAgeMs) await systemClock.sleep(unfinishedAgeMs - ageMs);
     const now = await readRegistration(registration.directory);
     if (isUnfinished(now, place)) await dropRegistration(now, null);

@@ -1,10 +1,11 @@
-import { existsSync, lstatSync, statSync } from "node:fs";
+import { existsSync } from "node:fs";
 import { mkdir, readdir, rmdir } from "node:fs/promises";
 import { dirname } from "node:path";
-import { removeTree } from "../os/files.ts";
+import type { WtError } from "../errors/wt-error.ts";
+import { entryAt, removeTree } from "../os/files.ts";
 import { type BranchPlan, deleteBranch } from "./branches.ts";
 import { retryConfigLock } from "./config-lock.ts";
-import { type Git, gitExitCode } from "./git.ts";
+import { type Git, gitExitCode, sawUnfinishedWorktree } from "./git.ts";
 import { readHalfMadeChanges, waitForRunningAdd } from "./half-made-worktree.ts";
 import { readCommonDirectory, readGitDirectory } from "./repository.ts";
 import { ceilingAt, parseStatus } from "./status.ts";
@@ -27,7 +28,9 @@ import {
   dropRegistration,
   dropUnfinishedRegistrations,
   initializing,
+  type Registration,
   readBond,
+  readRegisteredBranch,
   readRegistrations,
 } from "./worktree-registration.ts";
 
@@ -75,22 +78,33 @@ export interface AddWorktreeOptions {
 export async function addWorktree(git: Git, { root, path, branch, plan, abort }: AddWorktreeOptions): Promise<void> {
   const place = canonicalPath(path);
   const madeParent = await ensureRoomFor(place);
-  try {
-    await git.run(root, ["worktree", "add", "--quiet", ...addArguments(place, branch, plan)], { abort });
-    if (plan.kind === "remote") {
-      const upstream = ["branch", "--quiet", `--set-upstream-to=${plan.ref}`, branch];
-      await retryConfigLock(() => git.run(root, upstream, { abort }));
+  for (let attempt = 1; ; attempt++) {
+    try {
+      await git.run(root, ["worktree", "add", "--quiet", ...addArguments(place, branch, plan)], { abort });
+      if (plan.kind === "remote") {
+        const upstream = ["branch", "--quiet", `--set-upstream-to=${plan.ref}`, branch];
+        await retryConfigLock(() => git.run(root, upstream, { abort }));
+      }
+      const toplevel = (await git.run(place, ["rev-parse", "--show-toplevel"], { env: ceilingAt(place), abort })).trim();
+      if (toplevel !== place) throw worktreeUnproven(place, `git takes it for ${toplevel}`);
+      return;
+    } catch (error) {
+      const failure = addFailure(error, { path: place, branch });
+      // The first error is the one to report: what cannot be taken back now is found again by the caller's own undo.
+      await takeBack(git, { root, path: place, branch, plan }, failure).catch(() => undefined);
+      if (sawUnfinishedWorktree(error) && attempt < 20) continue;
+      if (madeParent) await removeEmptyParents(dirname(place), madeParent);
+      throw abort?.aborted ? abort.reason : failure;
     }
-    const toplevel = (await git.run(place, ["rev-parse", "--show-toplevel"], { env: ceilingAt(place), abort })).trim();
-    if (toplevel !== place) throw worktreeUnproven(place, `git takes it for ${toplevel}`);
-  } catch (error) {
-    const failure = addFailure(error, { path: place, branch });
-    const createdBranchAt = plan.kind === "local" || failure.code === "branch_exists" ? null : plan.commit;
-    // The first error is the one to report; what cannot be undone now is found again by the caller's own undo.
-    await undoAddWorktree(git, { root, path: place, branch, createdBranchAt }).catch(() => undefined);
-    if (madeParent) await removeEmptyParents(dirname(place), madeParent);
-    throw abort?.aborted ? abort.reason : failure;
   }
+}
+
+async function takeBack(git: Git, { root, path, branch, plan }: AddWorktreeOptions, failure: WtError): Promise<void> {
+  const createdBranchAt = plan.kind === "local" ? null : plan.commit;
+  if (failure.kind !== "refused" || failure.code === "worktree_unproven") return undoAddWorktree(git, { root, path, branch, createdBranchAt });
+  // A refusal means that what is there belongs to someone else; only this one comes after git made the branch.
+  if (failure.code === "worktree_missing" && createdBranchAt !== null)
+    await deleteBranch(git, { root, branch, expectedCommit: createdBranchAt });
 }
 
 export interface RemoveWorktreeOptions {
@@ -140,24 +154,46 @@ export async function undoAddWorktree(git: Git, { root, path, branch, createdBra
   await refuseMain(place, gitCommonDir);
   await waitForRunningAdd(place);
   const bond = await readBond(gitCommonDir, place);
-  const { registration } = bond;
-  const lockReason = registration?.lockReason ?? null;
-  if (lockReason !== null && lockReason !== initializing) throw worktreeLocked(place, lockReason);
-  if (bond.kind === "bound") {
-    if (createdBranchAt !== null) await refuseMovedBranch(git, { root, branch, createdBranchAt });
-    await refuseChanges(git, { place, halfMade: lockReason === initializing });
-    await refuseWorktreesInside(gitCommonDir, place);
-    await discardDirectory(place, null);
-  } else if (bond.kind === "unproven" && !(await removeEmptyDirectory(place)) && registration) {
-    throw worktreeUnproven(place, bond.because);
+  if (bond.kind === "unproven" && !(await removeEmptyDirectory(place))) {
+    if (bond.registration) throw worktreeUnproven(place, bond.because);
+  } else if (bond.registration) {
+    await undoRegistered(git, { root, branch, createdBranchAt, gitCommonDir, place, bound: bond.kind === "bound" }, bond.registration);
   }
-  if (registration) await dropRegistration(registration, null);
   await dropUnfinishedRegistrations(gitCommonDir, place);
   await removeTree(discardedPlace(place));
   if (createdBranchAt === null) return;
   const outcome = await deleteBranch(git, { root, branch, expectedCommit: createdBranchAt });
   if (outcome === "raced") throw branchHasCommits(branch);
   if (outcome === "checked_out") throw branchCheckedOut(branch, null);
+}
+
+interface Registered {
+  root: string;
+  branch: string;
+  createdBranchAt: string | null;
+  gitCommonDir: string;
+  place: string;
+  /** The directory is there. */
+  bound: boolean;
+}
+
+async function undoRegistered(git: Git, worktree: Registered, registration: Registration): Promise<void> {
+  const { gitCommonDir, place, bound } = worktree;
+  const { lockReason } = registration;
+  if (lockReason !== null && lockReason !== initializing) throw worktreeLocked(place, lockReason);
+  const registered = await readRegisteredBranch(registration);
+  const foreign = registered === "none" || (registered !== "unset" && registered.branch !== worktree.branch);
+  if (foreign && bound) throw worktreeHasChanges(place, ["HEAD"]);
+  // The remains of a worktree of someone else's that was at this path before.
+  if (foreign) return;
+  if (bound) {
+    await refuseMovedBranch(git, worktree);
+    const changes = lockReason === initializing ? await readHalfMadeChanges(git, place, registration) : await readChanges(git, place);
+    if (changes.length > 0) throw worktreeHasChanges(place, changes);
+    await refuseWorktreesInside(gitCommonDir, place);
+    await discardDirectory(place, null);
+  }
+  await dropRegistration(registration, null);
 }
 
 function addArguments(place: string, branch: string, plan: BranchPlan): string[] {
@@ -185,14 +221,14 @@ function parseWorktrees(output: string, end: "\0" | "\n"): Worktree[] {
       bare: fields.has("bare"),
       locked: fields.get("locked") ?? null,
       prunable: fields.get("prunable") ?? null,
-      exists: statSync(path, { throwIfNoEntry: false }) !== undefined,
+      exists: existsSync(path),
     };
   });
 }
 
 /** Gives the first of the parent directories that had to be made, or null. */
 async function ensureRoomFor(place: string): Promise<string | null> {
-  const stat = lstatSync(place, { throwIfNoEntry: false });
+  const stat = entryAt(place);
   if (stat && !stat.isDirectory()) throw pathExists(place, "a file is there");
   if (stat && (await readdir(place)).length > 0) throw pathExists(place, "the directory is not empty");
   if (stat) return null;
@@ -216,27 +252,15 @@ async function refuseWorktreesInside(gitCommonDir: string, place: string): Promi
   if (inside?.path) throw worktreeInside(place, inside.path);
 }
 
-async function refuseMovedBranch(
-  git: Git,
-  { root, branch, createdBranchAt }: { root: string; branch: string; createdBranchAt: string },
-): Promise<void> {
+async function refuseMovedBranch(git: Git, { root, branch, createdBranchAt }: Registered): Promise<void> {
+  if (createdBranchAt === null) return;
   const tip = (await git.run(root, ["rev-parse", "--quiet", "--verify", `refs/heads/${branch}`], { allow: [1] })).trim();
   if (tip && tip !== createdBranchAt) throw branchHasCommits(branch);
 }
 
-async function refuseChanges(git: Git, { place, halfMade }: { place: string; halfMade: boolean }): Promise<void> {
-  const changes = halfMade ? await readHalfMadeChanges(git, place) : await readChanges(git, place);
-  if (changes.length > 0) throw worktreeHasChanges(place, changes);
-}
-
-/** Changed and untracked paths; with commits that nothing but a detached HEAD holds, `HEAD` as well. */
 async function readChanges(git: Git, place: string): Promise<string[]> {
-  const env = ceilingAt(place);
-  const status = parseStatus(await git.run(place, ["status", "--porcelain=v2", "--branch", "-z", "--untracked-files=normal"], { env }));
-  const changes = status.entries.map((entry) => entry.path);
-  if (status.branch !== null || status.head === null) return changes;
-  const loose = await git.run(place, ["rev-list", "--max-count=1", "HEAD", "--not", "--branches", "--remotes", "--tags"], { env });
-  return loose.trim() ? [...changes, "HEAD"] : changes;
+  const args = ["status", "--porcelain=v2", "-z", "--untracked-files=normal"];
+  return parseStatus(await git.run(place, args, { env: ceilingAt(place) })).entries.map((entry) => entry.path);
 }
 
 async function removeEmptyDirectory(path: string): Promise<boolean> {

@@ -1,5 +1,5 @@
 // Writing, copying and removing files so that a crash in between leaves the old state or the new one.
-import { constants, type Dirent } from "node:fs";
+import { constants, type Dirent, lstatSync, type Stats } from "node:fs";
 import { chmod, copyFile, lstat, mkdir, open, readdir, readlink, rename, rm, symlink, utimes } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 
@@ -65,6 +65,16 @@ export async function removeTree(path: string): Promise<void> {
     if (!["EACCES", "EPERM", "ENOTEMPTY"].includes(errorCode(error))) throw error;
     await makeDirectoriesWritable(path);
     await rm(path, { recursive: true, force: true, maxRetries: 3 });
+  }
+}
+
+/** What is at `path` itself (a link is a link); null when nothing is, also because a part of the path is a file. */
+export function entryAt(path: string): Stats | null {
+  try {
+    return lstatSync(path);
+  } catch (error) {
+    if (["ENOENT", "ENOTDIR"].includes(errorCode(error))) return null;
+    throw error;
   }
 }
 

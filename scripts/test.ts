@@ -1,8 +1,8 @@
 // `npm test [-- <part of a file name>… <bun test options>]`: the tests of src in one run, then each end-to-end file by itself.
 // `--ordinary-user` (or WT_TEST_USER=<name>) runs only the end-to-end part and, where we are root, as that user.
 
-import { chmodSync, chownSync, existsSync, mkdirSync, mkdtempSync, readFileSync, realpathSync } from "node:fs";
-import { homedir, tmpdir } from "node:os";
+import { chmodSync, chownSync, existsSync, mkdirSync, mkdtempSync, readFileSync, realpathSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { Glob } from "bun";
 import { findLeaks } from "./leak-check.ts";
@@ -99,7 +99,19 @@ function makeDirectory(user: User | null): string {
     mkdirSync(join(directory, name), { mode: 0o700 });
     if (user) chownSync(join(directory, name), user.uid, user.gid);
   }
+  writeNpmSettings(join(directory, "home/.npmrc"), user);
   return directory;
+}
+
+/** Registry and cache are the machine's, not the world's; without them every npm in a test would start cold, or not at all. */
+function writeNpmSettings(path: string, user: User | null): void {
+  const asked = Bun.spawnSync(["npm", "config", "get", "registry", "cache"], { cwd: root, stdout: "pipe", stderr: "ignore" });
+  const lines = asked.stdout
+    .toString()
+    .split("\n")
+    .filter((line) => line.startsWith("registry=") || (line.startsWith("cache=") && !user));
+  writeFileSync(path, [...lines, "update-notifier=false", ""].join("\n"));
+  if (user) chownSync(path, user.uid, user.gid);
 }
 
 async function runFiles(files: string[], plan: Plan, directory: string): Promise<Counts> {
@@ -134,13 +146,8 @@ function readReport(text: string): Counts {
 
 function testEnvironment(directory: string, user: User | null): Record<string, string> {
   const inherited = Object.entries(process.env).filter(([key]) => !/^(WT_|GIT_|XDG_|npm_)/.test(key)) as [string, string][];
-  const realHome = process.env.HOME ?? homedir();
-  // Registry and cache are the machine's, not the world's; without them every npm in a test would start cold.
-  const npm: Record<string, string> = user ? {} : { npm_config_cache: process.env.npm_config_cache ?? join(realHome, ".npm") };
-  if (!user && existsSync(join(realHome, ".npmrc"))) npm.npm_config_userconfig = join(realHome, ".npmrc");
   return {
     ...Object.fromEntries(inherited),
-    ...npm,
     HOME: join(directory, "home"),
     TMPDIR: join(directory, "tmp"),
     XDG_STATE_HOME: join(directory, "state"),

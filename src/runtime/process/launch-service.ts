@@ -83,7 +83,7 @@ function openLog(spec: ServiceSpec): OpenLog {
   let madeDirectory: string | undefined;
   let file: number | null = null;
   const undo = () => {
-    if (!existed) rmSync(path, { force: true });
+    if (file !== null && !existed) rmSync(path, { force: true });
     if (madeDirectory) removeEmptyDirectories(dirname(path), madeDirectory);
   };
   try {

@@ -1,7 +1,18 @@
 // One log as this daemon watches it: how long it has grown, when, and how often it was rotated. Readers and the index follow from that.
-import { appendFileSync, type FSWatcher, rmSync, type Stats, statSync, watch } from "node:fs";
+import { appendFileSync, type FSWatcher, rmSync, type Stats, watch } from "node:fs";
 import type { Clock } from "../../os/clock.ts";
-import { copyLog, finishRotation, lengthOf, logPaths, readAt, readTimes, recoverRotation, shiftedIndex } from "./log-rotation.ts";
+import {
+  copyLog,
+  finishRotation,
+  lengthOf,
+  logPaths,
+  readAt,
+  readTimes,
+  recoverRotation,
+  removeIndex,
+  shiftedIndex,
+  statOf,
+} from "./log-rotation.ts";
 import { parseTimeIndex, type TimeIndex, timeMarkLine } from "./time-index.ts";
 
 export interface LogState {
@@ -124,16 +135,16 @@ export function openLogFile(path: string, options: LogFileOptions): LogFile {
 function resume(log: Watched): void {
   const { path, paths, state } = log;
   recoverRotation(path);
-  const previous = statSync(paths.previous, { throwIfNoEntry: false });
+  const previous = statOf(paths.previous);
   if (previous) state.previous = { length: previous.size, from: 0, modifiedMs: previous.mtimeMs };
-  const stats = statSync(path, { throwIfNoEntry: false });
+  const stats = statOf(path);
   const size = stats?.size ?? 0;
   const timesLength = lengthOf(paths.times) ?? 0;
   const ending = readAt(paths.times, Math.max(0, timesLength - 4096), 4096).toString("latin1");
   log.indexTorn = ending !== "" && !ending.endsWith("\n");
   const wholeLines = timesLength > 4096 ? ending.slice(ending.indexOf("\n") + 1) : ending;
   const covered = parseTimeIndex(wholeLines, Number.MAX_SAFE_INTEGER).at(-1)?.offset ?? 0;
-  if (covered > size) rmSync(paths.times, { force: true });
+  if (covered > size) removeIndex(path);
   else state.length = covered;
   if (stats && size > state.length) mark(log, { timeMs: Math.round(stats.mtimeMs), offset: size, unwatched: true });
   refresh(log);
@@ -149,8 +160,8 @@ async function poll(log: Watched): Promise<void> {
 function refresh(log: Watched): void {
   const { state } = log;
   if (log.closing.signal.aborted) return;
-  const stats = statSync(log.path, { throwIfNoEntry: false });
-  const replaced = stats !== undefined && log.inode !== null && stats.ino !== log.inode;
+  const stats = statOf(log.path);
+  const replaced = stats !== null && log.inode !== null && stats.ino !== log.inode;
   follow(log, stats);
   const size = stats?.size ?? 0;
   if (size < state.length || (replaced && state.length > 0)) startOver(log);
@@ -159,7 +170,7 @@ function refresh(log: Watched): void {
 }
 
 /** Has the kernel tell about growth of the file that is there now. */
-function follow(log: Watched, stats: Stats | undefined): void {
+function follow(log: Watched, stats: Stats | null): void {
   if (log.watcher !== null && log.inode === stats?.ino) return;
   log.watcher?.close();
   log.watcher = null;
@@ -219,7 +230,7 @@ function startOver(log: Watched): void {
   log.state.length = 0;
   log.state.previous = null;
   if (log.indexes) log.indexes = { current: [], previous: null };
-  rmSync(log.paths.times, { force: true });
+  removeIndex(log.path);
   tell(log);
 }
 
@@ -231,7 +242,10 @@ async function rotate(log: Watched): Promise<void> {
   const from = state.length > longestCopy * rotateBytes ? lineStart(path, state.length - rotateBytes) : 0;
   try {
     await copyLog(path, from);
-    if (log.closing.signal.aborted || state.epoch !== epoch) return rmSync(paths.copy, { force: true });
+    if (log.closing.signal.aborted || state.epoch !== epoch) {
+      rmSync(paths.copy, { force: true });
+      return;
+    }
     const length = finishRotation(path, from);
     if (log.indexes) {
       const complete = [...log.indexes.current, { timeMs: clock.now(), offset: length, unwatched: false }];

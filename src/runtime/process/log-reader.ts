@@ -133,8 +133,9 @@ function later(first: Place, second: Place): Place {
   return first.offset > second.offset ? first : second;
 }
 
+/** An empty log has no unfinished line either. */
 function endsLine(path: string, length: number): 0 | 1 {
-  return length > 0 && readAt(path, length - 1, 1)[0] === 10 ? 1 : 0;
+  return length === 0 || readAt(path, length - 1, 1)[0] === 10 ? 1 : 0;
 }
 
 /** The place behind the `count`th newline before `end`, counted backwards; the start, and how many are missing, when there are fewer. */

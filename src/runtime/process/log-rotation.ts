@@ -9,6 +9,7 @@ import {
   readSync,
   renameSync,
   rmSync,
+  type Stats,
   statSync,
   writeFileSync,
   writeSync,
@@ -105,8 +106,16 @@ export function readTimes(path: string, length: number): TimeIndex {
   }
 }
 
-/** Finishes or takes back a rotation that a crash interrupted. */
+/** Finishes or takes back a rotation that a crash interrupted, as far as the disk lets it. */
 export function recoverRotation(path: string): void {
+  try {
+    finishOrUndo(path);
+  } catch {
+    // A disk that is full or read-only: the log itself can still be read.
+  }
+}
+
+function finishOrUndo(path: string): void {
   const { copy, previous, times, previousTimes } = logPaths(path);
   const copied = lengthOf(copy);
   if (copied === null) return;
@@ -118,6 +127,14 @@ export function recoverRotation(path: string): void {
   const lastOffset = readTimes(times, Number.MAX_SAFE_INTEGER).at(-1)?.offset ?? 0;
   if (lastOffset > (lengthOf(path) ?? 0)) renameSync(times, previousTimes);
   renameSync(copy, previous);
+}
+
+export function removeIndex(path: string): void {
+  try {
+    rmSync(logPaths(path).times, { force: true });
+  } catch {
+    // It does not fit the log any more and will be passed over.
+  }
 }
 
 function isBeginningOf(copy: string, path: string): boolean {
@@ -142,7 +159,15 @@ export function readAt(path: string, offset: number, count: number): Buffer {
   }
 }
 
-/** Null when there is no such file. */
+/** Null when there is no such file, or none that can be seen. */
 export function lengthOf(path: string): number | null {
-  return statSync(path, { throwIfNoEntry: false })?.size ?? null;
+  return statOf(path)?.size ?? null;
+}
+
+export function statOf(path: string): Stats | null {
+  try {
+    return statSync(path);
+  } catch {
+    return null;
+  }
 }

@@ -84,7 +84,19 @@ export function createProcessDriver({ clock, rotateLogBytes }: ProcessDriverOpti
     },
 
     logs: (query, abort) => logs.read(query, abort),
-    removeLogs: async (logPath) => logs.remove(logPath),
+    async removeLogs(logPath) {
+      try {
+        logs.remove(logPath);
+      } catch (cause) {
+        const reason = cause instanceof Error ? cause.message : String(cause);
+        throw new WtError({
+          kind: "machine",
+          code: "log_not_removed",
+          message: `The log ${logPath} cannot be deleted (${reason}).`,
+          cause,
+        });
+      }
+    },
     close: async () => logs.close(),
   };
 }

@@ -133,7 +133,7 @@ describe("planBranch", () => {
   test("--from: unknown, and with a branch that exists", async () => {
     await using repo = await gitRepository({ files: { "a.txt": "a" } });
     repo.run(["branch", "local"]);
-    for (const from of ["nothing", "--all", "", "main\nmain", "HEAD:a.txt"]) {
+    for (const from of ["nothing", "--all", "", "main\nmain", "HEAD:a.txt", "main@{upstream}", "@{-7}", "a\0b"]) {
       await expect(plan(repo, "new", from)).rejects.toMatchObject({ kind: "refused", code: "from_unknown" });
     }
     await expect(plan(repo, "local", "main")).rejects.toMatchObject({ kind: "refused", code: "from_with_existing_branch" });

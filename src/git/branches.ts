@@ -153,7 +153,7 @@ interface FoundRefs {
   from: string | null;
 }
 
-/** Two processes at once, however many names there are to look up. */
+/** Two processes at once (three with `from`), however many names there are to look up. */
 async function readRefs(
   git: Git,
   { root, branch, remotes, from }: { root: string; branch: string; remotes: string[]; from: string | null },
@@ -164,12 +164,15 @@ async function readRefs(
     ...parents.map((parent) => `refs/heads/${parent}`),
     ...remotes.map((remote) => `refs/remotes/${remote}/${branch}`),
     `refs/remotes/${branch}`,
-    ...(from === null || /[\n\0]/.test(from) ? [] : [`${from}^{commit}`]),
   ];
   const format = "--format=%(refname)%00%(objectname)%00%(worktreepath)";
-  const [local, objects] = await Promise.all([
+  const [local, objects, start] = await Promise.all([
     git.run(root, ["for-each-ref", "--ignore-case", format, `refs/heads/${branch}`]),
     git.run(root, ["cat-file", "--batch-check=%(objectname)"], { stdin: `${names.join("\n")}\n` }),
+    // Apart from the others, because some of what a user may write (`main@{upstream}`) ends the whole answer.
+    from === null || from.startsWith("-") || from.includes("\0")
+      ? ""
+      : git.run(root, ["rev-parse", "--quiet", "--verify", `${from}^{commit}`], { allow: [1, 128] }),
   ]);
   const ids = objects.split("\n").map((line) => (/^[0-9a-f]{40,64}$/.test(line) ? line : null));
   const found: FoundRefs = { local: null, similar: [], parents: [], remotes: new Map(), asRemote: new Map(), from: null };
@@ -185,7 +188,7 @@ async function readRefs(
   }
   const asRemote = ids[parents.length + remotes.length];
   if (asRemote) for (const remote of remotes) if (branch.startsWith(`${remote}/`)) found.asRemote.set(remote, asRemote);
-  found.from = ids[parents.length + remotes.length + 1] ?? null;
+  found.from = start.trim() || null;
   return found;
 }
 

@@ -6,6 +6,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { systemClock } from "../os/clock.ts";
 import type { Git } from "./git.ts";
+import { temporaryIndex } from "./hidden-changes.ts";
 import { ceilingAt, parseStatus } from "./status.ts";
 import { worktreeBusy } from "./worktree-errors.ts";
 import { type Registration, readRegisteredBranch } from "./worktree-registration.ts";
@@ -19,7 +20,7 @@ export async function readHalfMadeChanges(git: Git, place: string, registration:
   const untouched = registered === "unset" || !existsSync(join(registration.directory, "commondir"));
   if (untouched) return (await readdir(place)).filter((name) => name !== ".git");
   const index = join(tmpdir(), `wt-index-${randomUUID()}`);
-  const env = { ...ceilingAt(place), GIT_INDEX_FILE: index };
+  const env = { ...ceilingAt(place), ...temporaryIndex(index) };
   try {
     await git.run(place, ["read-tree", "HEAD"], { env });
     const status = parseStatus(

@@ -15,10 +15,15 @@ export async function withTemporaryIndex<T>(path: string, work: (env: Record<str
     const index = join(folder, "index");
     const real = gitDirectory ? join(gitDirectory, "index") : "";
     if (real && existsSync(real)) await copyFile(real, index);
-    return await work({ ...ceilingAt(path), GIT_INDEX_FILE: index });
+    return await work({ ...ceilingAt(path), ...temporaryIndex(index) });
   } finally {
     await rm(folder, { recursive: true, force: true });
   }
+}
+
+/** Variables for git: another index file, and no hook that hears of it. */
+export function temporaryIndex(file: string): Record<string, string> {
+  return { GIT_INDEX_FILE: file, GIT_CONFIG_COUNT: "1", GIT_CONFIG_KEY_0: "core.hooksPath", GIT_CONFIG_VALUE_0: "/dev/null" };
 }
 
 /** Files that are there though git was told not to look at them. */
@@ -35,7 +40,7 @@ export async function watchFiles(
 ): Promise<void> {
   const stdin = files.map((file) => `${file}\0`).join("");
   for (const mark of ["--no-assume-unchanged", "--no-skip-worktree"]) {
-    await git.run(path, ["-c", "core.hooksPath=/dev/null", "update-index", mark, "-z", "--stdin"], { stdin, env });
+    await git.run(path, ["update-index", mark, "-z", "--stdin"], { stdin, env });
   }
 }
 

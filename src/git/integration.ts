@@ -123,15 +123,22 @@ async function readCommits(git: Git, { root, path, branch, baseBranch }: AssessL
   if (baseBranch !== null) {
     // A branch that is its own base is measured by its upstream alone.
     if (branch !== baseBranch) names.push(`refs/heads/${baseBranch}`);
-    names.push(`refs/heads/${baseBranch}@{upstream}`, `refs/remotes/origin/${baseBranch}`);
+    names.push(`refs/remotes/origin/${baseBranch}`);
   }
   const stdin = `${names.map((name) => `${name}^{commit}`).join("\n")}\n`;
-  const [output, head] = await Promise.all([
+  const [output, upstream, head] = await Promise.all([
     git.run(root, ["cat-file", "--batch-check=%(objectname)"], { stdin }),
+    baseBranch === null
+      ? ""
+      : git.run(root, ["rev-parse", "--quiet", "--verify", `refs/heads/${baseBranch}@{upstream}^{commit}`], { allow: [1, 128] }),
     readHead(git, root, path),
   ]);
-  const [tip = null, ...bases] = output.split("\n").map((line) => (/^[0-9a-f]{40,64}$/.test(line) ? line : null));
-  return { tip, head, bases: [...new Set(bases.filter((id) => id !== null))] };
+  const [tip = null, ...bases] = output.split("\n").map(commitId);
+  return { tip, head, bases: [...new Set([...bases, commitId(upstream.trim())].filter((id) => id !== null))] };
+}
+
+function commitId(line: string): string | null {
+  return /^[0-9a-f]{40,64}$/.test(line) ? line : null;
 }
 
 async function readHead(git: Git, root: string, path: string): Promise<string | null> {

@@ -53,7 +53,7 @@ export async function saveBranchRescue(git: Git, { root, slug, branch, nowMs }: 
   return ref;
 }
 
-/** No hook of the repository runs for what it has no part in, and no line-ending rule can refuse a file. */
+/** No hook of the repository can refuse a rescue (with a temporary index none runs anyway), and no line-ending rule a file. */
 const quiet = ["-c", "core.hooksPath=/dev/null", "-c", "core.safecrlf=false", "-c", "advice.addEmbeddedRepo=false"];
 
 interface Skipped {

@@ -4,7 +4,7 @@ import type { Git } from "./git.ts";
 export interface TreeFiles {
   /** null for what is absent, a directory, a symbolic link or a submodule, and for anything reached through one. */
   read(path: string): Promise<string | null>;
-  /** Names, directories with a trailing `/` (a submodule is a name without files), sorted; empty for what is absent. */
+  /** Names, directories with a trailing `/` (a submodule is an empty one), sorted; empty for what is absent. */
   list(path: string): Promise<string[]>;
 }
 
@@ -40,7 +40,7 @@ export function treeFiles(git: Git, { root, commit }: { root: string; commit: st
       const entry = parts && (await find(parts));
       if (entry?.kind !== "directory") return [];
       const entries = await entriesOf(entry.id);
-      return [...entries].map(([name, { kind }]) => (kind === "directory" ? `${name}/` : name)).sort();
+      return [...entries].map(([name, { kind }]) => (kind === "directory" || kind === "submodule" ? `${name}/` : name)).sort();
     },
   };
 }

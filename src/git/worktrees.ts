@@ -101,7 +101,8 @@ export async function addWorktree(git: Git, { root, path, branch, plan, abort }:
 
 async function takeBack(git: Git, { root, path, branch, plan }: AddWorktreeOptions, failure: WtError): Promise<void> {
   const createdBranchAt = plan.kind === "local" ? null : plan.commit;
-  if (failure.kind !== "refused" || failure.code === "worktree_unproven") return undoAddWorktree(git, { root, path, branch, createdBranchAt });
+  if (failure.kind !== "refused" || failure.code === "worktree_unproven")
+    return undoAddWorktree(git, { root, path, branch, createdBranchAt });
   // A refusal means that what is there belongs to someone else; only this one comes after git made the branch.
   if (failure.code === "worktree_missing" && createdBranchAt !== null)
     await deleteBranch(git, { root, branch, expectedCommit: createdBranchAt });

@@ -7,12 +7,11 @@ import type { World } from "./world.ts";
 /** Identifies a step and the contents of its inputs; a step without inputs runs once per worktree. */
 export async function setupHash(worktree: string, step: SetupStep): Promise<string> {
   const hash = createHash("sha256").update(JSON.stringify([step.run, step.directory]));
-  const directory = join(worktree, step.directory);
   for (const pattern of step.inputs) {
-    const names = await matchingFiles(directory, pattern);
+    const names = await matchingFiles(worktree, pattern);
     for (const name of names) {
       hash.update(`\0${name}\0`);
-      hash.update(Buffer.from(await Bun.file(join(directory, name)).arrayBuffer()));
+      hash.update(Buffer.from(await Bun.file(join(worktree, name)).arrayBuffer()));
     }
   }
   return hash.digest("hex");

@@ -11,6 +11,8 @@ export interface SetupRun {
   environment: EnvironmentRecord;
   step: SetupStep;
   index: number;
+  /** `step.run` with its references resolved. */
+  command: string;
   env: Record<string, string>;
   output: (line: string) => void;
   abort: AbortSignal;
@@ -43,7 +45,7 @@ async function runAdmitted(world: World, run: SetupRun): Promise<void> {
     nonce: environment.nonce,
     service,
     generation,
-    command: step.run,
+    command: run.command,
     directory,
     env: { ...run.env, PWD: directory },
     port: null,

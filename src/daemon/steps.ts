@@ -1,16 +1,19 @@
 // What each step of a plan does on this machine.
+import { existsSync } from "node:fs";
 import { rm } from "node:fs/promises";
 import { join } from "node:path";
 import type { OperationEvent } from "../api/environment.ts";
+import { resolveCommandReferences } from "../config/command-references.ts";
 import type { StepPerformers } from "../environment/apply-plan.ts";
 import type { Lease } from "../environment/ledger.ts";
+import { referenceLookup } from "../environment/variables.ts";
 import { WtError } from "../errors/wt-error.ts";
 import type { BranchPlan } from "../git/branches.ts";
 import { deleteBranch } from "../git/branches.ts";
 import { saveBranchRescue, saveRescue } from "../git/rescue.ts";
 import { addWorktree, removeWorktree, undoAddWorktree } from "../git/worktrees.ts";
 import { filledStamp } from "./environment-observer.ts";
-import { commandEnvironment, type EnvironmentSession, servicePlan } from "./environment-session.ts";
+import { commandEnvironment, contractInput, type EnvironmentSession, servicePlan } from "./environment-session.ts";
 import { cloneDirectories, copyFiles } from "./fill-files.ts";
 import { ensurePort, releasePortsExcept } from "./port-leases.ts";
 import { setupHash, stampKey } from "./setup-inputs.ts";
@@ -58,7 +61,10 @@ export function stepPerformers(context: StepContext): StepPerformers {
     start: async (step) => startServices(context, step.services, false),
     restart: async (step) => startServices(context, step.services, true),
     stop: (step) => world.supervisor.stop(environment.id, step.services),
+    sweep: () => world.supervisor.sweep(environment),
     rescue: async () => {
+      // A deletion that is carried on after a crash may have removed it already, with its work rescued before.
+      if (!existsSync(environment.path)) return;
       const where = { root: session.project.root, path: environment.path, slug: environment.slug, branch: environment.branch };
       const refs = await saveRescue(session.git, { ...where, nowMs: world.clock.now() });
       context.outcome.rescueRefs.push(...refs);
@@ -110,6 +116,7 @@ async function performSetup(context: StepContext, index: number): Promise<void> 
     environment: session.environment,
     step,
     index,
+    command: resolveCommandReferences(step.run, referenceLookup(contractInput(world, session)), `setup[${index}].run`),
     env: commandEnvironment(world, session),
     output: (line) => emit({ type: "output", step: `setup:${index}`, stream: "stdout", line }),
     abort: context.abort,

@@ -77,12 +77,9 @@ export class Supervisor {
     await Promise.all(runners.map((runner) => runner.idle()));
     const stuck = runners.filter((runner) => runner.status.live);
     if (stuck.length > 0) {
-      throw new WtError({
-        kind: "machine",
-        code: "process_remains",
-        message: stuck.map((runner) => `${runner.name} could not be stopped: ${runner.status.reason ?? "a process remains"}`).join(" "),
-        hints: ["Run `wt doctor` to see what is left, end it by hand, then try again."],
-      });
+      throw processRemains(
+        stuck.map((runner) => `${runner.name} could not be stopped: ${runner.status.reason ?? "a process remains"}`).join(" "),
+      );
     }
   }
 
@@ -117,17 +114,30 @@ export class Supervisor {
       const alive = recorded && (await driver.observe(recorded)).state === "alive" ? recorded : null;
       const instance = alive ?? found.find((one) => one.service === record.service && one.generation === record.generation) ?? null;
       const others = found.filter((one) => one.service === record.service && one.generation !== instance?.generation);
-      for (const other of others) await driver.stop(other, { signal: "SIGTERM", graceMs: 5_000 });
+      for (const other of others) await driver.stop(other, strayPolicy);
       await this.#settle(runner, { record, instance, resume });
     }
     const known = new Set(this.runners(environment.id).map((runner) => runner.name));
-    for (const stray of found.filter((one) => !known.has(one.service))) await driver.stop(stray, { signal: "SIGTERM", graceMs: 5_000 });
+    const busy = ledger.operations({ environmentId: environment.id }).length > 0;
+    for (const stray of found.filter((one) => !known.has(one.service))) {
+      // What a finished setup command left running on purpose stays until the environment goes.
+      if (busy || !stray.service.startsWith("setup:")) await driver.stop(stray, strayPolicy);
+    }
     for (const lease of ledger.leases({ environmentId: environment.id, kind: "process" })) {
       const current = this.runners(environment.id).some(
         (runner) => runner.instance && lease.key === processKey(runner, runner.instance.generation),
       );
       if (!current) ledger.release(lease.id);
     }
+  }
+
+  /** Ends everything that carries the environment's mark. Throws `WtError` (`machine`, `process_remains`) when something cannot be ended. */
+  async sweep(environment: { id: string; nonce: string }): Promise<void> {
+    const { driver } = this.#options;
+    const found = await driver.find({ environmentId: environment.id, nonce: environment.nonce });
+    const results = await Promise.all(found.map((one) => driver.stop(one, strayPolicy)));
+    const leftovers = results.flatMap((result) => result.leftovers);
+    if (leftovers.length > 0) throw processRemains(leftovers.join(" "));
   }
 
   /** Lets go of every service without touching it. */
@@ -259,6 +269,17 @@ export class Supervisor {
       instance: asJson(runner.instance),
     });
   }
+}
+
+const strayPolicy = { signal: "SIGTERM" as const, graceMs: 5_000 };
+
+function processRemains(message: string): WtError {
+  return new WtError({
+    kind: "machine",
+    code: "process_remains",
+    message,
+    hints: ["Run `wt doctor` to see what is left, end it by hand, then try again."],
+  });
 }
 
 function processKey(runner: ServiceRunner, generation: number): string {

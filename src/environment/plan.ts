@@ -50,6 +50,8 @@ export type PlanStep =
   | { kind: "start"; services: string[] }
   | { kind: "restart"; services: string[] }
   | { kind: "stop"; services: string[] }
+  /** Whatever else carries the environment's mark, such as a server that a setup command left running. */
+  | { kind: "sweep" }
   | { kind: "rescue" }
   | { kind: "remove_resource"; name: string }
   | { kind: "remove_worktree" }
@@ -86,6 +88,8 @@ export function stepLabel(step: PlanStep): string {
       return `Restart ${step.services.join(", ")}`;
     case "stop":
       return `Stop ${step.services.join(", ")}`;
+    case "sweep":
+      return "End what is left running";
     case "rescue":
       return "Keep unsaved work under a rescue ref";
     case "remove_resource":
@@ -148,6 +152,7 @@ function planRemoval(wanted: WantedEnvironment, observed: ObservedEnvironment): 
   const steps: PlanStep[] = [];
   const live = observed.services.filter((service) => service.live || service.pausing).map((service) => service.name);
   if (live.length > 0) steps.push({ kind: "stop", services: live });
+  steps.push({ kind: "sweep" });
   if (wanted.rescue && observed.worktree === "present") steps.push({ kind: "rescue" });
   for (const name of observed.resources) steps.push({ kind: "remove_resource", name });
   if (wanted.presence === "rolled_back") {

@@ -117,7 +117,7 @@ test("any order of events: never two processes, no stale write, and stop always 
   ] as const;
   const policies = fc.record({
     restart: fc.constantFrom("always" as const, "on-failure" as const, "never" as const),
-    successCodes: fc.constant([]),
+    successCodes: fc.constant<number[]>([]),
   });
   fc.assert(
     fc.property(fc.array(fc.constantFrom(...kinds), { maxLength: 60 }), policies, (script, policy) => {

@@ -1,6 +1,7 @@
 // Writes every file that is made from code. `--check` writes nothing and fails with the name of each file that is not up to date.
 import { mkdir } from "node:fs/promises";
 import { dirname, resolve } from "node:path";
+import { generateCliReference } from "./generate-cli-reference.ts";
 import { generateConfigReference } from "./generate-config-reference.ts";
 import { generateSchemas } from "./generate-schemas.ts";
 
@@ -11,7 +12,7 @@ export interface GeneratedFile {
 }
 
 /** Each gives the files it is responsible for; add yours here. */
-const generators: (() => GeneratedFile[] | Promise<GeneratedFile[]>)[] = [generateSchemas, generateConfigReference];
+const generators: (() => GeneratedFile[] | Promise<GeneratedFile[]>)[] = [generateSchemas, generateConfigReference, generateCliReference];
 
 const root = resolve(import.meta.dir, "..");
 const check = process.argv.includes("--check");

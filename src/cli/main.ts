@@ -27,7 +27,7 @@ export async function runCli(input: CliInput): Promise<number> {
   try {
     const leading = parseLeadingOptions(input.argv);
     const found = await choose(leading.rest, leading.globals);
-    const parsed = parseCommandArguments(found.command, found.words);
+    const parsed = parseCommandArguments(found.command, leading.globals.help ? ["--help"] : found.words);
     const globals = mergeGlobals(leading.globals, parsed.globals);
     wanted.json = globals.json;
     wanted.verbose = globals.verbose;

@@ -29,8 +29,8 @@ function environmentUrl(environment: EnvironmentView): string {
   throw new WtError({
     kind: "not_found",
     code: "no_url",
-    message: `No service of ${environment.slug} has a URL.`,
-    hints: ["Give one a route in wt.yaml, such as: services.web.route: /"],
+    message: `No service of ${environment.slug} has a URL${environment.services.length === 0 ? ", since none was started" : ""}.`,
+    hints: environment.services.length === 0 ? ["Start them: wt up"] : ["Give one a route in wt.yaml, such as: services.web.route: /"],
   });
 }
 

@@ -1,0 +1,67 @@
+import { describe, expect, test } from "bun:test";
+import { createPaint } from "../paint.ts";
+import { fakeEnvironment, fakeService } from "../testing/fake-daemon.ts";
+import { currentEnvironment, gitText, type ListTextOptions, listLines } from "./list-text.ts";
+
+const git = { head: "b".repeat(40), dirty: 3, untracked: 1, ahead: 2, behind: 0 };
+const environments = [
+  fakeEnvironment({ slug: "main", branch: "main", path: "/repo", main: true, services: [fakeService()], createdAt: "2025-12-27T02:00:00Z" }),
+  fakeEnvironment({
+    slug: "earl-fib-123-feature",
+    path: "/repo.worktrees/earl",
+    git,
+    services: [fakeService(), fakeService({ name: "worker", state: "CrashLoopBackOff" })],
+    status: "Degraded",
+  }),
+  fakeEnvironment({ slug: "日本語-branch", path: "/repo.worktrees/jp", git: null, status: "Stopped" }),
+];
+const options: ListTextOptions = {
+  paint: createPaint(false),
+  nowMs: Date.parse("2026-01-01T02:00:00Z"),
+  cwd: "/repo.worktrees/earl/src",
+  all: false,
+  width: null,
+  pending: new Set(),
+  ellipsis: "…",
+};
+
+describe("the table", () => {
+  test("has a column for each service of any environment and is aligned by what a screen shows", () => {
+    expect(listLines(environments, options)).toEqual([
+      "NAME                    STATUS    WEB      WORKER            GIT       AGE",
+      "main                    Healthy   Running  -                           5d",
+      "earl-fib-123-feature *  Degraded  Running  CrashLoopBackOff  +2 ~3 ?1  2h",
+      "日本語-branch           Stopped   -        -                 unknown   2h",
+    ]);
+  });
+
+  test("shows what git has not answered yet and the project", () => {
+    const lines = listLines(environments.slice(1, 2), { ...options, all: true, pending: new Set(["demo/earl-fib-123-feature"]) });
+    expect(lines[1]).toBe("demo     earl-fib-123-feature *  Degraded  Running  CrashLoopBackOff  …         2h");
+  });
+
+  test("never leaves the width of a terminal", () => {
+    for (let width = 20; width < 90; width += 7) {
+      const coloured = listLines(environments, { ...options, width, paint: createPaint(true) });
+      for (const line of coloured) expect(Bun.stringWidth(line)).toBeLessThanOrEqual(width);
+    }
+    expect(listLines(environments, { ...options, width: 68 })[2]).toStartWith("earl-fib-123-fe…  Degraded");
+  });
+
+  test("is only a header without environments", () => {
+    expect(listLines([], options)).toEqual(["NAME  STATUS  GIT       AGE"]);
+  });
+});
+
+test("the current environment is the innermost one", () => {
+  const nested = fakeEnvironment({ slug: "nested", path: "/repo/.worktrees/x" });
+  const all = [...environments, nested];
+  expect(currentEnvironment(all, "/repo/.worktrees/x/src")?.slug).toBe("nested");
+  expect(currentEnvironment(all, "/repo")?.slug).toBe("main");
+  expect(currentEnvironment(all, "/repo-other")).toBeNull();
+});
+
+test("git in signs", () => {
+  expect(gitText({ ...git, behind: 7 })).toBe("+2 -7 ~3 ?1");
+  expect(gitText({ head: null, dirty: 0, untracked: 0, ahead: 0, behind: 0 })).toBe("");
+});

@@ -1,0 +1,20 @@
+import { expect, test } from "bun:test";
+import { type ConditionInput, environmentCondition } from "./environment-status.ts";
+
+const calm: ConditionInput = { operation: null, worktreeExists: true, wanted: "up", services: ["Running", "Completed"] };
+
+test.each<[string, Partial<ConditionInput>]>([
+  ["Healthy", {}],
+  ["Healthy", { services: [] }],
+  ["Stopped", { wanted: "down", services: [] }],
+  ["Stopped", { wanted: "down", services: ["Stopped", "Stopped"] }],
+  ["Starting", { services: ["Running", "Waiting"] }],
+  ["Degraded", { services: ["Running", "CrashLoopBackOff"] }],
+  ["Degraded", { services: ["Starting", "Failed"] }],
+  ["Missing", { worktreeExists: false }],
+  ["Deleting", { operation: "delete", worktreeExists: false }],
+  ["Creating", { operation: "create", worktreeExists: false }],
+  ["Healthy", { operation: "up" }],
+])("%s", (condition, change) => {
+  expect(environmentCondition({ ...calm, ...change })).toBe(condition as never);
+});

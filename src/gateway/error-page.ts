@@ -61,8 +61,8 @@ export function failureAnswer(input: FailureInput): LocalAnswer {
 
 /** What the waiting page is told. */
 export function pollAnswer(condition: ServiceCondition, reachable: boolean): LocalAnswer {
-  const { state, reason, logTail } = condition;
-  return jsonAnswer(200, { ready: reachable, state, reason, logs: logTail });
+  const { state, starting, reason, logTail } = condition;
+  return jsonAnswer(200, { ready: reachable, starting, state, reason, logs: logTail });
 }
 
 const quiet: [string, string][] = [
@@ -111,7 +111,7 @@ function failureBody(input: FailureInput, error: WireError): string {
   const heading = isComing(input) ? `${route.service} is starting` : `${route.service} does not answer`;
   return `<p class="state"><i class="${isComing(input) ? "coming" : "failed"}"></i><span id="state">${escapeHtml(condition.state)}</span></p>
 <h1>${escapeHtml(heading)}</h1><p id="reason">${escapeHtml(error.message)}</p>
-<dl>${facts.join("")}<dt>State</dt><dd>${escapeHtml(condition.state)}</dd></dl>
+<dl>${facts.join("")}</dl>
 <pre id="logs"${condition.logTail.length === 0 ? " hidden" : ""}>${escapeHtml(condition.logTail.join("\n"))}</pre>
 <p class="hint">${hintsOf(route)
     .map((hint) => `<code>${escapeHtml(hint)}</code>`)
@@ -127,7 +127,7 @@ const poll = async () => {
   try {
     const answer = await fetch(location.href, { headers: { "${pollHeader}": "1" }, cache: "no-store", redirect: "manual" });
     const now = await answer.json();
-    if (now.ready) { location.reload(); return; }
+    if (now.ready || now.starting !== ${input.condition.starting}) { location.reload(); return; }
     show("state", now.state);
     if (now.reason) show("reason", now.reason);
     show("logs", now.logs.join("\\n"));

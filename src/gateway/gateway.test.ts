@@ -359,7 +359,7 @@ describe("a service that cannot be reached", () => {
     });
     const poll = async () =>
       (await fetch(`http://127.0.0.1:${port}/deep/link`, { headers: { Host: "a.localhost", "X-Wt-Poll": "1" } })).json();
-    expect(await poll()).toEqual({ ready: false, state: "Starting", reason: null, logs: [] });
+    expect(await poll()).toEqual({ ready: false, starting: true, state: "Starting", reason: null, logs: [] });
     table.replace("env-1", [routeOf("a.localhost", upstream.port)]);
     expect(await poll()).toMatchObject({ ready: true });
     // It asked for a connection, not for a page of the app.

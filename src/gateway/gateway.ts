@@ -84,11 +84,12 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
 type Listener = Bun.TCPSocketListener<Client | undefined>;
 
 async function listenOnLoopback(core: GatewayCore): Promise<Listener[]> {
+  const sweeping = createSweep(core);
   // With port 0 the one that IPv4 got may be taken on IPv6; then another is drawn.
   for (let attempt = 0; ; attempt++) {
-    const first = await listen(core, "127.0.0.1", core.options.port);
+    const first = await listen(core, { hostname: "127.0.0.1", port: core.options.port, sweeping });
     try {
-      return [first, ...(hasIpv6Loopback() ? [await listen(core, "::1", first.port)] : [])];
+      return [first, ...(hasIpv6Loopback() ? [await listen(core, { hostname: "::1", port: first.port, sweeping })] : [])];
     } catch (error) {
       first.stop(true);
       if (core.options.port !== 0 || attempt === 20) throw error;
@@ -105,8 +106,8 @@ function hasIpv6Loopback(): boolean {
   }
 }
 
-async function listen(core: GatewayCore, hostname: string, port: number): Promise<Listener> {
-  const sweeping = createSweep(core);
+async function listen(core: GatewayCore, options: { hostname: string; port: number; sweeping: () => void }): Promise<Listener> {
+  const { hostname, port, sweeping } = options;
   try {
     return Bun.listen<Client | undefined>({
       hostname,

@@ -15,8 +15,11 @@ export async function generateCliReference(): Promise<GeneratedFile[]> {
     "## Options of every command",
     optionTable(globalOptions),
     "## Exit codes",
-    table(["code", "meaning"], exitCodeMeanings.map(([code, meaning]) => [String(code), meaning])),
-    "With `--json`, an error is one document on stdout: `{\"schema\":1,\"error\":{\"kind\",\"code\",\"message\",\"hints\",\"details\"}}`.",
+    table(
+      ["code", "meaning"],
+      exitCodeMeanings.map(([code, meaning]) => [String(code), meaning]),
+    ),
+    'With `--json`, an error is one document on stdout: `{"schema":1,"error":{"kind","code","message","hints","details"}}`.',
     ...groups.flatMap((group) => [`## ${group}`, ...commands.filter((one) => one.group === group).flatMap(commandSection)]),
   ];
   return [{ path: "docs/cli-reference.md", text: `${sections.join("\n\n")}\n` }];
@@ -42,11 +45,17 @@ function commandSection({ command, aliases }: GroupedCommand): string[] {
 }
 
 function argumentTable(command: Command): string {
-  return table(["argument", "meaning"], command.arguments.map((argument) => [`\`${argumentUsage(argument)}\``, argument.summary]));
+  return table(
+    ["argument", "meaning"],
+    command.arguments.map((argument) => [`\`${argumentUsage(argument)}\``, argument.summary]),
+  );
 }
 
 function optionTable(options: OptionTable): string {
-  return table(["option", "meaning"], Object.entries(options).map(([name, spec]) => [`\`${optionNames(name, spec)}\``, spec.summary]));
+  return table(
+    ["option", "meaning"],
+    Object.entries(options).map(([name, spec]) => [`\`${optionNames(name, spec)}\``, spec.summary]),
+  );
 }
 
 function table(header: string[], rows: string[][]): string {

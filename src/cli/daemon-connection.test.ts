@@ -43,7 +43,9 @@ beforeEach(() => {
   writeFileSync(script, program);
 });
 afterEach(async () => {
-  const response = await connect("any").fetchIfRunning("/v1/daemon/stop", request({})).catch(() => null);
+  const response = await connect("any")
+    .fetchIfRunning("/v1/daemon/stop", request({}))
+    .catch(() => null);
   await response?.body?.cancel();
   rmSync(home, { recursive: true, force: true });
 });
@@ -84,14 +86,20 @@ describe("nobody listens", () => {
   test("a socket that a dead daemon left behind is no obstacle", async () => {
     const { socket } = worldPaths(env);
     mkdirSync(dirname(socket), { recursive: true });
-    const dead = Bun.spawnSync([process.execPath, "-e", `Bun.serve({ unix: ${JSON.stringify(socket)}, fetch: () => new Response() }); process.kill(process.pid, "SIGKILL")`]);
+    const dead = Bun.spawnSync([
+      process.execPath,
+      "-e",
+      `Bun.serve({ unix: ${JSON.stringify(socket)}, fetch: () => new Response() }); process.kill(process.pid, "SIGKILL")`,
+    ]);
     expect(dead.exitCode).not.toBe(0);
     expect(await answeringBuild(connect("a"))).toBe("a");
   });
 
   test("many commands at once end with one daemon", async () => {
     const connections = Array.from({ length: 6 }, () => connect("a"));
-    expect(await Promise.all(connections.map((connection) => answeringBuild(connection, "/v1/environments/create")))).toEqual(Array(6).fill("a"));
+    expect(await Promise.all(connections.map((connection) => answeringBuild(connection, "/v1/environments/create")))).toEqual(
+      Array(6).fill("a"),
+    );
     const view = await connect("a").observe();
     expect(await Promise.all(connections.map(async (connection) => (await connection.observe())?.pid))).toEqual(Array(6).fill(view?.pid));
   });
@@ -99,7 +107,11 @@ describe("nobody listens", () => {
   test("a daemon that cannot start is one error with its last words", async () => {
     const error = await answeringBuild(connect("a", "broken")).catch((thrown: unknown) => thrown);
     expect(error).toBeInstanceOf(WtError);
-    expect(error).toMatchObject({ kind: "machine", code: "daemon_did_not_start", message: "The daemon did not start: it ended with code 1." });
+    expect(error).toMatchObject({
+      kind: "machine",
+      code: "daemon_did_not_start",
+      message: "The daemon did not start: it ended with code 1.",
+    });
     expect((error as WtError).hints[0]).toBe("  cannot open the ledger");
   });
 

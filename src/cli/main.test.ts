@@ -17,7 +17,12 @@ describe("without a daemon", () => {
     expect(await runCli(["--version"], { env: none })).toEqual({ code: 0, stdout: `wt ${version}\n`, stderr: "" });
     const help = await runCli([], { env: none });
     expect([help.code, help.stdout.includes("Exit codes:")]).toEqual([0, true]);
-    for (const words of [["create", "--help"], ["help", "create"], ["--help", "create"], ["create", "x", "y", "-h"]]) {
+    for (const words of [
+      ["create", "--help"],
+      ["help", "create"],
+      ["--help", "create"],
+      ["create", "x", "y", "-h"],
+    ]) {
       expect((await runCli(words, { env: none })).stdout).toContain("Usage: wt create [options] <branch>");
     }
   });
@@ -65,14 +70,21 @@ describe("list", () => {
       { type: "list", environments: [{ ...one, git: null, status: "Stopped" }] },
     ];
     const body = () =>
-      new Response(new ReadableStream({ start: (controller) => controller.enqueue(events.map((event) => `${JSON.stringify(event)}\n`).join("")) }));
+      new Response(
+        new ReadableStream({ start: (controller) => controller.enqueue(events.map((event) => `${JSON.stringify(event)}\n`).join("")) }),
+      );
     await using daemon = await startFakeDaemon({ "/v1/environments/watch": body });
     const { child, printed, result } = startCli(["list", "--watch", "--json"], { env: daemon.env });
     await printed(/\n.*\n/);
     child.kill("SIGINT");
     const { code, stdout } = await result;
     expect(code).toBe(130);
-    expect(stdout.trim().split("\n").map((line) => JSON.parse(line).environments[0].status)).toEqual(["Healthy", "Stopped"]);
+    expect(
+      stdout
+        .trim()
+        .split("\n")
+        .map((line) => JSON.parse(line).environments[0].status),
+    ).toEqual(["Healthy", "Stopped"]);
   });
 });
 
@@ -175,14 +187,24 @@ test("logs end quietly when the reader goes away", async () => {
   const lines = Array.from({ length: 20_000 }, (_, index) => ({ time: "2026-01-01T00:00:00Z", service: "web", line: `line ${index}` }));
   await using daemon = await startFakeDaemon({ "/v1/logs": lines });
   const cli = `${process.execPath} --no-env-file ${join(import.meta.dir, "../main.ts")}`;
-  const child = Bun.spawn(["bash", "-c", `${cli} logs -n all | head -2; echo "\${PIPESTATUS[0]}"`], { env: daemon.env, stdout: "pipe", stderr: "pipe" });
+  const child = Bun.spawn(["bash", "-c", `${cli} logs -n all | head -2; echo "\${PIPESTATUS[0]}"`], {
+    env: daemon.env,
+    stdout: "pipe",
+    stderr: "pipe",
+  });
   const [out, err] = await Promise.all([new Response(child.stdout).text(), new Response(child.stderr).text()]);
   expect([out.split("\n").slice(-2)[0], err]).toEqual(["0", ""]);
   expect(daemon.requests[0]?.body).toMatchObject({ tail: null, follow: false, services: [] });
 });
 
 describe("trust", () => {
-  const view = { project: "demo", root: "/repo", state: "untrusted", hash: "h1", commands: [{ source: "setup[0]", text: "make", change: null }] };
+  const view = {
+    project: "demo",
+    root: "/repo",
+    state: "untrusted",
+    hash: "h1",
+    commands: [{ source: "setup[0]", text: "make", change: null }],
+  };
 
   test("needs a person, and --yes needs one that is no agent", async () => {
     await using daemon = await startFakeDaemon({ "/v1/trust": view, "/v1/trust/grant": { ...view, state: "trusted" } });

@@ -15,7 +15,10 @@ function after(...events: ProgressEvent[]) {
 
 test("running steps move, with their latest output under them", () => {
   const lines = Array.from({ length: 9 }, (_, index) => output("setup:0", `line ${index}`));
-  const state = after(begin("setup:0", "npm ci"), ...lines, begin("service:web", "web"), { type: "service", service: fakeService({ state: "Starting" }) });
+  const state = after(begin("setup:0", "npm ci"), ...lines, begin("service:web", "web"), {
+    type: "service",
+    service: fakeService({ state: "Starting" }),
+  });
   expect(activeLines(state, 3500, options)).toEqual([
     "⠸ npm ci 2.5 s",
     "  │ line 5",

@@ -5,7 +5,7 @@ import { gitFinding } from "./doctor/git-check.ts";
 import { parseSince } from "./parse-since.ts";
 import { supportsUnicode, wantsColour } from "./terminal.ts";
 
-test.each([
+const colourCases = [
   [{}, "auto", true, true],
   [{}, "auto", false, false],
   [{ NO_COLOR: "1" }, "auto", true, false],
@@ -17,8 +17,12 @@ test.each([
   [{ TERM: "dumb" }, "auto", true, false],
   [{ NO_COLOR: "1" }, "always", false, true],
   [{ FORCE_COLOR: "1" }, "never", true, false],
-] as const)("colour with %j, option %s, terminal %p: %p", (env, option, isTerminal, expected) => {
-  expect(wantsColour(env, option, isTerminal)).toBe(expected);
+] as const;
+
+test("colour follows the option, then the variables, then whether a person looks", () => {
+  for (const [env, option, isTerminal, expected] of colourCases) {
+    expect([env, option, isTerminal, wantsColour(env, option, isTerminal)]).toEqual([env, option, isTerminal, expected]);
+  }
 });
 
 test("symbols beyond ASCII only where the locale has them", () => {

@@ -16,7 +16,6 @@ let answer: (request: Request) => Response | Promise<Response>;
 beforeAll(() => {
   server = Bun.serve({
     unix,
-    idleTimeout: 0,
     async fetch(request) {
       request.signal.addEventListener("abort", () => gone.resolve());
       seen.push({ path: new URL(request.url).pathname, client: request.headers.get(clientHeader), body: await request.json() });
@@ -37,7 +36,10 @@ const target = { cwd: "/repo" };
 const up = { target, services: [], env: {} };
 
 async function failure(work: Promise<unknown>): Promise<WtError> {
-  const error = await work.then(() => null, (thrown: unknown) => thrown);
+  const error = await work.then(
+    () => null,
+    (thrown: unknown) => thrown,
+  );
   if (error instanceof WtError) return error;
   throw new Error(`Expected a WtError, got ${String(error)}.`);
 }

@@ -32,10 +32,9 @@ export const run = defineCommand({
     const env = environmentWith(callerEnvironment(context.env), variables);
     const inside = context.cwd === variables.path || context.cwd.startsWith(`${variables.path}/`);
     const cwd = inside ? context.cwd : variables.path;
-    return await runForeground([programPath(command[0] ?? "", env.PATH ?? "", cwd), ...command.slice(1)], {
-      cwd,
-      env: { ...env, PWD: cwd },
-    });
+    const program = programPath(command[0] ?? "", env.PATH ?? "", cwd);
+    const onTerminal = context.terminal.stdinIsTty || context.terminal.stderrIsTty;
+    return await runForeground([program, ...command.slice(1)], { cwd, env: { ...env, PWD: cwd }, onTerminal });
   },
 });
 

@@ -30,22 +30,37 @@ afterAll(() => daemon[Symbol.asyncDispose]());
 
 async function candidates(...words: string[]): Promise<string[]> {
   const { stdout } = await runCli(["__complete", "--", ...words], { env });
-  return stdout.split("\n").filter(Boolean).map((line) => line.split("\t")[0] ?? "");
+  return stdout
+    .split("\n")
+    .filter(Boolean)
+    .map((line) => line.split("\t")[0] ?? "");
 }
 
 describe("candidates", () => {
   test.each([
     [["st"], ["status"]],
-    [["daemon", "st"], ["status", "stop"]],
-    [["switch", "ea"], ["earl-fib", "earl-two"]],
+    [
+      ["daemon", "st"],
+      ["status", "stop"],
+    ],
+    [
+      ["switch", "ea"],
+      ["earl-fib", "earl-two"],
+    ],
     [["--json", "switch", "m"], ["main"]],
     [["create", "f"], ["feature/x"]],
     [["create", "--from", "fe"], ["feature/x"]],
     [["logs", "-e", "earl-t"], ["earl-two"]],
-    [["logs", "web", "w"], ["web", "worker"]],
+    [
+      ["logs", "web", "w"],
+      ["web", "worker"],
+    ],
     [["logs", "--fo"], ["--follow"]],
     [["status", "main", ""], []],
-    [["completion", ""], ["bash", "zsh", "fish"]],
+    [
+      ["completion", ""],
+      ["bash", "zsh", "fish"],
+    ],
     [["-C", ""], [":directories"]],
     [["run", ""], [":commands"]],
     [["no-such", ""], []],
@@ -54,47 +69,56 @@ describe("candidates", () => {
   });
 
   test("without a daemon there are still commands, and none is started", async () => {
-    const lonely = { ...env, XDG_RUNTIME_DIR: join(daemon.env.HOME ?? "", "nowhere"), XDG_STATE_HOME: join(daemon.env.HOME ?? "", "nowhere") };
+    const lonely = {
+      ...env,
+      XDG_RUNTIME_DIR: join(daemon.env.HOME ?? "", "nowhere"),
+      XDG_STATE_HOME: join(daemon.env.HOME ?? "", "nowhere"),
+    };
     expect((await runCli(["__complete", "--", "swi"], { env: lonely })).stdout).toStartWith("switch\t");
     expect(await runCli(["__complete", "--", "switch", ""], { env: lonely })).toEqual({ code: 0, stdout: "", stderr: "" });
     expect(await Bun.file(join(lonely.XDG_STATE_HOME, "worldtree/daemon.log")).exists()).toBe(false);
   });
 });
 
-function inShell(shell: Shell, script: string): { code: number; stdout: string; stderr: string } {
+/** Not spawnSync: the daemon answers in this very process. */
+async function inShell(shell: Shell, script: string): Promise<{ code: number; stdout: string; stderr: string }> {
   const flags: Record<Shell, string[]> = { bash: ["--norc", "--noprofile"], zsh: ["-f"], fish: ["--no-config"] };
-  const { exitCode, stdout, stderr } = Bun.spawnSync([shell, ...flags[shell], "-c", script], { env, cwd: "/", stdin: "ignore" });
-  return { code: exitCode, stdout: stdout.toString(), stderr: stderr.toString() };
+  const child = Bun.spawn([shell, ...flags[shell], "-c", script], { env, cwd: "/", stdio: ["ignore", "pipe", "pipe"] });
+  const [code, stdout, stderr] = await Promise.all([child.exited, new Response(child.stdout).text(), new Response(child.stderr).text()]);
+  return { code, stdout, stderr };
 }
 
 for (const shell of ["bash", "zsh", "fish"] as const) {
   const missing = Bun.which(shell) === null;
   describe.skipIf(missing)(`${shell}${missing ? " (not installed)" : ""}`, () => {
-    test("completes through its own machinery", () => {
+    test("completes through its own machinery", async () => {
       const script = completionScript(shell);
       const ask: Record<Shell, string> = {
         bash: `COMP_WORDS=(wt switch ea); COMP_CWORD=2; _wt_complete; printf '%s\\n' "\${COMPREPLY[@]}"`,
         zsh: `_describe() { printf '%s\\n' "\${candidates[@]%%:*}"; }; words=(wt switch ea); CURRENT=3; _wt_complete`,
         fish: `complete -C 'wt switch ea' | string replace -r '\\t.*' ''`,
       };
-      expect(inShell(shell, `${script}\n${ask[shell]}`)).toEqual({ code: 0, stdout: "earl-fib\nearl-two\n", stderr: "" });
+      expect(await inShell(shell, `${script}\n${ask[shell]}`)).toEqual({ code: 0, stdout: "earl-fib\nearl-two\n", stderr: "" });
     });
 
-    test("switch changes its directory, even to one with a strange name; other commands pass through", () => {
+    test("switch changes its directory, even to one with a strange name; other commands pass through", async () => {
       const script = shellInitScript(shell, { aliases: true });
       const code = shell === "fish" ? "$status" : "$?";
-      const result = inShell(shell, `${script}\nwt switch earl-fib\necho "code ${code}"\nprintf '%s|' "$PWD"\nwt --version\nwt switch nope 2>/dev/null\necho "code ${code}"`);
+      const result = await inShell(
+        shell,
+        `${script}\nwt switch earl-fib\necho "code ${code}"\nprintf '%s|' "$PWD"\nwt --version\nwt switch nope 2>/dev/null\necho "code ${code}"`,
+      );
       expect(result.stderr).toBe("");
       expect(result.stdout).toMatch(/^code 0\n/);
       expect(result.stdout).toContain(`${target}|wt `);
       expect(result.stdout).toEndWith("code 4\n");
     });
 
-    test("leaves nothing in the temporary directory", () => {
+    test("leaves nothing in the temporary directory", async () => {
       const temporary = join(daemon.env.HOME ?? "", `tmp-${shell}`);
       mkdirSync(temporary);
       const export_ = shell === "fish" ? `set -x TMPDIR ${temporary}` : `export TMPDIR=${temporary}`;
-      inShell(shell, `${export_}\n${shellInitScript(shell, { aliases: false })}\nwt switch earl-fib; wt switch nope`);
+      await inShell(shell, `${export_}\n${shellInitScript(shell, { aliases: false })}\nwt switch earl-fib; wt switch nope`);
       expect([...new Bun.Glob("*").scanSync({ cwd: temporary, dot: true })]).toEqual([]);
     });
   });

@@ -41,12 +41,16 @@ describe("ranking", () => {
 
   test("a match is always the query's letters, in order, inside the name", () => {
     fc.assert(
-      fc.property(fc.string({ maxLength: 6 }).filter((query) => !/\s/.test(query)), fc.string({ maxLength: 30 }), (query, name) => {
-        const match = fuzzyMatch(query, name);
-        const letters = match?.positions.map((position) => name.toLowerCase()[position]).join("");
-        if (match) expect(letters).toBe(query.toLowerCase());
-        else expect(isSubsequence(query.toLowerCase(), name.toLowerCase())).toBe(false);
-      }),
+      fc.property(
+        fc.string({ maxLength: 6 }).filter((query) => !/\s/.test(query)),
+        fc.string({ maxLength: 30 }),
+        (query, name) => {
+          const match = fuzzyMatch(query, name);
+          const letters = match?.positions.map((position) => name.toLowerCase()[position]).join("");
+          if (match) expect(letters).toBe(query.toLowerCase());
+          else expect(isSubsequence(query.toLowerCase(), name.toLowerCase())).toBe(false);
+        },
+      ),
     );
   });
 });
@@ -110,7 +114,13 @@ describe("keys", () => {
 });
 
 describe("the screen", () => {
-  const options = { columns: 50, rows: 14, paint: createPaint(false), symbols: symbolsFor(true), preview: ["feature/x", "abc123 last commit"] };
+  const options = {
+    columns: 50,
+    rows: 14,
+    paint: createPaint(false),
+    symbols: symbolsFor(true),
+    preview: ["feature/x", "abc123 last commit"],
+  };
 
   test("shows query, entries, preview and keys", () => {
     expect(pickerLines(entries, typed("f"), options)).toMatchInlineSnapshot(`
@@ -134,7 +144,10 @@ describe("the screen", () => {
   });
 
   test("has exactly the size of the terminal and always shows the selected entry", () => {
-    const many = Array.from({ length: 60 }, (_, index): PickerEntry => ({ name: `branch-${index}-${"x".repeat(index)}`, note: "Degraded" }));
+    const many = Array.from(
+      { length: 60 },
+      (_, index): PickerEntry => ({ name: `branch-${index}-${"x".repeat(index)}`, note: "Degraded" }),
+    );
     fc.assert(
       fc.property(fc.integer({ min: 20, max: 120 }), fc.integer({ min: 4, max: 50 }), fc.nat(59), (columns, rows, selected) => {
         const lines = pickerLines(many, startPicker(many, selected), { ...options, columns, rows });

@@ -5,7 +5,14 @@ import { currentEnvironment, gitText, type ListTextOptions, listLines } from "./
 
 const git = { head: "b".repeat(40), dirty: 3, untracked: 1, ahead: 2, behind: 0 };
 const environments = [
-  fakeEnvironment({ slug: "main", branch: "main", path: "/repo", main: true, services: [fakeService()], createdAt: "2025-12-27T02:00:00Z" }),
+  fakeEnvironment({
+    slug: "main",
+    branch: "main",
+    path: "/repo",
+    main: true,
+    services: [fakeService()],
+    createdAt: "2025-12-27T02:00:00Z",
+  }),
   fakeEnvironment({
     slug: "earl-fib-123-feature",
     path: "/repo.worktrees/earl",

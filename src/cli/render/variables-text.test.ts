@@ -5,10 +5,12 @@ import fc from "fast-check";
 import { dotenvText, exportText, shellQuoted } from "./variables-text.ts";
 
 /** Whatever can be in an environment: any text without NUL. Newlines, quotes and dollars are more frequent than by chance. */
-const value = fc.oneof(
-  fc.string({ unit: "grapheme", maxLength: 30 }),
-  fc.string({ unit: fc.constantFrom("'", '"', "$", "`", "\\", "\n", " ", "#", "a", "!", "=", "~", "*", "{", "\t"), maxLength: 12 }),
-).map((text) => text.replaceAll("\0", ""));
+const value = fc
+  .oneof(
+    fc.string({ unit: "grapheme", maxLength: 30 }),
+    fc.string({ unit: fc.constantFrom("'", '"', "$", "`", "\\", "\n", " ", "#", "a", "!", "=", "~", "*", "{", "\t"), maxLength: 12 }),
+  )
+  .map((text) => text.replaceAll("\0", ""));
 
 /** Runs a script in the real `sh` and gives each variable back as it is there. */
 function valuesInShell(script: string, names: string[]): string[] {
@@ -23,7 +25,12 @@ test("eval of --export gives every value back", () => {
     fc.property(fc.array(value, { minLength: 1, maxLength: 40 }), (values) => {
       const variables = values.map((text, index) => ({ key: `V${index}`, value: text, origin: "" }));
       const script = exportText({ variables, unset: ["OLD", "PWD", "not a name"] });
-      expect(valuesInShell(script, variables.map(({ key }) => key))).toEqual(values);
+      expect(
+        valuesInShell(
+          script,
+          variables.map(({ key }) => key),
+        ),
+      ).toEqual(values);
     }),
     { numRuns: 25 },
   );
@@ -37,7 +44,12 @@ test("a .env file that sh reads gives every value back", () => {
         const variables = values.map((text, index) => ({ key: `V${index}`, value: text }));
         const file = join(directory, ".env");
         writeFileSync(file, dotenvText(variables));
-        expect(valuesInShell(`. '${file}'`, variables.map(({ key }) => key))).toEqual(values);
+        expect(
+          valuesInShell(
+            `. '${file}'`,
+            variables.map(({ key }) => key),
+          ),
+        ).toEqual(values);
       }),
       { numRuns: 25 },
     );

@@ -18,7 +18,6 @@ test("a systemd unit that leaves the services alone", () => {
     Restart=on-failure
     RestartSec=1
     KillMode=process
-    OOMScoreAdjust=-100
 
     [Install]
     WantedBy=default.target
@@ -27,7 +26,11 @@ test("a systemd unit that leaves the services alone", () => {
 });
 
 test("words of a unit are quoted against specifiers, variables and spaces", () => {
-  expect([systemdQuoted("plain/x-1"), systemdQuoted('50% "of" $X\\'), systemdQuoted("")]).toEqual(["plain/x-1", '"50%% \\"of\\" $$X\\\\"', '""']);
+  expect([systemdQuoted("plain/x-1"), systemdQuoted('50% "of" $X\\'), systemdQuoted("")]).toEqual([
+    "plain/x-1",
+    '"50%% \\"of\\" $$X\\\\"',
+    '""',
+  ]);
 });
 
 test("a launchd plist", () => {

@@ -11,7 +11,6 @@ ${Object.entries(env)
   .join("")}Restart=on-failure
 RestartSec=1
 KillMode=process
-OOMScoreAdjust=-100
 
 [Install]
 WantedBy=default.target

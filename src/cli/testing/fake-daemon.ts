@@ -28,7 +28,6 @@ export async function startFakeDaemon(answers: FakeAnswers, build = fakeBuild): 
   const aborted: string[] = [];
   const server = Bun.serve({
     unix: socket,
-    idleTimeout: 0,
     async fetch(request) {
       const path = new URL(request.url).pathname;
       request.signal.addEventListener("abort", () => aborted.push(path));

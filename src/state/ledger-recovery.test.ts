@@ -165,12 +165,15 @@ function expectSound(ledger: SqliteLedger): void {
 }
 
 test("a log torn at any 512-byte boundary opens as a prefix of what was committed", () => {
+  // Opened twice, so that the schema is in the file and the log holds the burst alone.
+  open().close();
   const ledger = open();
   ledger.insertProject(aProject(1));
   const prefixes: string[] = [];
   const remember = () => prefixes.push(JSON.stringify(ledgerContent(ledger)));
+  prefixes.push(JSON.stringify({ ...JSON.parse(JSON.stringify(ledgerContent(ledger))), projects: [], trust: [] }));
   remember();
-  for (let number = 1; number <= 6; number += 1) {
+  for (let number = 1; number <= 5; number += 1) {
     ledger.transaction(() => {
       ledger.insertEnvironment(anEnvironment(number));
       ledger.claim({ environmentId: `e${number}`, kind: "port", key: String(20000 + number) });
@@ -189,14 +192,13 @@ test("a log torn at any 512-byte boundary opens as a prefix of what was committe
     copyFileSync(path, torn);
     rmSync(`${torn}-shm`, { force: true });
     writeFileSync(`${torn}-wal`, log.subarray(0, length));
-    // The oldest state of all is the empty database: its schema is still in the log.
     const copy = open(torn);
     expect(copy.recovery).toBeNull();
     const content = JSON.stringify(ledgerContent(copy));
     copy.close();
     const index = prefixes.indexOf(content);
-    if (index < 0) expect(JSON.parse(content).projects).toEqual([]);
-    else seen.add(index);
+    expect(index).not.toBe(-1);
+    seen.add(index);
   }
   ledger.close();
   expect([...seen].sort((a, b) => a - b)).toEqual(prefixes.map((_, index) => index));

@@ -288,20 +288,15 @@ describe("rotation", () => {
     }
   });
 
-  test("remove deletes the log and all beside it", async () => {
+  test("what lies beside a log is private, and removed with it", async () => {
     write(numbered(0, 1000));
     logs.serviceStarted(path);
-    await eventually(async () => expect(existsSync(`${path}.1`)).toBe(true));
+    await eventually(async () => expect(existsSync(`${path}.1.times`)).toBe(true));
+    const beside = readdirSync(directory).filter((name) => name !== "web.log");
+    expect(beside.map((name) => statSync(join(directory, name)).mode & 0o777)).toEqual(beside.map(() => 0o600));
     logs.serviceEnded(path);
     logs.remove(path);
     await pause(100);
     expect(readdirSync(directory)).toEqual([]);
   });
-});
-
-test("files are readable by their owner only", async () => {
-  write(numbered(0, 1000));
-  logs.serviceStarted(path);
-  await eventually(async () => expect(existsSync(`${path}.1.times`)).toBe(true));
-  for (const name of ["web.log.1", "web.log.times", "web.log.1.times"]) expect(statSync(join(directory, name)).mode & 0o777).toBe(0o600);
 });

@@ -236,6 +236,16 @@ describe("removeWorktree", () => {
     }
   });
 
+  test("paths that are written relative to each other, as newer gits do", async () => {
+    await using repo = await gitRepository({ files });
+    const place = await add(repo, "x");
+    writeFileSync(join(place, ".git"), "gitdir: ../../repo/.git/worktrees/x\n");
+    writeFileSync(join(repo.root, ".git/worktrees/x/gitdir"), "../../../../trees/x/.git\n");
+    await remove(repo, place);
+    expect(existsSync(place)).toBe(false);
+    expect(registrations(repo)).toEqual([]);
+  });
+
   test("a removal that was interrupted after its rename is carried on", async () => {
     await using repo = await gitRepository({ files });
     const place = await add(repo, "x");

@@ -55,8 +55,9 @@ function movingView({ terminal }: Pick<Context, "terminal">): ProgressView {
     async onEvent(event) {
       // A closed terminal is noticed by the next awaited write; a frame that cannot be drawn is no reason to fail.
       timer ??= setInterval(() => draw().catch(() => clearInterval(timer)), frameMs);
-      const kept = keptLines(state, event, options());
-      state = reduceProgress(state, event, Date.now());
+      const nowMs = Date.now();
+      const kept = keptLines(state, event, { ...options(), nowMs });
+      state = reduceProgress(state, event, nowMs);
       if (kept.length > 0) {
         await region.clear();
         await region.keep(kept);

@@ -5,7 +5,7 @@ import { activeLines, failedLines, keptLines, noProgress, plainLines, reduceProg
 import { symbolsFor } from "./symbols.ts";
 import { fakeService } from "./testing/fake-daemon.ts";
 
-const options = { paint: createPaint(false), symbols: symbolsFor(true), width: 40 };
+const options = { paint: createPaint(false), symbols: symbolsFor(true), width: 40, nowMs: 2500 };
 const begin = (step: string, label: string): ProgressEvent => ({ type: "step", step, label });
 const output = (step: string, line: string): ProgressEvent => ({ type: "output", step, stream: "stdout", line });
 
@@ -15,7 +15,7 @@ function after(...events: ProgressEvent[]) {
 
 test("running steps move, with their latest output under them", () => {
   const lines = Array.from({ length: 9 }, (_, index) => output("setup:0", `line ${index}`));
-  const state = after(begin("setup:0", "npm ci"), ...lines, begin("service:web", "web"), {
+  const state = after(begin("setup:0", "npm ci"), ...lines, {
     type: "service",
     service: fakeService({ state: "Starting" }),
   });
@@ -59,7 +59,7 @@ test("in a pipe every event is a line of its own", () => {
     output("setup:0", "added 3 packages"),
     { type: "step_done", step: "worktree", ms: 1200 },
     { type: "note", message: "Tracks origin/x." },
-    { type: "service", service: fakeService() },
+    { type: "service", service: fakeService({ state: "Starting" }) },
   ];
   expect(events.flatMap((event) => plainLines(state, event))).toEqual([
     "npm ci ...",
@@ -67,4 +67,20 @@ test("in a pipe every event is a line of its own", () => {
     "Create the worktree: done in 1.2 s",
     "Tracks origin/x.",
   ]);
+});
+
+test("a service is shown on its way and leaves one line when it has arrived", () => {
+  const heard = (state: "Waiting" | "Starting" | "Running" | "Failed"): ProgressEvent => ({
+    type: "service",
+    service: fakeService({ state }),
+  });
+  const state = after(heard("Waiting"), heard("Starting"));
+  expect(activeLines(state, 1200, options)).toEqual([expect.stringContaining("web Starting")]);
+  expect(keptLines(state, heard("Starting"), options)).toEqual([]);
+  expect(keptLines(state, heard("Running"), options)).toEqual(["✓ web Running 1.5 s"]);
+  expect(keptLines(state, heard("Failed"), options)).toEqual(["✗ web Failed 1.5 s"]);
+  expect(plainLines(state, heard("Running"))).toEqual(["web: Running"]);
+  const arrived = after(heard("Starting"), heard("Running"));
+  expect(activeLines(arrived, 1200, options)).toEqual([]);
+  expect(keptLines(arrived, heard("Running"), options)).toEqual([]);
 });

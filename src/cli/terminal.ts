@@ -28,7 +28,7 @@ export async function openTerminal(env: Environment, colour: "auto" | "always" |
     stdinIsTty,
     stdoutIsTty,
     stderrIsTty,
-    size: () => terminalSize(env, stdoutIsTty, stderrIsTty),
+    size: sizeReader(env, stdoutIsTty, stderrIsTty),
     paint: createPaint(wantsColour(env, colour, stdoutIsTty)),
     errPaint: createPaint(wantsColour(env, colour, stderrIsTty)),
     unicode: supportsUnicode(env),
@@ -68,8 +68,15 @@ async function isTty(descriptor: 0 | 1 | 2): Promise<boolean> {
   return isatty(descriptor);
 }
 
-function terminalSize(env: Environment, stdoutIsTty: boolean, stderrIsTty: boolean): { columns: number; rows: number } {
-  const stream = stdoutIsTty ? process.stdout : stderrIsTty ? process.stderr : undefined;
-  const columns = stream?.columns || Number(env.COLUMNS) || 80;
-  return { columns: Math.max(20, columns), rows: stream?.rows || Number(env.LINES) || 24 };
+/** Of the first of stdout and stderr that is a terminal. */
+function sizeReader(env: Environment, stdoutIsTty: boolean, stderrIsTty: boolean): () => { columns: number; rows: number } {
+  let stream: NodeJS.WriteStream | undefined;
+  return () => {
+    if (!stream && (stdoutIsTty || stderrIsTty)) {
+      stream = stdoutIsTty ? process.stdout : process.stderr;
+      // The size follows a resize only while somebody listens for it.
+      stream.on("resize", () => undefined);
+    }
+    return { columns: Math.max(20, stream?.columns || Number(env.COLUMNS) || 80), rows: stream?.rows || Number(env.LINES) || 24 };
+  };
 }

@@ -35,7 +35,6 @@ export async function pickEnvironment(context: Context, environments: readonly E
   const chosen = await runPicker({
     entries,
     selected: current === 0 && environments.length > 1 ? 1 : 0,
-    terminal,
     draw,
     onRedraw: (again) => {
       redraw = again;

@@ -1,6 +1,7 @@
 // The folder rules of ARCHITECTURE.md, enforced: who may import whom, type imports included.
-import { Glob } from "bun";
+
 import { dirname, join, relative, resolve } from "node:path";
+import { Glob } from "bun";
 
 const root = resolve(import.meta.dir, "..");
 const source = join(root, "src");
@@ -22,7 +23,21 @@ const allowed: Record<string, string[]> = {
   state: ["environment", "os", "errors"],
   client: ["api", "errors"],
   cli: ["api", "client", "config", "git", "os", "errors"],
-  daemon: ["api", "config", "environment", "errors", "gateway", "git", "os", "resource", "resource/*", "runtime", "runtime/*", "state", "telemetry"],
+  daemon: [
+    "api",
+    "config",
+    "environment",
+    "errors",
+    "gateway",
+    "git",
+    "os",
+    "resource",
+    "resource/*",
+    "runtime",
+    "runtime/*",
+    "state",
+    "telemetry",
+  ],
   "main.ts": ["cli", "daemon", "errors"],
 };
 

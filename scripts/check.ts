@@ -1,6 +1,7 @@
 // One command for everything that must hold before a commit: format, lint, types, imports, sizes, generated files, fast tests.
-import { Glob } from "bun";
+
 import { resolve } from "node:path";
+import { Glob } from "bun";
 
 const root = resolve(import.meta.dir, "..");
 const bun = process.execPath;

@@ -80,7 +80,7 @@ async function endOrStop(
   abort: AbortSignal,
 ): Promise<{ code: number | null; signal: string | null }> {
   try {
-    return await world.driver.waitForEnd(instance, abort);
+    return await world.driver.waitForCommand(instance, abort);
   } catch (error) {
     await world.driver.stop(instance, stopPolicy);
     throw error;

@@ -84,14 +84,16 @@ describe("scrubCallerEnvironment", () => {
       PATH: "/bin",
       SSH_AUTH_SOCK: "/s",
       GIT_DIR: "/other/.git",
-      npm_config_prefix: "/x",
+      npm_config_local_prefix: "/x",
+      npm_lifecycle_event: "demo",
+      npm_config_registry: "http://registry.example",
       INIT_CWD: "/x",
       PORT: "3000",
       WT_SLOT: "9",
       WT_VARIABLES: "BACKEND_URL,PORT",
       BACKEND_URL: "http://127.0.0.1:20009",
     };
-    expect(scrubCallerEnvironment(caller)).toEqual({ PATH: "/bin", SSH_AUTH_SOCK: "/s" });
+    expect(scrubCallerEnvironment(caller)).toEqual({ PATH: "/bin", SSH_AUTH_SOCK: "/s", npm_config_registry: "http://registry.example" });
     expect(foreignNames(caller)).toContain("BACKEND_URL");
   });
 

@@ -69,11 +69,22 @@ export function scrubCallerEnvironment(caller: Readonly<Record<string, string>>)
   return Object.fromEntries(Object.entries(caller).filter(([key]) => !unset.has(key)));
 }
 
+/** What `npx` and `npm run` say about the package they run for; a registry or cache that the user chose is not among it. */
+const packageRunnerName =
+  /^npm_(lifecycle_|package_|command$|execpath$|node_execpath$|config_(local_prefix|user_agent|node_gyp|init_module|npm_version|noproxy)$)/;
+
 /** Names that `scrubCallerEnvironment` drops. */
 export function foreignNames(caller: Readonly<Record<string, string>>): string[] {
   const listed = new Set((caller.WT_VARIABLES ?? "").split(",").filter(Boolean));
   return Object.keys(caller).filter(
-    (key) => listed.has(key) || /^(GIT_|WT_|npm_)/i.test(key) || key === "INIT_CWD" || key === "PORT" || key === "OLDPWD" || key === "_",
+    (key) =>
+      listed.has(key) ||
+      /^(GIT_|WT_)/.test(key) ||
+      packageRunnerName.test(key) ||
+      key === "INIT_CWD" ||
+      key === "PORT" ||
+      key === "OLDPWD" ||
+      key === "_",
   );
 }
 

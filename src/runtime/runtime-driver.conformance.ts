@@ -124,6 +124,15 @@ export function describeRuntimeDriver(name: string, createHarness: () => Promise
         expect(await waiting).toBe("ended");
       });
 
+      test("waitForCommand resolves with the first process, whatever it left behind", async () => {
+        const { instance } = await begin({ kind: "detach" });
+        const end = await harness.driver.waitForCommand(instance, AbortSignal.timeout(10_000));
+        expect(end.signal).toBeNull();
+        if (harness.driver.features.exitCodes) expect(end.code).toBe(0);
+        expect(await harness.driver.observe(instance)).toMatchObject({ state: "alive", detached: true });
+        expect(await harness.driver.stop(instance, patient)).toMatchObject({ leftovers: [] });
+      });
+
       test("waitForEnd rejects with the signal's reason, also when it fired before", async () => {
         const { instance } = await begin({ kind: "run" });
         const abort = new AbortController();

@@ -113,6 +113,12 @@ export interface RuntimeDriver {
   waitForEnd(instance: ServiceInstance, abort: AbortSignal): Promise<InstanceEnd>;
 
   /**
+   * Resolves when the command itself has ended, whatever it left running behind it (`observe` then says `detached`).
+   * For setup commands; an adopted instance's code is null. Rejects only with the signal's reason when `abort` fires.
+   */
+  waitForCommand(instance: ServiceInstance, abort: AbortSignal): Promise<InstanceEnd>;
+
+  /**
    * Ends the instance and everything it started; resolves when that is verified or cannot be achieved (`leftovers`).
    * Idempotent; an instance that is gone succeeds. Signals nothing whose identity is not proven at that moment.
    */

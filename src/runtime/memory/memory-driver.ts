@@ -116,6 +116,16 @@ export function createMemoryDriver(options: MemoryDriverOptions): RuntimeDriver 
       }
     },
 
+    async waitForCommand(instance, abort) {
+      for (;;) {
+        abort.throwIfAborted();
+        const observation = look(instance);
+        if (observation.state === "ended") return { code: observation.code, signal: observation.signal };
+        if (observation.state === "alive" && observation.detached) return { code: 0, signal: null };
+        await changed(machine, abort);
+      }
+    },
+
     async stop(instance, policy) {
       const service = find(instance);
       if (!service || service.end) return { killed: false, leftovers: [] };

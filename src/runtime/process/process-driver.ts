@@ -63,6 +63,21 @@ export function createProcessDriver({ clock, rotateLogBytes }: ProcessDriverOpti
       }
     },
 
+    async waitForCommand(instance, abort) {
+      abort.throwIfAborted();
+      const child = observer.child(instance);
+      if (child) {
+        await exitOf(child, abort);
+        const signal = child.signalCode === null ? null : String(child.signalCode);
+        return { code: signal === null ? child.exitCode : null, signal };
+      }
+      for (;;) {
+        const observation = await observer.observe(instance);
+        if (observation.state !== "alive" || observation.detached) return { code: null, signal: null };
+        await clock.sleep(lookEveryMs, abort);
+      }
+    },
+
     async stop(instance, policy) {
       const identity = parseInstanceIdentity(instance.identity);
       if (!identity) {

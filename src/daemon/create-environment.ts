@@ -68,21 +68,17 @@ async function bringUpExisting(world: World, creation: Creation & { environment:
 async function createNew(world: World, creation: Creation, call: Call): Promise<CreateResult> {
   const { request, project, git } = creation;
   const branch = await planBranch(git, { root: project.root, branch: request.branch, from: request.from ?? null });
-  const name = branchName(request.branch, branch);
+  const existing = world.ledger.environments({ projectId: project.id }).find((one) => one.branch === branch.branch);
+  if (existing) return bringUpExisting(world, { ...creation, environment: existing }, call);
   const files = treeFiles(git, { root: project.root, commit: branch.commit });
   const config = await readConfig(project, files);
   if (config.setup.length > 0 || (request.up && config.services.length > 0)) await requireTrust(world, project, { config, files });
   call.abort.throwIfAborted();
-  const claimed = claimEnvironment(world, creation, { name, config, branch });
+  const claimed = claimEnvironment(world, creation, { name: branch.branch, config, branch });
   const session: EnvironmentSession = { project, environment: claimed.environment, config, git, callerEnv: creation.callerEnv };
   return world.locks.run(`environment:${claimed.environment.id}`, () =>
     buildClaimed(world, { session, branch, operation: claimed.operation, request }, call),
   );
-}
-
-/** `origin/foo` asked for by its remote name becomes the branch `foo`. */
-function branchName(asked: string, plan: BranchPlan): string {
-  return plan.kind === "remote" && asked.startsWith(`${plan.remote}/`) ? asked.slice(plan.remote.length + 1) : asked;
 }
 
 interface Claim {

@@ -35,6 +35,7 @@ export async function observeEnvironment(
 
 function observeWorktree(world: World, environment: EnvironmentRecord): ObservedEnvironment["worktree"] {
   const lease = world.ledger.leases({ environmentId: environment.id, kind: "worktree" })[0];
+  if (lease?.data.takenBack === true) return "absent";
   if (lease?.state === "intended") return "partial";
   if (lease?.state === "removing") return "present";
   return existsSync(environment.path) || environment.ownsWorktree ? "present" : "absent";

@@ -100,10 +100,14 @@ async function createWorktree(context: StepContext): Promise<void> {
       hints: [`Run \`wt delete ${environment.slug}\` to give the rest back.`],
     });
   }
-  await world.locks.run(`repository:${project.gitCommonDir}`, () =>
-    addWorktree(session.git, { root: project.root, path: environment.path, branch, plan: branchPlan, abort: context.abort }),
-  );
   const lease = worktreeLease(context);
+  try {
+    await addWorktree(session.git, { root: project.root, path: environment.path, branch, plan: branchPlan, abort: context.abort });
+  } catch (error) {
+    // It has taken everything back itself; what is at the path now is somebody else's.
+    if (lease) world.ledger.updateLease(lease.id, { data: { ...lease.data, takenBack: true } });
+    throw error;
+  }
   if (lease) world.ledger.updateLease(lease.id, { state: "present" });
 }
 
@@ -145,9 +149,7 @@ async function dropWorktree(context: StepContext): Promise<void> {
   const { environment, project } = session;
   const lease = worktreeLease(context);
   if (lease) world.ledger.updateLease(lease.id, { state: "removing" });
-  await world.locks.run(`repository:${project.gitCommonDir}`, () =>
-    removeWorktree(session.git, { root: project.root, path: environment.path, trash: trashDirectory(project) }),
-  );
+  await removeWorktree(session.git, { root: project.root, path: environment.path, trash: trashDirectory(project) });
   void emptyTrash(world, project);
 }
 
@@ -156,11 +158,19 @@ async function undoWorktree(context: StepContext): Promise<void> {
   const { environment, project } = session;
   const branchLease = world.ledger.leases({ environmentId: environment.id, kind: "branch" })[0];
   const createdBranchAt = branchLease ? String(branchLease.data.commit) : null;
-  if (environment.branch === null) return;
-  const branch = environment.branch;
-  await world.locks.run(`repository:${project.gitCommonDir}`, () =>
-    undoAddWorktree(session.git, { root: project.root, path: environment.path, branch, createdBranchAt }),
-  );
+  const { branch, path, slug } = environment;
+  if (branch === null) return;
+  try {
+    await undoAddWorktree(session.git, { root: project.root, path, branch, createdBranchAt });
+  } catch (error) {
+    if (WtError.from(error).code !== "worktree_has_changes") throw error;
+    // A setup command wrote files, and somebody may have written others: all of it is kept under a rescue ref.
+    const refs = await saveRescue(session.git, { root: project.root, path, slug, branch, nowMs: world.clock.now() });
+    context.emit({ type: "note", message: `Files in the worktree are kept as ${refs.at(-1)}.` });
+    await removeWorktree(session.git, { root: project.root, path, trash: trashDirectory(project) });
+    if (createdBranchAt !== null) await deleteBranch(session.git, { root: project.root, branch, expectedCommit: createdBranchAt });
+    void emptyTrash(world, project);
+  }
 }
 
 async function dropBranch(context: StepContext): Promise<void> {

@@ -22,7 +22,7 @@ export interface World {
   gateway: GatewayControl;
   gitStatus: GitStatusCache;
   changes: Changes;
-  /** Keys: `environment:<id>`, `repository:<git common dir>`, `project:<id>:<slug or branch>`. */
+  /** Keys: `environment:<id>`, `project:<id>:<slug or branch>`. */
   locks: KeyedLock;
   /** Places for setup commands. */
   setups: Admission;

@@ -1,8 +1,8 @@
 // The command line: words in, a checked invocation out. Every mistake is a `WtError` of kind usage (exit code 2).
-import { parseArgs } from "node:util";
 import { WtError } from "../errors/wt-error.ts";
 import type { ArgumentSpec, Command, Invocation, OptionSpec, OptionTable } from "./command.ts";
 import { suggestions } from "./suggest.ts";
+import { tokens } from "./tokens.ts";
 
 export const globalOptions = {
   json: { type: "boolean", summary: "Print one JSON document (or one per line for streams) on stdout, nothing else" },
@@ -65,31 +65,18 @@ export function parseCommandArguments(command: Command, argv: readonly string[])
 type Values = Map<string, string | number | boolean>;
 
 function parseTokens(argv: readonly string[], options: OptionTable, usage: string): { values: Values; positionals: string[] } {
-  const { tokens } = parseArgs({
-    args: [...argv],
-    options: parseArgsOptions(options),
-    strict: false,
-    tokens: true,
-    allowPositionals: true,
-  });
   const values: Values = new Map();
   const positionals: string[] = [];
-  for (const token of tokens) {
-    if (token.kind === "positional") positionals.push(token.value);
-    if (token.kind !== "option") continue;
+  for (const token of tokens(argv, options)) {
+    if (token.kind === "positional") {
+      positionals.push(token.value);
+      continue;
+    }
     const spec = Object.hasOwn(options, token.name) ? options[token.name] : undefined;
     if (!spec) throw unknownOption(token.rawName, options, usage);
     values.set(token.name, optionValue(spec, token, usage));
   }
   return { values, positionals };
-}
-
-function parseArgsOptions(options: OptionTable): Record<string, { type: "string" | "boolean"; short?: string }> {
-  const result: Record<string, { type: "string" | "boolean"; short?: string }> = {};
-  for (const [name, spec] of Object.entries(options)) {
-    result[name] = { type: spec.type === "boolean" ? "boolean" : "string", ...(spec.short ? { short: spec.short } : {}) };
-  }
-  return result;
 }
 
 function optionValue(spec: OptionSpec, token: { rawName: string; value?: string | undefined }, usage: string): string | number | boolean {

@@ -1,5 +1,4 @@
 import { callerEnvironment, defineCommand } from "../command.ts";
-import { installService } from "../service-manager/service-manager.ts";
 
 export const daemonInstall = defineCommand({
   name: "daemon install",
@@ -8,6 +7,7 @@ export const daemonInstall = defineCommand({
   options: {},
   examples: [{ command: "wt daemon install", summary: "says what it did" }],
   async handler(_invocation, context) {
+    const { installService } = await import("../service-manager/service-manager.ts");
     const report = await installService(callerEnvironment(context.env), process.platform);
     await context.terminal.out(context.json ? `${JSON.stringify({ schema: 1, ...report })}\n` : `${report.steps.join("\n")}\n`);
     return 0;

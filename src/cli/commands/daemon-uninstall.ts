@@ -1,5 +1,4 @@
 import { callerEnvironment, defineCommand } from "../command.ts";
-import { uninstallService } from "../service-manager/service-manager.ts";
 
 export const daemonUninstall = defineCommand({
   name: "daemon uninstall",
@@ -8,6 +7,7 @@ export const daemonUninstall = defineCommand({
   options: {},
   examples: [{ command: "wt daemon uninstall", summary: "says what it did" }],
   async handler(_invocation, context) {
+    const { uninstallService } = await import("../service-manager/service-manager.ts");
     const report = await uninstallService(callerEnvironment(context.env), process.platform);
     await context.terminal.out(context.json ? `${JSON.stringify({ schema: 1, ...report })}\n` : `${report.steps.join("\n")}\n`);
     return 0;

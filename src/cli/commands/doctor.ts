@@ -1,11 +1,6 @@
 import type { DoctorFinding } from "../../api/operations.ts";
 import { WtError } from "../../errors/wt-error.ts";
-import { worldPaths } from "../../os/paths.ts";
 import { type Context, callerEnvironment, defineCommand } from "../command.ts";
-import { observeGit } from "../doctor/git-check.ts";
-import { observeResolution } from "../doctor/resolution-check.ts";
-import { observeShell } from "../doctor/shell-check.ts";
-import { observeStateDirectory } from "../doctor/state-check.ts";
 import { findingLines } from "../render/doctor-text.ts";
 import { symbolsFor } from "../symbols.ts";
 
@@ -17,19 +12,15 @@ export const doctor = defineCommand({
   options: {},
   examples: [{ command: "wt doctor", summary: "when something does not work" }],
   async handler(_invocation, context) {
-    const [daemon, ...own] = await Promise.all([daemonFindings(context), ...checks(context)]);
-    const findings = [...own.flat(), ...daemon];
+    const { observeMachine } = await import("../doctor/observe-machine.ts");
+    const [own, daemon] = await Promise.all([observeMachine(callerEnvironment(context.env)), daemonFindings(context)]);
+    const findings = [...own, ...daemon];
     const { terminal } = context;
     if (context.json) await terminal.out(`${JSON.stringify({ schema: 1, findings })}\n`);
     else await terminal.out(`${findingLines(findings, terminal.paint, symbolsFor(terminal.unicode)).join("\n")}\n`);
     return findings.some(({ level }) => level === "error") ? 7 : 0;
   },
 });
-
-function checks(context: Context): Promise<DoctorFinding[]>[] {
-  const env = callerEnvironment(context.env);
-  return [observeGit(env), observeStateDirectory(worldPaths(env)), observeShell(env), observeResolution(env)];
-}
 
 /** A daemon that does not start is itself the most important finding. */
 async function daemonFindings(context: Context): Promise<DoctorFinding[]> {

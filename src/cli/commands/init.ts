@@ -1,10 +1,6 @@
+// The configuration and git parts are loaded by the handler: help and completion read this file too, and must not pay for them.
 import { basename, join } from "node:path";
-import { detectConfig } from "../../config/detect.ts";
 import { WtError } from "../../errors/wt-error.ts";
-import { createGit } from "../../git/git.ts";
-import { findRepository } from "../../git/repository.ts";
-import { writeFileAtomic } from "../../os/files.ts";
-import { repositoryFiles } from "../../os/repository-files.ts";
 import { type Context, callerEnvironment, defineCommand } from "../command.ts";
 import { emptyConfigText } from "../empty-config-text.ts";
 
@@ -26,6 +22,10 @@ export const init = defineCommand({
     const path = join(root, "wt.yaml");
     const exists = await Bun.file(path).exists();
     if (exists && !options.force && !options.print) throw existsAlready(path);
+    const [{ detectConfig }, { repositoryFiles }] = await Promise.all([
+      import("../../config/detect.ts"),
+      import("../../os/repository-files.ts"),
+    ]);
     const detected = await detectConfig(repositoryFiles(root), { projectFallback: project });
     const text = detected?.written ?? emptyConfigText;
     const because = detected?.because ?? ["Nothing that runs was recognised, so the file holds only an example to fill in."];
@@ -36,6 +36,7 @@ export const init = defineCommand({
 });
 
 async function repositoryRoot(context: Context): Promise<{ root: string; project: string }> {
+  const [{ createGit }, { findRepository }] = await Promise.all([import("../../git/git.ts"), import("../../git/repository.ts")]);
   const found = await findRepository(createGit(callerEnvironment(context.env)), context.cwd);
   if (!found) {
     throw new WtError({
@@ -55,6 +56,7 @@ async function repositoryRoot(context: Context): Promise<{ root: string; project
 }
 
 async function write(path: string, text: string): Promise<void> {
+  const { writeFileAtomic } = await import("../../os/files.ts");
   try {
     await writeFileAtomic(path, text);
   } catch (cause) {

@@ -4,7 +4,6 @@ import { worldPaths } from "../../os/paths.ts";
 import { type Context, defineCommand } from "../command.ts";
 import { canAsk } from "../confirm.ts";
 import { writeDirective } from "../directive.ts";
-import { readPrevious, writePrevious } from "../previous-environment.ts";
 import { environmentJson } from "../render/environment-json.ts";
 import { currentEnvironment } from "../render/list-text.ts";
 import { suggestions } from "../suggest.ts";
@@ -30,7 +29,10 @@ export const switchCommand = defineCommand({
     if (!chosen) return 130;
     if (chosen.status === "Missing") throw directoryMissing(chosen);
     const current = currentEnvironment(environments, context.cwd);
-    if (current && current.path !== chosen.path) await writePrevious(paths, context.env, current);
+    if (current && current.path !== chosen.path) {
+      const { writePrevious } = await import("../previous-environment.ts");
+      await writePrevious(paths, context.env, current);
+    }
     const changed = await writeDirective(context.env, chosen.path);
     if (context.json) await context.terminal.out(environmentJson({ schema: 1, environment: chosen }));
     else if (!changed) await printPath(context, chosen.path);
@@ -70,6 +72,7 @@ async function named(context: Context, environments: readonly EnvironmentView[],
 }
 
 async function previous(context: Context, environments: readonly EnvironmentView[]): Promise<EnvironmentView> {
+  const { readPrevious } = await import("../previous-environment.ts");
   const wanted = await readPrevious(worldPaths(context.env), context.env);
   const found = environments.find(({ project, slug }) => project === wanted?.project && slug === wanted.slug);
   if (found) return found;

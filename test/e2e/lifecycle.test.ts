@@ -56,7 +56,9 @@ describe("an environment's life", () => {
   test(
     "a failing setup leaves nothing behind",
     async () => {
-      await using world = await hermeticWorld({ files: { ...smallApp, "wt.yaml": 'setup: ["echo made > left-by-setup.txt", "echo broken >&2; exit 7"]\n' } });
+      await using world = await hermeticWorld({
+        files: { ...smallApp, "wt.yaml": 'setup: ["echo made > left-by-setup.txt", "echo broken >&2; exit 7"]\n' },
+      });
       const ran = await world.wt(["create", "broken"]);
       expect(ran.code).toBe(7);
       expect(ran.stderr).toContain("failed with code 7");

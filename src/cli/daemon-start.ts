@@ -139,8 +139,9 @@ export function daemonCommand(): string[] {
   return [process.execPath, `--config=${root}/bin/bunfig.toml`, "--no-env-file", `${root}/src/main.ts`, "daemon", "run"];
 }
 
-export function isCompiled(): boolean {
-  return import.meta.dir.startsWith("/$bunfs/");
+/** The files of an executable live in a file system of its own; `import.meta.dir` would name the build machine's. */
+function isCompiled(): boolean {
+  return Bun.main.startsWith("/$bunfs/");
 }
 
 /** Without what belongs to the one command or worktree that happened to start it. */

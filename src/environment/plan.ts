@@ -126,13 +126,20 @@ function planPresence(observed: ObservedEnvironment, config: Config | null): Pla
     .filter((service) => service.port.kind !== "none" && !leased.has(service.name))
     .map((service) => service.name);
   if (unleased.length > 0) steps.push({ kind: "ports", services: unleased });
-  for (const name of Object.keys(config.resources)) {
-    if (!observed.resources.includes(name)) steps.push({ kind: "resource", name });
-  }
+  // A migration usually needs what setup installs, and a setup command may need a database that no command fills.
+  const missing = Object.keys(config.resources).filter((name) => !observed.resources.includes(name));
+  const filled = new Set(missing.filter((name) => fillsByCommand(config, name)));
+  for (const name of missing) if (!filled.has(name)) steps.push({ kind: "resource", name });
   for (const [index, step] of config.setup.entries()) {
     steps.push({ kind: "setup", index, run: step.run, skip: observed.setupDone[index] === true });
   }
+  for (const name of filled) steps.push({ kind: "resource", name });
   return steps;
+}
+
+function fillsByCommand(config: Config, name: string): boolean {
+  const options = config.resources[name]?.options ?? {};
+  return "migrate" in options || "seed" in options;
 }
 
 function planServices(wanted: WantedEnvironment, observed: ObservedEnvironment): PlanStep[] {

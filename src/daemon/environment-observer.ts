@@ -3,6 +3,7 @@ import type { Config } from "../config/config.ts";
 import type { EnvironmentRecord } from "../environment/ledger.ts";
 import type { ObservedEnvironment } from "../environment/plan.ts";
 import { leasedPorts } from "./port-leases.ts";
+import { leasedResources } from "./resources.ts";
 import { isSetupDone } from "./setup-inputs.ts";
 import type { World } from "./world.ts";
 
@@ -26,9 +27,10 @@ export async function observeEnvironment(
       pausing: runner.status.phase === "Restarting" || runner.status.phase === "CrashLoopBackOff",
       current: wanted.definitions[runner.name] === undefined || runner.plan?.definition === wanted.definitions[runner.name],
     })),
-    resources: world.ledger
-      .leases({ environmentId: environment.id, kind: "resource" })
-      .map((lease) => lease.key.split("/").at(-1) ?? lease.key),
+    resources: leasedResources(world, environment.id)
+      // One that did not come to its end is made anew when it is wanted, and removed like any other.
+      .filter((one) => one.connection !== null || wanted.config === null)
+      .map((one) => one.spec.name),
     leasedPorts: validPortLeases(world, environment, wanted.config),
   };
 }

@@ -1,12 +1,14 @@
 // One operation's view of one environment: its config, variables and service plans, computed once the ports are leased.
 import { join } from "node:path";
 import type { Config, ServiceConfig } from "../config/config.ts";
+import { guardResources } from "../environment/guard.ts";
 import type { EnvironmentRecord, ProjectRecord } from "../environment/ledger.ts";
 import { hostSuffix } from "../environment/routes.ts";
 import { planService, type ServicePlan } from "../environment/service-plan.ts";
-import { type ContractInput, contractVariables, scrubCallerEnvironment } from "../environment/variables.ts";
+import { type ContractInput, type ContractVariable, contractVariables, scrubCallerEnvironment } from "../environment/variables.ts";
 import type { Git } from "../git/git.ts";
 import { leasedPorts } from "./port-leases.ts";
+import { resourceConnections } from "./resources.ts";
 import type { World } from "./world.ts";
 
 export interface EnvironmentSession {
@@ -25,14 +27,16 @@ export function contractInput(world: World, session: EnvironmentSession): Contra
     config: session.config,
     ports: leasedPorts(world, session.environment.id),
     hostSuffix: hostSuffix(world.gateway.port),
-    resources: {},
+    resources: resourceConnections(world, session.environment.id),
   };
 }
 
 export function servicePlan(world: World, session: EnvironmentSession, service: ServiceConfig): ServicePlan {
+  const input = contractInput(world, session);
+  guard(world, session, { user: `services.${service.name}`, variables: contractVariables(input, service) });
   return planService(
     {
-      ...contractInput(world, session),
+      ...input,
       callerEnv: session.callerEnv,
       logDirectory: join(world.paths.environments, session.environment.id),
     },
@@ -51,8 +55,18 @@ export function definitions(world: World, session: EnvironmentSession): Record<s
 
 /** The complete environment of a setup command. */
 export function commandEnvironment(world: World, session: EnvironmentSession): Record<string, string> {
-  const contract = contractVariables(contractInput(world, session), null).map(({ key, value }) => [key, value]);
-  return { ...session.callerEnv, ...Object.fromEntries(contract) };
+  const variables = contractVariables(contractInput(world, session), null);
+  guard(world, session, { user: "setup", variables });
+  return { ...session.callerEnv, ...Object.fromEntries(variables.map(({ key, value }) => [key, value])) };
+}
+
+/** Resources that are shared on purpose are not guarded. */
+export function guard(world: World, session: EnvironmentSession, used: { user: string; variables: ContractVariable[] }): void {
+  const shared = new Set(
+    Object.entries(session.config.resources).flatMap(([name, resource]) => (resource.options.branch === "shared" ? [name] : [])),
+  );
+  const own = Object.entries(resourceConnections(world, session.environment.id)).filter(([name]) => !shared.has(name));
+  guardResources({ ...used, connections: Object.fromEntries(own) });
 }
 
 export function callerEnvironment(env: Readonly<Record<string, string>>): Record<string, string> {

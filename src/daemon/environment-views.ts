@@ -6,6 +6,7 @@ import type { EnvironmentRecord, ProjectRecord } from "../environment/ledger.ts"
 import { environmentUrl, hostSuffix } from "../environment/routes.ts";
 import { createGit, type Git } from "../git/git.ts";
 import { locate, syncWorktrees } from "./projects.ts";
+import { resourceViews } from "./resources.ts";
 import { detailedServiceViews, serviceViews } from "./service-views.ts";
 import type { World } from "./world.ts";
 
@@ -42,6 +43,11 @@ export function environmentView(world: World, { project, environment }: Listed):
   };
 }
 
+/** With the states of its resources, which takes a look at each. */
+async function fullView(world: World, listed: Listed): Promise<EnvironmentView> {
+  return { ...environmentView(world, listed), resources: await resourceViews(world, listed.environment.id) };
+}
+
 /** With git and the details of `wt status`. Throws `internal` for an unknown id. */
 export async function environmentDocument(world: World, git: Git, environmentId: string): Promise<EnvironmentDocument> {
   const environment = world.ledger.environment(environmentId);
@@ -51,7 +57,7 @@ export async function environmentDocument(world: World, git: Git, environmentId:
     detailedServiceViews(world, environmentId),
     world.gitStatus.status(git, project, environment),
   ]);
-  return { schema: 1, environment: { ...environmentView(world, { project, environment }), services, git: status } };
+  return { schema: 1, environment: { ...(await fullView(world, { project, environment })), services, git: status } };
 }
 
 /** The environments a list shows, main first, then by age. */
@@ -78,7 +84,8 @@ export async function listEnvironments(world: World, request: ListRequest): Prom
   const listed = await listedEnvironments(world, git, request);
   const statuses =
     request.git === "skip" ? [] : await Promise.all(listed.map((one) => world.gitStatus.status(git, one.project, one.environment)));
-  return { schema: 1, environments: listed.map((one, index) => ({ ...environmentView(world, one), git: statuses[index] ?? null })) };
+  const views = await Promise.all(listed.map((one) => fullView(world, one)));
+  return { schema: 1, environments: views.map((view, index) => ({ ...view, git: statuses[index] ?? null })) };
 }
 
 /** The list at once, git as it answers, then (with `follow`) the list anew whenever something changed. */
@@ -92,7 +99,7 @@ export async function* watchEnvironments(
   try {
     for (;;) {
       const listed = await listedEnvironments(world, git, request);
-      yield { type: "list", environments: listed.map((one) => environmentView(world, one)) };
+      yield { type: "list", environments: await Promise.all(listed.map((one) => fullView(world, one))) };
       if (request.git === "wait") yield* gitEvents(world, git, listed);
       yield { type: "settled" };
       if (!request.follow) return;

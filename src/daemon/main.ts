@@ -9,6 +9,7 @@ import { createProcessDriver } from "../runtime/process/process-driver.ts";
 import { openLedger, type SqliteLedger } from "../state/sqlite-ledger.ts";
 import { Admission } from "./admission.ts";
 import { Changes } from "./changes.ts";
+import { createResourceDrivers } from "./drivers.ts";
 import { faultsFrom } from "./faults.ts";
 import { startGatewayControl } from "./gateway-control.ts";
 import { GitStatusCache } from "./git-status-cache.ts";
@@ -43,6 +44,7 @@ export async function runDaemon(_argv: readonly string[], env: Readonly<Record<s
   await world.gateway.stop();
   world.supervisor.detach();
   await world.driver.close();
+  for (const driver of world.resources.values()) await driver.close();
   ledger.close();
   return 0;
 }
@@ -71,6 +73,7 @@ async function buildWorld({ ledger, paths, env }: Parts): Promise<World> {
     clock,
     ledger,
     driver,
+    resources: createResourceDrivers({ paths, clock }),
     supervisor,
     gateway,
     gitStatus: new GitStatusCache({ clock, atOnce: cores * 2 }),

@@ -5,6 +5,7 @@ import { rollBackCreate } from "./create-environment.ts";
 import { resumeDeletion } from "./delete-environment.ts";
 import { emptyConfig } from "./empty-config.ts";
 import { endOperation, never } from "./journaled-run.ts";
+import { adoptResources } from "./resources.ts";
 import { emptyTrash } from "./trash.ts";
 import type { World } from "./world.ts";
 
@@ -22,6 +23,7 @@ export async function adoptServices(world: World, bootId: string): Promise<void>
       await world.supervisor.adopt(environment, sameBoot);
       if (!sameBoot && environment.wanted === "up") ledger.updateEnvironment(environment.id, { wanted: "down" });
       world.gateway.sync(environment.id);
+      await adoptResources(world, environment.id);
     } catch (error) {
       world.report(error);
     }

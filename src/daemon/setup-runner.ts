@@ -1,7 +1,6 @@
-// Runs one setup command through the runtime driver, so that it is marked, leased and logged like a service: a crash of the daemon
+// Runs one command of the repository (a setup step, a migration) through the runtime driver, so that it is marked, leased and logged like a service: a crash of the daemon
 // in the middle of `npm ci` leaves a process that the next daemon finds and ends.
 import { join } from "node:path";
-import type { SetupStep } from "../config/config.ts";
 import type { EnvironmentRecord } from "../environment/ledger.ts";
 import { WtError } from "../errors/wt-error.ts";
 import type { ServiceInstance } from "../runtime/runtime-driver.ts";
@@ -9,10 +8,14 @@ import type { World } from "./world.ts";
 
 export interface SetupRun {
   environment: EnvironmentRecord;
-  step: SetupStep;
-  index: number;
-  /** `step.run` with its references resolved. */
+  /** Mark, log and lease: `setup:0`, `resource:db`; no service can be called so. */
+  name: string;
+  /** The key in wt.yaml, for sentences: `setup[0]`. */
+  place: string;
+  /** With its references resolved. */
   command: string;
+  /** Relative to the worktree. */
+  directory: string;
   env: Record<string, string>;
   output: (line: string) => void;
   abort: AbortSignal;
@@ -32,13 +35,12 @@ export async function runSetup(world: World, run: SetupRun): Promise<void> {
 }
 
 async function runAdmitted(world: World, run: SetupRun): Promise<void> {
-  const { environment, step, index } = run;
-  const service = `setup:${index}`;
-  const logPath = setupLogPath(world, environment, index);
+  const { environment, name: service } = run;
+  const logPath = setupLogPath(world, environment, service);
   const generation = world.clock.now();
   const key = `${environment.id}/${service}/${generation}`;
   const lease = world.ledger.claim({ environmentId: environment.id, kind: "process", key });
-  const directory = join(environment.path, step.directory);
+  const directory = join(environment.path, run.directory);
   const startedMs = world.clock.now();
   const instance = await world.driver.start({
     environmentId: environment.id,
@@ -70,8 +72,8 @@ async function runAdmitted(world: World, run: SetupRun): Promise<void> {
   }
 }
 
-export function setupLogPath(world: World, environment: EnvironmentRecord, index: number): string {
-  return join(world.paths.environments, environment.id, `setup-${index}.log`);
+export function setupLogPath(world: World, environment: EnvironmentRecord, name: string): string {
+  return join(world.paths.environments, environment.id, `${name.replace(":", "-")}.log`);
 }
 
 async function endOrStop(
@@ -118,11 +120,8 @@ function setupFailed(
   return new WtError({
     kind: "machine",
     code: "setup_failed",
-    message: `setup[${run.index}] \`${run.step.run}\` ${how}.`,
-    hints: [
-      ...failure.tail.map((line) => `  ${line}`),
-      `Mend the command under setup: in wt.yaml, or what it complains about, then try again.`,
-    ],
-    details: { step: run.index, exitCode: failure.end.code, log: failure.tail.join("\n") },
+    message: `${run.place} \`${run.command}\` ${how}.`,
+    hints: [...failure.tail.map((line) => `  ${line}`), `Mend the command in wt.yaml, or what it complains about, then try again.`],
+    details: { place: run.place, exitCode: failure.end.code, log: failure.tail.join("\n") },
   });
 }

@@ -12,10 +12,12 @@ import type { BranchPlan } from "../git/branches.ts";
 import { deleteBranch } from "../git/branches.ts";
 import { saveBranchRescue, saveRescue } from "../git/rescue.ts";
 import { addWorktree, removeWorktree, undoAddWorktree } from "../git/worktrees.ts";
+import type { ResourceCall } from "../resource/resource-driver.ts";
 import { filledStamp } from "./environment-observer.ts";
 import { commandEnvironment, contractInput, type EnvironmentSession, servicePlan } from "./environment-session.ts";
 import { cloneDirectories, copyFiles } from "./fill-files.ts";
 import { ensurePort, releasePortsExcept } from "./port-leases.ts";
+import { ensureResource, removeResource, resourcePortName, wakeResources } from "./resources.ts";
 import { setupHash, stampKey } from "./setup-inputs.ts";
 import { runSetup } from "./setup-runner.ts";
 import { emptyTrash, trashDirectory } from "./trash.ts";
@@ -48,16 +50,14 @@ export function stepPerformers(context: StepContext): StepPerformers {
         const service = session.config.services.find((one) => one.name === name);
         if (service) await ensurePort(world, environment, service);
       }
-      releasePortsExcept(world, environment.id, new Set(session.config.services.map((one) => one.name)));
+      releasePortsExcept(
+        world,
+        environment.id,
+        new Set([...session.config.services.map((one) => one.name), ...Object.keys(session.config.resources).map(resourcePortName)]),
+      );
     },
     setup: (step) => performSetup(context, step.index),
-    resource: async (step) => {
-      throw new WtError({
-        kind: "config",
-        code: "resource_unsupported",
-        message: `resources.${step.name} has a type this version cannot provide.`,
-      });
-    },
+    resource: (step) => ensureResource(world, session, { name: step.name, call: resourceCall(context, step.name) }),
     start: async (step) => startServices(context, step.services, false),
     restart: async (step) => startServices(context, step.services, true),
     stop: (step) => world.supervisor.stop(environment.id, step.services),
@@ -69,13 +69,7 @@ export function stepPerformers(context: StepContext): StepPerformers {
       const refs = await saveRescue(session.git, { ...where, nowMs: world.clock.now() });
       context.outcome.rescueRefs.push(...refs);
     },
-    remove_resource: async (step) => {
-      throw new WtError({
-        kind: "internal",
-        code: "resource_unsupported",
-        message: `The resource ${step.name} has no driver in this version.`,
-      });
-    },
+    remove_resource: (step) => removeResource(world, environment, step.name),
     remove_worktree: () => dropWorktree(context),
     undo_worktree: () => undoWorktree(context),
     delete_branch: () => dropBranch(context),
@@ -111,6 +105,28 @@ async function createWorktree(context: StepContext): Promise<void> {
   if (lease) world.ledger.updateLease(lease.id, { state: "present" });
 }
 
+/** A resource's commands run like setup commands: in the worktree, marked, logged, with the environment's variables and their own. */
+function resourceCall(context: StepContext, name: string): ResourceCall {
+  const { world, session, emit, abort } = context;
+  const step = `resource:${name}`;
+  const report = (line: string) => emit({ type: "output", step, stream: "stdout", line });
+  return {
+    abort,
+    report,
+    run: (command, variables) =>
+      runSetup(world, {
+        environment: session.environment,
+        name: step,
+        place: `resources.${name}`,
+        command,
+        directory: ".",
+        env: { ...commandEnvironment(world, session), ...variables },
+        output: report,
+        abort,
+      }),
+  };
+}
+
 async function performSetup(context: StepContext, index: number): Promise<void> {
   const { world, session, emit } = context;
   const step = session.config.setup[index];
@@ -118,8 +134,9 @@ async function performSetup(context: StepContext, index: number): Promise<void> 
   markFilled(context);
   await runSetup(world, {
     environment: session.environment,
-    step,
-    index,
+    name: `setup:${index}`,
+    place: `setup[${index}]`,
+    directory: step.directory,
     command: resolveCommandReferences(step.run, referenceLookup(contractInput(world, session)), `setup[${index}].run`),
     env: commandEnvironment(world, session),
     output: (line) => emit({ type: "output", step: `setup:${index}`, stream: "stdout", line }),
@@ -138,6 +155,7 @@ async function startServices(context: StepContext, names: readonly string[], ane
   markFilled(context);
   const plans = session.config.services.filter((one) => names.includes(one.name)).map((one) => servicePlan(world, session, one));
   if (anew) await world.supervisor.stop(session.environment.id, names);
+  await wakeResources(world, session.environment.id);
   // All plans first: a service waits only for needs that are known, and the gateway can say that they are starting.
   for (const plan of plans) world.supervisor.announce(session.environment.id, plan);
   world.gateway.sync(session.environment.id);

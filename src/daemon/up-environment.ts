@@ -14,6 +14,7 @@ import { environmentDocument } from "./environment-views.ts";
 import { awaitHealth } from "./health.ts";
 import { beginOperation, type Call, endOperation, runPlan } from "./journaled-run.ts";
 import { locateNamed } from "./projects.ts";
+import { restResources } from "./resources.ts";
 import type { World } from "./world.ts";
 
 export async function upEnvironment(world: World, request: UpRequest & { anew: boolean }, call: Call): Promise<EnvironmentDocument> {
@@ -126,6 +127,7 @@ export async function downEnvironment(world: World, request: DownRequest, call: 
         const started = world.clock.now();
         world.ledger.advanceOperation(operation, "stop");
         await world.supervisor.stop(environment.id, chosen);
+        if (services.length === 0) await restResources(world, environment.id);
         call.emit({ type: "step_done", step: "stop", ms: world.clock.now() - started });
       } finally {
         endOperation(world, { id: operation, environmentId: environment.id });

@@ -1,6 +1,7 @@
 import type { Ledger } from "../environment/ledger.ts";
 import type { Clock } from "../os/clock.ts";
 import type { WorldPaths } from "../os/paths.ts";
+import type { ResourceDriver } from "../resource/resource-driver.ts";
 import type { RuntimeDriver } from "../runtime/runtime-driver.ts";
 import type { Admission } from "./admission.ts";
 import type { Changes } from "./changes.ts";
@@ -18,6 +19,8 @@ export interface World {
   clock: Clock;
   ledger: Ledger;
   driver: RuntimeDriver;
+  /** By type. */
+  resources: ReadonlyMap<string, ResourceDriver>;
   supervisor: Supervisor;
   gateway: GatewayControl;
   gitStatus: GitStatusCache;

@@ -1,0 +1,166 @@
+// The resources of an environment: leased before they exist, released after they are verified gone.
+import { join } from "node:path";
+import type { ResourceView } from "../api/environment.ts";
+import type { EnvironmentRecord, Lease, ProjectRecord } from "../environment/ledger.ts";
+import { type JsonValue, WtError } from "../errors/wt-error.ts";
+import type { ResourceCall, ResourceConnection, ResourceDriver, ResourceSpec } from "../resource/resource-driver.ts";
+import type { EnvironmentSession } from "./environment-session.ts";
+import { ensurePort } from "./port-leases.ts";
+import type { World } from "./world.ts";
+
+export interface LeasedResource {
+  lease: Lease;
+  type: string;
+  spec: ResourceSpec;
+  /** null until `ensure` came to its end. */
+  connection: ResourceConnection | null;
+}
+
+export function leasedResources(world: World, environmentId: string): LeasedResource[] {
+  return world.ledger.leases({ environmentId, kind: "resource" }).map((lease) => ({
+    lease,
+    type: String(lease.data.type),
+    // Written by `claimResource` below; the ledger keeps JSON as it was given.
+    spec: lease.data.spec as unknown as ResourceSpec,
+    connection: (lease.data.connection ?? null) as ResourceConnection | null,
+  }));
+}
+
+/** What services and commands of the environment get; resources that are not ready are left out. */
+export function resourceConnections(world: World, environmentId: string): Record<string, ResourceConnection> {
+  const ready = leasedResources(world, environmentId).filter((one) => one.connection !== null);
+  return Object.fromEntries(ready.map((one) => [one.spec.name, one.connection ?? { variables: {}, values: {} }]));
+}
+
+/** Name of the port lease of a resource; no service can be called so. */
+export function resourcePortName(name: string): string {
+  return `resource:${name}`;
+}
+
+/** Makes the resource ready; what fails is taken back by the driver, and its lease with it unless something may be left. */
+export async function ensureResource(
+  world: World,
+  session: EnvironmentSession,
+  wanted: { name: string; call: ResourceCall },
+): Promise<void> {
+  const config = session.config.resources[wanted.name];
+  if (!config) return;
+  const driver = driverOf(world, config.type);
+  const spec = await claimResource(world, session, { name: wanted.name, driver });
+  const connection = await driver.ensure(spec, wanted.call);
+  const leased = leasedResources(world, session.environment.id).find((one) => one.spec.name === wanted.name);
+  if (leased)
+    world.ledger.updateLease(leased.lease.id, { state: "present", data: { ...leased.lease.data, connection: asJson(connection) } });
+  world.changes.emit(session.environment.id);
+}
+
+/** Verified removal of a leased resource; its port stays with the environment until the environment goes. */
+export async function removeResource(world: World, environment: EnvironmentRecord, name: string): Promise<void> {
+  const leased = leasedResources(world, environment.id).find((one) => one.spec.name === name);
+  if (!leased) return;
+  world.ledger.updateLease(leased.lease.id, { state: "removing" });
+  await driverOf(world, leased.type).remove(leased.spec);
+  world.ledger.release(leased.lease.id);
+}
+
+export async function wakeResources(world: World, environmentId: string): Promise<void> {
+  await Promise.all(leasedResources(world, environmentId).map((one) => driverOf(world, one.type).wake(one.spec)));
+}
+
+/** Puts what nobody uses to sleep; never an error. */
+export async function restResources(world: World, environmentId: string): Promise<void> {
+  await Promise.all(leasedResources(world, environmentId).map((one) => driverOf(world, one.type).sleep(one.spec).catch(world.report)));
+}
+
+/** At daemon start: stable ports are taken up again, running servers adopted. */
+export async function adoptResources(world: World, environmentId: string): Promise<void> {
+  await Promise.all(
+    leasedResources(world, environmentId)
+      .filter((one) => one.connection !== null)
+      .map((one) => driverOf(world, one.type).adopt(one.spec).catch(world.report)),
+  );
+}
+
+export async function resourceViews(world: World, environmentId: string): Promise<ResourceView[]> {
+  return Promise.all(
+    leasedResources(world, environmentId).map(async (one) => {
+      const view = { name: one.spec.name, type: one.type };
+      try {
+        const observation = await driverOf(world, one.type).observe(one.spec);
+        return { ...view, state: stateWords[observation.state] };
+      } catch (error) {
+        world.report(error);
+        return { ...view, state: "Unknown" };
+      }
+    }),
+  );
+}
+
+const stateWords = { absent: "Absent", ready: "Ready", asleep: "Asleep", shared: "Shared", foreign: "Foreign", broken: "Broken" } as const;
+
+export function driverOf(world: World, type: string): ResourceDriver {
+  const driver = world.resources.get(type);
+  if (driver) return driver;
+  throw new WtError({
+    kind: "config",
+    code: "resource_unsupported",
+    message: `This build has no driver for resources of type ${type}.`,
+    hints: [`It has ${[...world.resources.keys()].join(", ")}.`],
+  });
+}
+
+async function claimResource(
+  world: World,
+  session: EnvironmentSession,
+  wanted: { name: string; driver: ResourceDriver },
+): Promise<ResourceSpec> {
+  const { environment, project, config } = session;
+  const { name, driver } = wanted;
+  const parsed = driver.parseOptions(config.resources[name]?.options ?? {});
+  if ("problems" in parsed) throw optionProblem(name, parsed.problems[0]);
+  const port = driver.features.port
+    ? await ensurePort(world, environment, { name: resourcePortName(name), port: { kind: "leased" } })
+    : null;
+  const spec: ResourceSpec = {
+    environmentId: environment.id,
+    nonce: environment.nonce,
+    name,
+    label: resourceLabel(project, environment, name),
+    options: parsed.options,
+    directory: join(world.paths.environments, environment.id, "resources", name),
+    worktree: environment.path,
+    mainWorktree: project.root,
+    main: environment.main,
+    port,
+  };
+  const lease = world.ledger.claim({
+    environmentId: environment.id,
+    kind: "resource",
+    key: `${environment.id}/${name}`,
+    data: { type: driver.type, spec: asJson(spec) },
+  });
+  if (lease && JSON.stringify(lease.data.spec) !== JSON.stringify(spec)) {
+    world.ledger.updateLease(lease.id, { data: { ...lease.data, type: driver.type, spec: asJson(spec) } });
+  }
+  return spec;
+}
+
+/** `wt_shop_feat_x_db`; the environment's id makes what had to be cut unique again. */
+function resourceLabel(project: ProjectRecord, environment: EnvironmentRecord, name: string): string {
+  const plain = `wt_${project.name}_${environment.slug}_${name}`.replace(/[^a-z0-9]+/g, "_");
+  return plain.length <= 50 ? plain : `${plain.slice(0, 43)}_${environment.id.slice(0, 6)}`;
+}
+
+function optionProblem(name: string, problem: { key: string; message: string; hint: string | null } | undefined): WtError {
+  return new WtError({
+    kind: "config",
+    code: "config_invalid",
+    message: `resources.${name}.${problem?.key ?? "type"}: ${problem?.message ?? "is not valid"}`,
+    hints: problem?.hint ? [problem.hint] : ["Mend it in wt.yaml, then try again."],
+  });
+}
+
+/** Specs and connections are plain JSON by their types; TypeScript's interfaces have no index signature to say so. */
+function asJson(value: ResourceSpec | ResourceConnection): { [key: string]: JsonValue } {
+  return value as unknown as { [key: string]: JsonValue };
+}

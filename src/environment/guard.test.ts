@@ -1,0 +1,26 @@
+import { expect, test } from "bun:test";
+import { WtError } from "../errors/wt-error.ts";
+import { guardResources } from "./guard.ts";
+
+const connections = { db: { variables: { DATABASE_URL: "postgres://own", PGHOST: "127.0.0.1" }, values: {} } };
+const own = { key: "DATABASE_URL", value: "postgres://own", origin: "resource db" };
+
+test("the environment's own value passes, and so does a variable that is not there", () => {
+  guardResources({ user: "services.api", variables: [own], connections });
+});
+
+test("another value is refused with the key and where it comes from", () => {
+  const foreign = { key: "DATABASE_URL", value: "postgres://prod", origin: "wt.yaml: services.api.env.DATABASE_URL" };
+  const refusal = (() => {
+    try {
+      guardResources({ user: "services.api", variables: [own, foreign], connections });
+    } catch (error) {
+      return WtError.from(error);
+    }
+    return null;
+  })();
+  expect(refusal).toMatchObject({ kind: "refused", code: "foreign_resource" });
+  expect(refusal?.message).toContain("DATABASE_URL");
+  expect(refusal?.message).toContain("wt.yaml: services.api.env.DATABASE_URL");
+  expect(refusal?.message).not.toContain("postgres://");
+});

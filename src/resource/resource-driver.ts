@@ -79,13 +79,15 @@ export interface ResourceDriver {
   /** `type:` in wt.yaml. */
   readonly type: string;
   readonly features: ResourceFeatures;
-  /** Names of the variables a connection gives, such as `DATABASE_URL`; the guard watches them. */
-  readonly variableNames: (options: ResourceOptions) => string[];
+  /** Names of the variables a connection of the resource `name` gives, such as `DATABASE_URL`; the guard watches them. Pure. */
+  readonly variableNames: (options: ResourceOptions, name: string) => string[];
   /**
    * Checks what is written beside `type` in wt.yaml. Gives the options to keep, or sentences about what is wrong, each with the key.
    * Pure: no I/O.
    */
-  parseOptions(written: ResourceOptions): { options: ResourceOptions } | { problems: { key: string; message: string; hint: string | null }[] };
+  parseOptions(
+    written: ResourceOptions,
+  ): { options: ResourceOptions } | { problems: { key: string; message: string; hint: string | null }[] };
   /** What is there, told apart by our mark. Never throws for a thing that is absent. */
   observe(spec: ResourceSpec): Promise<ResourceObservation>;
   /**
@@ -99,7 +101,7 @@ export interface ResourceDriver {
   remove(spec: ResourceSpec): Promise<void>;
   /** Values of an existing resource (asleep or not); null when it is absent. Cheap: files only. */
   connection(spec: ResourceSpec): Promise<ResourceConnection | null>;
-  /** Keeps the present content under `id`, replacing none. Throws `WtError` (`refused`) without the feature. */
+  /** Keeps the present content under `id`. Throws `WtError` (`refused`) without the feature and for an id that is taken. */
   checkpoint(spec: ResourceSpec, id: string): Promise<void>;
   /** Brings that content back. Throws `WtError` (`not_found`) for an unknown id. */
   restore(spec: ResourceSpec, id: string): Promise<void>;

@@ -1,6 +1,7 @@
 // Method, path, request and response of every daemon operation; client and server are both typed by this table.
 import type * as environment from "./environment.ts";
 import type * as operations from "./operations.ts";
+import type * as resources from "./resources.ts";
 
 /** Plain request and response, both JSON. All are POST so that arguments travel in the body and nothing is cached. */
 export interface CallEndpoints {
@@ -13,8 +14,11 @@ export interface CallEndpoints {
   "/v1/trust/grant": { request: operations.TrustGrantRequest; response: operations.TrustView };
   "/v1/gateway": { request: Record<string, never>; response: operations.GatewayView };
   "/v1/doctor": { request: { cwd: string }; response: operations.DoctorReport };
+  "/v1/resources/list": { request: resources.ResourceListRequest; response: resources.ResourceList };
+  "/v1/resources/connection": { request: resources.ResourceTarget; response: resources.ResourceConnectionView };
+  "/v1/checkpoints/list": { request: { target: environment.Target }; response: resources.CheckpointList };
   /** Names for completion: answered from memory. */
-  "/v1/names": { request: { cwd: string }; response: { environments: string[]; branches: string[]; services: string[] } };
+  "/v1/names": { request: { cwd: string }; response: operations.KnownNames };
 }
 
 /** Operations: the response is newline-delimited `OperationEvent<Result>`. */
@@ -24,6 +28,12 @@ export interface OperationEndpoints {
   "/v1/environments/down": { request: environment.DownRequest; result: environment.EnvironmentDocument };
   "/v1/environments/restart": { request: environment.UpRequest; result: environment.EnvironmentDocument };
   "/v1/environments/delete": { request: environment.DeleteRequest; result: environment.DeleteResult };
+  "/v1/resources/reset": { request: resources.ResetRequest; result: resources.ResourceDocument };
+  "/v1/resources/start": { request: resources.ResourceTarget; result: resources.ResourceDocument };
+  "/v1/resources/stop": { request: resources.ResourceTarget; result: resources.ResourceDocument };
+  "/v1/checkpoints/create": { request: resources.CheckpointRequest; result: resources.CheckpointResult };
+  "/v1/checkpoints/restore": { request: resources.RestoreRequest; result: resources.ResourceDocument };
+  "/v1/checkpoints/delete": { request: resources.RemoveCheckpointRequest; result: resources.CheckpointList };
 }
 
 /** Streams: the response is newline-delimited `item`s until the client closes it or it ends. */

@@ -1,5 +1,6 @@
 // What goes over the wire and out of `--json` about environments. Published as JSON Schemas in docs/schemas/ (schema version 1).
 import type { WireError } from "../errors/wt-error.ts";
+import type { ResourceView } from "./resources.ts";
 
 /**
  * - `Healthy`: every wanted service is ready (or there is none to run and the environment is up).
@@ -65,12 +66,6 @@ export interface ServiceView {
   memoryBytes?: number | null;
   /** Present only in `status` and `create`. */
   startedAt?: string | null;
-}
-
-export interface ResourceView {
-  name: string;
-  type: string;
-  state: string;
 }
 
 export interface EnvironmentView {

@@ -29,6 +29,16 @@ export interface VariablesRequest {
   callerNames?: string[];
   /** The caller's `WT_VARIABLES`, which lists what an outer environment has set. */
   callerMark?: string;
+  /** Only to be looked at (`wt env --explain`): also variables that the guard would refuse to run a command with. */
+  explain?: boolean;
+}
+
+export interface KnownNames {
+  environments: string[];
+  branches: string[];
+  services: string[];
+  resources: string[];
+  checkpoints: string[];
 }
 
 export interface Variable {

@@ -3,6 +3,7 @@ import * as v from "valibot";
 import { WtError } from "../errors/wt-error.ts";
 import type { CreateResult, EnvironmentDocument, EnvironmentList } from "./environment.ts";
 import type { DoctorReport, ErrorBody, LogLine, TrustView, VariablesResult } from "./operations.ts";
+import type { CheckpointList, CheckpointResult, ResourceConnectionView, ResourceDocument, ResourceList } from "./resources.ts";
 import * as schemas from "./schemas.ts";
 
 // The compiler is the test: a field that an interface has and its schema has not (or the other way round) does not compile.
@@ -16,11 +17,31 @@ const logs: Same<LogLine, Output<typeof schemas.logLine>> = true;
 const variables: Same<VariablesResult, Output<typeof schemas.variablesResult>> = true;
 const trust: Same<TrustView, Output<typeof schemas.trustView>> = true;
 const doctor: Same<DoctorReport, Output<typeof schemas.doctorReport>> = true;
+const resources: Same<ResourceList, Output<typeof schemas.resourceList>> = true;
+const connection: Same<ResourceConnectionView, Output<typeof schemas.resourceConnection>> = true;
+const worked: Same<ResourceDocument, Output<typeof schemas.resourceDocument>> = true;
+const kept: Same<CheckpointResult, Output<typeof schemas.checkpointResult>> = true;
+const checkpoints: Same<CheckpointList, Output<typeof schemas.checkpointList>> = true;
 const error: Same<ErrorBody["error"]["kind"], Output<typeof schemas.errorBody>["error"]["kind"]> = true;
 const errorKeys: Same<keyof ErrorBody["error"], keyof Output<typeof schemas.errorBody>["error"]> = true;
 
 test("each schema has the type of its interface", () => {
-  expect([list, document, created, logs, variables, trust, doctor, error, errorKeys]).not.toContain(false);
+  expect([
+    list,
+    document,
+    created,
+    logs,
+    variables,
+    trust,
+    doctor,
+    error,
+    errorKeys,
+    resources,
+    connection,
+    worked,
+    kept,
+    checkpoints,
+  ]).not.toContain(false);
 });
 
 const environment = {

@@ -46,6 +46,21 @@ const serviceView = v.strictObject({
   startedAt: v.optional(described(v.nullable(v.string()), "ISO 8601, UTC. Only in `status` and `create`.")),
 });
 
+const resourceUsage = v.strictObject({
+  exclusiveBytes: v.nullable(v.number()),
+  sharedBytes: described(v.nullable(v.number()), "Shared with a template or another environment."),
+  how: described(v.string(), "How it was measured, or why it could not be."),
+});
+
+const resourceView = v.strictObject({
+  name: v.string(),
+  type: v.string(),
+  state: v.picklist(["Ready", "Asleep", "Shared", "Absent", "Broken", "Foreign", "Unknown"]),
+  detail: v.optional(described(v.nullable(v.string()), "More about the state. Only in `status`, `create` and `db list`.")),
+  url: v.optional(described(v.nullable(v.string()), "Without its password. Only in `status`, `create` and `db list`.")),
+  usage: v.optional(described(v.nullable(resourceUsage), "Only in `status`, `create` and `db usage`; null when it takes long to measure.")),
+});
+
 const environmentView = v.strictObject({
   project: v.string(),
   slug: described(v.string(), "The environment's name; chosen once, never changed."),
@@ -58,12 +73,53 @@ const environmentView = v.strictObject({
   createdAt: described(v.string(), "ISO 8601, UTC."),
   git: described(v.nullable(gitView), "null when git cannot tell."),
   services: v.array(serviceView),
-  resources: v.array(v.strictObject({ name: v.string(), type: v.string(), state: v.string() })),
+  resources: v.array(resourceView),
 });
 
 export const environmentList = v.strictObject({ schema: v.literal(1), environments: v.array(environmentView) });
 export const environmentDocument = v.strictObject({ schema: v.literal(1), environment: environmentView });
 export const createResult = v.strictObject({ ...environmentDocument.entries, created: v.boolean() });
+
+export const resourceList = v.strictObject({
+  schema: v.literal(1),
+  resources: v.array(v.strictObject({ project: v.string(), environment: described(v.string(), "Slug."), ...resourceView.entries })),
+});
+
+export const resourceConnection = v.strictObject({
+  schema: v.literal(1),
+  environment: v.string(),
+  resource: v.string(),
+  type: v.string(),
+  state: resourceView.entries.state,
+  url: described(v.nullable(v.string()), "With its password; null for what has no URL."),
+  variables: described(v.record(v.string(), v.string()), "What the environment's commands get."),
+  values: described(v.record(v.string(), v.string()), "What `${{ resources.<name>.<key> }}` means."),
+});
+
+export const resourceDocument = v.strictObject({
+  ...environmentDocument.entries,
+  resources: described(v.array(v.string()), "Names of those that were worked on."),
+  runningServices: described(v.array(v.string()), "Services that ran all the time, and may hold what was read before."),
+});
+
+const checkpointView = v.strictObject({
+  id: v.string(),
+  createdAt: described(v.string(), "ISO 8601, UTC."),
+  resources: described(v.array(v.string()), "What it holds."),
+});
+
+export const checkpointList = v.strictObject({
+  schema: v.literal(1),
+  environment: v.string(),
+  checkpoints: described(v.array(checkpointView), "The newest last."),
+});
+
+export const checkpointResult = v.strictObject({
+  schema: v.literal(1),
+  environment: v.string(),
+  checkpoint: checkpointView,
+  leftOut: described(v.array(v.strictObject({ resource: v.string(), reason: v.string() })), "Resources that are not in it, and why."),
+});
 
 export const logLine = v.strictObject({
   time: described(v.string(), "ISO 8601, UTC, when the line was seen."),
@@ -129,4 +185,9 @@ export const publishedSchemas: Readonly<Record<string, { title: string; schema: 
   doctor: { title: "wt doctor --json", schema: doctorReport },
   error: { title: "Any command with --json that failed", schema: errorBody },
   variables: { title: "wt env --json", schema: variablesResult },
+  resources: { title: "wt db list --json, wt db usage --json", schema: resourceList },
+  resource: { title: "wt db reset --json, wt db restore --json, wt db start --json, wt db stop --json", schema: resourceDocument },
+  "resource-url": { title: "wt db url --json", schema: resourceConnection },
+  checkpoint: { title: "wt db checkpoint --json", schema: checkpointResult },
+  checkpoints: { title: "wt db checkpoints --json", schema: checkpointList },
 };

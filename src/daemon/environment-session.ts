@@ -8,7 +8,7 @@ import { planService, type ServicePlan } from "../environment/service-plan.ts";
 import { type ContractInput, type ContractVariable, contractVariables, scrubCallerEnvironment } from "../environment/variables.ts";
 import type { Git } from "../git/git.ts";
 import { leasedPorts } from "./port-leases.ts";
-import { resourceConnections } from "./resources.ts";
+import { driverOf, resourceConnections } from "./resources.ts";
 import type { World } from "./world.ts";
 
 export interface EnvironmentSession {
@@ -57,7 +57,21 @@ export function definitions(world: World, session: EnvironmentSession): Record<s
 export function commandEnvironment(world: World, session: EnvironmentSession): Record<string, string> {
   const variables = contractVariables(contractInput(world, session), null);
   guard(world, session, { user: "setup", variables });
-  return { ...session.callerEnv, ...Object.fromEntries(variables.map(({ key, value }) => [key, value])) };
+  const unmade = new Set(unmadeVariableNames(world, session));
+  const callerEnv = Object.fromEntries(Object.entries(session.callerEnv).filter(([key]) => !unmade.has(key)));
+  return { ...callerEnv, ...Object.fromEntries(variables.map(({ key, value }) => [key, value])) };
+}
+
+/** Variables of resources that are not ready yet: a command must not find another database under the name in its caller's shell. */
+export function unmadeVariableNames(world: World, session: EnvironmentSession): string[] {
+  const ready = resourceConnections(world, session.environment.id);
+  return Object.entries(session.config.resources)
+    .filter(([name]) => !(name in ready))
+    .flatMap(([name, { type, options }]) => {
+      const driver = driverOf(world, type);
+      const parsed = driver.parseOptions(options);
+      return driver.variableNames("options" in parsed ? parsed.options : options, name);
+    });
 }
 
 /** Resources that are shared on purpose are not guarded. */

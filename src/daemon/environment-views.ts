@@ -6,7 +6,7 @@ import type { EnvironmentRecord, ProjectRecord } from "../environment/ledger.ts"
 import { environmentUrl, hostSuffix } from "../environment/routes.ts";
 import { createGit, type Git } from "../git/git.ts";
 import { locate, syncWorktrees } from "./projects.ts";
-import { resourceViews } from "./resources.ts";
+import { detailedResourceViews, resourceViews } from "./resource-views.ts";
 import { detailedServiceViews, serviceViews } from "./service-views.ts";
 import type { World } from "./world.ts";
 
@@ -53,11 +53,12 @@ export async function environmentDocument(world: World, git: Git, environmentId:
   const environment = world.ledger.environment(environmentId);
   const project = environment ? world.ledger.project(environment.projectId) : null;
   if (!environment || !project) throw new Error(`environment ${environmentId} is not in the ledger`);
-  const [services, status] = await Promise.all([
+  const [services, resources, status] = await Promise.all([
     detailedServiceViews(world, environmentId),
+    detailedResourceViews(world, environmentId),
     world.gitStatus.status(git, project, environment),
   ]);
-  return { schema: 1, environment: { ...(await fullView(world, { project, environment })), services, git: status } };
+  return { schema: 1, environment: { ...environmentView(world, { project, environment }), services, resources, git: status } };
 }
 
 /** The environments a list shows, main first, then by age. */

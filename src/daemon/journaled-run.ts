@@ -54,6 +54,23 @@ export async function runPlan(plan: readonly PlanStep[], context: StepContext, o
   });
 }
 
+/** One journalled step that no plan has: begun in the ledger, reported to the caller, then carried out. */
+export async function runStep<T>(
+  world: World,
+  call: Call,
+  at: { operation: string; step: string; label: string; work: () => Promise<T> },
+): Promise<T> {
+  call.abort.throwIfAborted();
+  const started = world.clock.now();
+  world.ledger.advanceOperation(at.operation, at.step);
+  call.emit({ type: "step", step: at.step, label: at.label });
+  world.reached(`before:${at.step}`);
+  const result = await at.work();
+  world.reached(`after:${at.step}`);
+  call.emit({ type: "step_done", step: at.step, ms: Math.max(0, Math.round(world.clock.now() - started)) });
+  return result;
+}
+
 /** A signal that never fires: roll-backs and deletions are carried to their end. */
 export function never(): AbortSignal {
   return new AbortController().signal;

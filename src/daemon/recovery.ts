@@ -1,6 +1,7 @@
 // What a new daemon does with what the last one left: adopts services, finishes or rolls back operations, sweeps the trash.
 import type { OperationRecord } from "../environment/ledger.ts";
 import { createGit } from "../git/git.ts";
+import { settleCheckpoints } from "./checkpoint-operations.ts";
 import { rollBackCreate } from "./create-environment.ts";
 import { resumeDeletion } from "./delete-environment.ts";
 import { emptyConfig } from "./empty-config.ts";
@@ -39,6 +40,9 @@ export async function settleOperations(world: World): Promise<void> {
         world.locks.run(`environment:${operation.environmentId}`, () => settleOperation(world, operation)).catch(world.report),
       ),
   );
+  for (const environment of world.ledger.environments()) {
+    await world.locks.run(`environment:${environment.id}`, () => settleCheckpoints(world, environment)).catch(world.report);
+  }
   for (const project of world.ledger.projects()) await emptyTrash(world, project);
 }
 

@@ -1,6 +1,5 @@
 // The resources of an environment: leased before they exist, released after they are verified gone.
 import { join } from "node:path";
-import type { ResourceView } from "../api/environment.ts";
 import type { EnvironmentRecord, Lease, ProjectRecord } from "../environment/ledger.ts";
 import { type JsonValue, WtError } from "../errors/wt-error.ts";
 import type { ResourceCall, ResourceConnection, ResourceDriver, ResourceSpec } from "../resource/resource-driver.ts";
@@ -48,10 +47,43 @@ export async function ensureResource(
   const driver = driverOf(world, config.type);
   const spec = await claimResource(world, session, { name: wanted.name, driver });
   const connection = await driver.ensure(spec, wanted.call);
-  const leased = leasedResources(world, session.environment.id).find((one) => one.spec.name === wanted.name);
-  if (leased)
-    world.ledger.updateLease(leased.lease.id, { state: "present", data: { ...leased.lease.data, connection: asJson(connection) } });
-  world.changes.emit(session.environment.id);
+  keepConnection(world, session.environment.id, { name: wanted.name, connection });
+}
+
+/** Back to how it was first made, by the options that wt.yaml has now. */
+export async function resetResource(
+  world: World,
+  session: EnvironmentSession,
+  wanted: { leased: LeasedResource; call: ResourceCall },
+): Promise<void> {
+  const { name } = wanted.leased.spec;
+  const driver = driverOf(world, wanted.leased.type);
+  requireSameType(session, wanted.leased);
+  const spec = await claimResource(world, session, { name, driver });
+  const connection = await driver.reset(spec, wanted.call);
+  keepConnection(world, session.environment.id, { name, connection });
+}
+
+function keepConnection(world: World, environmentId: string, made: { name: string; connection: ResourceConnection }): void {
+  const leased = leasedResources(world, environmentId).find((one) => one.spec.name === made.name);
+  const connection = asJson(made.connection);
+  if (leased) world.ledger.updateLease(leased.lease.id, { state: "present", data: { ...leased.lease.data, connection } });
+  world.changes.emit(environmentId);
+}
+
+function requireSameType(session: EnvironmentSession, leased: LeasedResource): void {
+  const { name } = leased.spec;
+  const written = session.config.resources[name]?.type;
+  if (written === leased.type) return;
+  const { slug } = session.environment;
+  throw new WtError({
+    kind: "refused",
+    code: "resource_changed",
+    message: written
+      ? `${name} of ${slug} was made as ${leased.type}, and wt.yaml says ${written} now.`
+      : `${name} of ${slug} is not in wt.yaml any more, so nothing says how to make it.`,
+    hints: [`It goes with the environment: wt delete ${slug}`],
+  });
 }
 
 /** Verified removal of a leased resource; its port stays with the environment until the environment goes. */
@@ -80,23 +112,6 @@ export async function adoptResources(world: World, environmentId: string): Promi
       .map((one) => driverOf(world, one.type).adopt(one.spec).catch(world.report)),
   );
 }
-
-export async function resourceViews(world: World, environmentId: string): Promise<ResourceView[]> {
-  return Promise.all(
-    leasedResources(world, environmentId).map(async (one) => {
-      const view = { name: one.spec.name, type: one.type };
-      try {
-        const observation = await driverOf(world, one.type).observe(one.spec);
-        return { ...view, state: stateWords[observation.state] };
-      } catch (error) {
-        world.report(error);
-        return { ...view, state: "Unknown" };
-      }
-    }),
-  );
-}
-
-const stateWords = { absent: "Absent", ready: "Ready", asleep: "Asleep", shared: "Shared", foreign: "Foreign", broken: "Broken" } as const;
 
 export function driverOf(world: World, type: string): ResourceDriver {
   const driver = world.resources.get(type);

@@ -3,24 +3,26 @@
 import { version } from "../../package.json";
 import type { CallEndpoints, OperationEndpoints, StreamEndpoints } from "../api/endpoints.ts";
 import type { DaemonView } from "../api/operations.ts";
-import { contractVariables, foreignNames } from "../environment/variables.ts";
 import { WtError } from "../errors/wt-error.ts";
 import { createGit } from "../git/git.ts";
 import { repositoryFiles } from "../os/repository-files.ts";
+import { createCheckpoint, listCheckpoints, removeCheckpoint, restoreCheckpoint } from "./checkpoint-operations.ts";
 import { readConfig, readTrust } from "./config-reader.ts";
 import { createEnvironment } from "./create-environment.ts";
 import { deleteEnvironment } from "./delete-environment.ts";
 import { doctorReport } from "./doctor.ts";
-import { contractInput } from "./environment-session.ts";
 import { environmentDocument, listEnvironments, watchEnvironments } from "./environment-views.ts";
 import type { Call } from "./journaled-run.ts";
 import { knownNames } from "./known-names.ts";
+import { listResources } from "./list-resources.ts";
 import { itemsResponse, operationResponse } from "./operation-stream.ts";
-import { ensurePort } from "./port-leases.ts";
 import { locateTarget } from "./projects.ts";
 import { readLogs } from "./read-logs.ts";
+import { resetOperation, startOperation, stopOperation } from "./resource-operations.ts";
+import { resourceConnection } from "./resource-views.ts";
 import type { ControlServerOptions } from "./server.ts";
-import { downEnvironment, unknownService, upEnvironment } from "./up-environment.ts";
+import { downEnvironment, upEnvironment } from "./up-environment.ts";
+import { readVariables } from "./variables.ts";
 import type { World } from "./world.ts";
 
 export type Handler = (body: unknown, request: Request) => Promise<Response> | Response;
@@ -70,11 +72,14 @@ function calls(options: ControlServerOptions): Calls {
       const { environment } = await locateTarget(world, git, request.target);
       return environmentDocument(world, git, environment.id);
     },
-    "/v1/variables": (request) => variables(world, request),
+    "/v1/variables": (request) => readVariables(world, request),
     "/v1/trust": async (request) => (await trustOf(world, request.target)).view,
     "/v1/trust/grant": (request) => grantTrust(world, request),
     "/v1/gateway": () => world.gateway.view(),
     "/v1/doctor": () => doctorReport(world),
+    "/v1/resources/list": (request) => listResources(world, request),
+    "/v1/resources/connection": (request) => resourceConnection(world, request),
+    "/v1/checkpoints/list": (request) => listCheckpoints(world, request),
     "/v1/names": async (request) => knownNames(world, request.cwd),
   };
 }
@@ -86,6 +91,12 @@ function operations(world: World): Operations {
     "/v1/environments/down": (request, call) => downEnvironment(world, request, call),
     "/v1/environments/restart": (request, call) => upEnvironment(world, { ...request, anew: true }, call),
     "/v1/environments/delete": (request, call) => deleteEnvironment(world, request, call),
+    "/v1/resources/reset": (request, call) => resetOperation(world, request, call),
+    "/v1/resources/start": (request, call) => startOperation(world, request, call),
+    "/v1/resources/stop": (request, call) => stopOperation(world, request, call),
+    "/v1/checkpoints/create": (request, call) => createCheckpoint(world, request, call),
+    "/v1/checkpoints/restore": (request, call) => restoreCheckpoint(world, request, call),
+    "/v1/checkpoints/delete": (request, call) => removeCheckpoint(world, request, call),
   };
 }
 
@@ -110,34 +121,6 @@ function daemonView({ world, build, startedAtMs }: ControlServerOptions): Daemon
     environments: environments.length,
     services: environments.flatMap((one) => world.supervisor.runners(one.id)).filter((runner) => runner.status.live).length,
     operationsInFlight: world.ledger.operations().length,
-  };
-}
-
-async function variables(
-  world: World,
-  request: CallEndpoints["/v1/variables"]["request"],
-): Promise<CallEndpoints["/v1/variables"]["response"]> {
-  const git = createGit(world.env);
-  const { project, environment } = await locateTarget(world, git, request.target);
-  const config = await readConfig(project, repositoryFiles(environment.path));
-  const service = request.service === undefined ? null : config.services.find((one) => one.name === request.service);
-  if (service === undefined)
-    throw unknownService(
-      request.service ?? "",
-      config.services.map((one) => one.name),
-    );
-  await world.locks.run(`environment:${environment.id}`, async () => {
-    for (const one of config.services) await ensurePort(world, environment, one);
-  });
-  const session = { project, environment, config, git, callerEnv: {} };
-  return {
-    slug: environment.slug,
-    path: environment.path,
-    variables: contractVariables(contractInput(world, session), service),
-    unset: foreignNames({
-      ...Object.fromEntries((request.callerNames ?? []).map((name) => [name, ""])),
-      WT_VARIABLES: request.callerMark ?? "",
-    }),
   };
 }
 

@@ -106,7 +106,7 @@ async function createWorktree(context: StepContext): Promise<void> {
 }
 
 /** A resource's commands run like setup commands: in the worktree, marked, logged, with the environment's variables and their own. */
-function resourceCall(context: StepContext, name: string): ResourceCall {
+export function resourceCall(context: StepContext, name: string): ResourceCall {
   const { world, session, emit, abort } = context;
   const step = `resource:${name}`;
   const report = (line: string) => emit({ type: "output", step, stream: "stdout", line });

@@ -15,6 +15,7 @@ test.each<[string, Partial<ConditionInput>]>([
   ["Deleting", { operation: "delete", worktreeExists: false }],
   ["Creating", { operation: "create", worktreeExists: false }],
   ["Healthy", { operation: "up" }],
+  ["Healthy", { operation: "reset" }],
 ])("%s", (condition, change) => {
   expect(environmentCondition({ ...calm, ...change })).toBe(condition as never);
 });

@@ -1,10 +1,11 @@
 // The one word for an environment, from the states of its services. Pure.
+import type { OperationKind } from "./ledger.ts";
 import type { ServicePhase } from "./service-machine.ts";
 
 export type EnvironmentCondition = "Healthy" | "Starting" | "Degraded" | "Stopped" | "Creating" | "Deleting" | "Missing";
 
 export interface ConditionInput {
-  operation: "create" | "up" | "down" | "restart" | "delete" | null;
+  operation: OperationKind | null;
   worktreeExists: boolean;
   wanted: "up" | "down";
   services: readonly ServicePhase[];

@@ -55,7 +55,18 @@ export interface Lease {
   createdAtMs: number;
 }
 
-export type OperationKind = "create" | "up" | "down" | "restart" | "delete";
+export type OperationKind =
+  | "create"
+  | "up"
+  | "down"
+  | "restart"
+  | "delete"
+  /** Of resources. */
+  | "reset"
+  | "wake"
+  | "sleep"
+  | "checkpoint"
+  | "restore";
 
 /** An operation in flight. Its row is there from before the first effect until after the last. */
 export interface OperationRecord {

@@ -146,10 +146,14 @@ async function ofKind(kind: CompletionKind | undefined, names: () => Promise<Nam
       return plain((await names()).branches, "branch");
     case "service":
       return plain((await names()).services, "service");
+    case "resource":
+      return plain((await names()).resources, "resource");
+    case "checkpoint":
+      return plain((await names()).checkpoints, "checkpoint");
   }
 }
 
-const noNames = async (): Promise<Names> => ({ environments: [], branches: [], services: [] });
+const noNames = async (): Promise<Names> => ({ environments: [], branches: [], services: [], resources: [], checkpoints: [] });
 
 /** Nothing rather than an error: completion has no place to show one. */
 async function fetchNames({ cwd, connection }: CompletionContext): Promise<Names> {

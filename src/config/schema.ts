@@ -116,9 +116,119 @@ const service = v.strictObject({
 const resource = v.looseObject({
   type: v.pipe(
     v.string(),
-    v.metadata({ description: "What kind of resource it is. The other keys belong to that kind.", examples: ["postgres"] }),
+    v.metadata({ description: "What kind of resource it is. The other keys belong to that kind.", examples: ["sqlite"] }),
   ),
 });
+
+const type = <const Name extends string>(name: Name) =>
+  v.pipe(v.literal(name), v.metadata({ description: "The kind of resource.", examples: [name] }));
+
+const migrate = key(v.string(), {
+  description: "Shell command that brings a new database to the newest schema. It runs in the worktree, with the resource's variables.",
+  examples: ["npm run migrate"],
+});
+const seed = key(v.string(), {
+  description: "Shell command that fills a new database, after `migrate`.",
+  examples: ["npm run seed"],
+});
+
+/** What each kind of resource understands; documentation and editors read it, the drivers check. Tests keep the two equal. */
+export const resourceKinds = {
+  directory: v.strictObject({
+    type: type("directory"),
+    path: v.pipe(v.string(), v.metadata({ description: "The directory, relative to the worktree.", examples: ["uploads"] })),
+    from: key(v.string(), {
+      description:
+        "Directory to copy, absolute, with `~/`, or relative to the main worktree. Without this key: the same path in the main worktree, or an empty directory where it has none. Links that lead out of it are left out.",
+      examples: ["~/shop-uploads"],
+    }),
+    variable: key(v.string(), {
+      description: "Variable that gets the absolute path. Without this key: the resource's name in capitals and `_PATH`.",
+      examples: ["UPLOADS_DIR"],
+    }),
+  }),
+  sqlite: v.strictObject({
+    type: type("sqlite"),
+    path: v.pipe(v.string(), v.metadata({ description: "The database file, relative to the worktree.", examples: ["data/app.db"] })),
+    from: key(v.string(), {
+      description:
+        "Database to copy, absolute, with `~/`, or relative to the main worktree; it may be in use. Without this key: the same path in the main worktree, or nothing where it has none.",
+      examples: ["fixtures/big.db"],
+    }),
+    migrate,
+    seed,
+    url_format: key(v.picklist(["file", "sqlite", "sqlalchemy", "path"]), {
+      description: "How the URL is written: `file:/…`, `sqlite:/…`, `sqlite:////…` (SQLAlchemy, Django), or the path alone.",
+      default: "file",
+      examples: ["sqlalchemy"],
+    }),
+    variable: key(v.string(), {
+      description: "Variable that gets the URL. The path is always in the resource's name in capitals and `_PATH`.",
+      default: "DATABASE_URL",
+      examples: ["CACHE_DATABASE_URL"],
+    }),
+  }),
+  redis: v.strictObject({
+    type: type("redis"),
+    from: key(v.string(), {
+      description: "RDB file to begin with, absolute, with `~/`, or relative to the main worktree. Without this key it begins empty.",
+      examples: ["fixtures/dump.rdb"],
+    }),
+    seed: key(v.string(), {
+      description: "Shell command that fills a new server. It runs in the worktree, with the resource's variables.",
+      examples: ["npm run seed:cache"],
+    }),
+    persist: key(v.picklist(["snapshot", "append", "none"]), {
+      description:
+        "What survives when the server is killed: `snapshot` loses at most some minutes, `append` at most a second, `none` everything. An orderly stop, as when it goes to sleep, always saves.",
+      default: "snapshot",
+      examples: ["append"],
+    }),
+    max_memory: key(v.string(), {
+      description:
+        "Limit of the data's memory, as Redis writes it; keys are evicted least recently used first. Without this key: no limit.",
+      examples: ["256mb"],
+    }),
+    variable: key(v.string(), {
+      description:
+        "Variable that gets the URL; it ends with `_URL`. Host, port and password are named alike: `REDIS_HOST`, `REDIS_PORT`, `REDIS_PASSWORD`.",
+      default: "REDIS_URL",
+      examples: ["QUEUE_REDIS_URL"],
+    }),
+  }),
+  exec: v.strictObject({
+    type: type("exec"),
+    create: v.pipe(
+      v.string(),
+      v.metadata({
+        description:
+          'Shell command that makes it, again where it exists already. It runs in the worktree, reads the specification as JSON on its input and prints `{ "variables": {…}, "values": {…} }` as JSON.',
+        examples: ["./scripts/vhost.sh create"],
+      }),
+    ),
+    destroy: v.pipe(
+      v.string(),
+      v.metadata({
+        description:
+          "Shell command that removes it, and succeeds where it is gone already. It reads the specification with what `create` printed.",
+        examples: ["./scripts/vhost.sh destroy"],
+      }),
+    ),
+    reset: key(v.string(), {
+      description: "Shell command that brings it back to how it was made. Without this key: `destroy`, then `create`.",
+      examples: ["./scripts/vhost.sh reset"],
+    }),
+    check: key(v.string(), {
+      description: "Shell command that succeeds while it is there and works.",
+      examples: ["./scripts/vhost.sh check"],
+    }),
+    variables: key(texts, {
+      description: "Names of the variables that `create` prints, neither more nor fewer; `wt` makes sure that nothing else sets them.",
+      default: [],
+      examples: [["AMQP_URL"]],
+    }),
+  }),
+} as const;
 
 export const writtenConfig = v.strictObject({
   project: key(v.string(), {
@@ -147,9 +257,9 @@ export const writtenConfig = v.strictObject({
     examples: [["npm ci"]],
   }),
   resources: key(v.record(v.string(), resource), {
-    description: "The environment's share of servers that environments have in common. This version has no kinds of resources yet.",
+    description: "What each environment gets of its own: databases, caches, directories. The `type` says which other keys there are.",
     default: {},
-    examples: [{ db: { type: "postgres" } }],
+    examples: [{ cache: { type: "redis" } }],
   }),
   services: key(v.record(v.string(), v.union([v.string(), service])), {
     description: "The parts of the app that keep running. A text is a service with only a command.",

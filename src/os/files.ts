@@ -27,20 +27,26 @@ export interface CopyOutcome {
   files: number;
   /** Relative paths that were there already and were left as they are. */
   kept: string[];
-  /** Relative paths that cannot be copied: sockets, pipes, devices. */
+  /** Relative paths that cannot be copied (sockets, pipes, devices) or that `link` left out. */
   skipped: string[];
+}
+
+export interface CopyOptions {
+  abort?: AbortSignal | undefined;
+  /** What a link's copy points to (given its present target and its relative path), or null to leave it out. Default: the same text. */
+  link?: ((target: string, relative: string) => string | null) | undefined;
 }
 
 /**
  * Copies a file, link or directory, sharing the blocks where the file system can. Modes and times are kept, links are copied as links.
  * Nothing that exists at the target is overwritten or followed through a link. Throws the signal's reason when aborted; what was copied stays.
  */
-export async function copyTree(from: string, to: string, { abort }: { abort?: AbortSignal } = {}): Promise<CopyOutcome> {
+export async function copyTree(from: string, to: string, { abort, link = (target) => target }: CopyOptions = {}): Promise<CopyOutcome> {
   const outcome: CopyOutcome = { files: 0, kept: [], skipped: [] };
   const stat = await lstat(from);
   await mkdir(dirname(to), { recursive: true });
-  if (stat.isDirectory()) await copyDirectory({ from, to, relative: "", outcome, abort });
-  else await copyEntry({ from, to, relative: basename(from), outcome, abort });
+  if (stat.isDirectory()) await copyDirectory({ from, to, relative: "", outcome, abort, link });
+  else await copyEntry({ from, to, relative: basename(from), outcome, abort, link });
   return outcome;
 }
 
@@ -84,6 +90,7 @@ interface Copying {
   relative: string;
   outcome: CopyOutcome;
   abort: AbortSignal | undefined;
+  link: (target: string, relative: string) => string | null;
 }
 
 /** So many files at once: enough to keep a disk busy, few enough for the limit on open files. */
@@ -114,12 +121,17 @@ async function copyDirectory(copying: Copying): Promise<void> {
   await utimes(copying.to, stat.atime, stat.mtime);
 }
 
-async function copyEntry({ from, to, relative, outcome, abort }: Copying): Promise<void> {
+async function copyEntry({ from, to, relative, outcome, abort, link }: Copying): Promise<void> {
   abort?.throwIfAborted();
   const stat = await lstat(from);
   try {
     if (stat.isSymbolicLink()) {
-      await symlink(await readlink(from), to);
+      const target = link(await readlink(from), relative);
+      if (target === null) {
+        outcome.skipped.push(relative);
+        return;
+      }
+      await symlink(target, to);
     } else if (stat.isFile()) {
       await copyFile(from, to, constants.COPYFILE_FICLONE | constants.COPYFILE_EXCL);
       await chmod(to, stat.mode & 0o7777);

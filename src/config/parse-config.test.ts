@@ -459,3 +459,20 @@ test("never throws on values of every shape under the known keys", () => {
     { numRuns: 300 },
   );
 }, 30_000);
+
+test("problems that a resource's driver finds, at their key", () => {
+  const resourceProblems = () => [
+    { key: "migrat", message: "migrat is not an option of this kind of resource.", hint: "There are: migrate." },
+    { key: "path", message: "path is missing.", hint: null },
+  ];
+  const text = "resources:\n  db:\n    type: sqlite\n    migrat: x\n  other: { type: redis }\n";
+  const { errors } = parseConfig(text, {
+    ...options,
+    resourceTypes: ["sqlite", "redis"],
+    resourceProblems: (one) => (one.type === "sqlite" ? resourceProblems() : []),
+  });
+  expect(errors.map(({ key, line, message }) => [key, line, message])).toEqual([
+    ["resources.db", 2, "resources.db.path is missing."],
+    ["resources.db.migrat", 4, "resources.db.migrat is not an option of this kind of resource."],
+  ]);
+});

@@ -1,7 +1,7 @@
 // Text in, a Config or every problem at once out. Never throws, prints nothing, reads nothing.
 import { safeParse } from "valibot";
 import { checkWritten, type Finding, formatPath } from "./check-written.ts";
-import type { ConfigProblem, ParsedConfig } from "./config.ts";
+import type { ConfigProblem, ParsedConfig, ResourceConfig } from "./config.ts";
 import { type NormalizeOptions, normalizeConfig } from "./normalize.ts";
 import { checkRules } from "./rules.ts";
 import { writtenConfig } from "./schema.ts";
@@ -10,14 +10,19 @@ import { readYaml, type YamlFile } from "./yaml-file.ts";
 export interface ParseConfigOptions extends NormalizeOptions {
   /** Types of resources there are drivers for; default none. */
   resourceTypes?: readonly string[];
+  /** What is wrong with what stands beside a resource's type, each with the key; asked for known types only. */
+  resourceProblems?: ResourceProblems;
 }
+
+export type ResourceProblems = (resource: ResourceConfig) => { key: string; message: string; hint: string | null }[];
 
 export function parseConfig(text: string, options: ParseConfigOptions): ParsedConfig {
   const file = readYaml(text);
   const checked = file.readable ? checkWritten(writtenConfig, file.value) : { value: {}, findings: [] };
   const typed = safeParse(writtenConfig, checked.value);
   const config = typed.success ? normalizeConfig(typed.output, options) : null;
-  const input = config && typed.success ? { written: typed.output, config, resourceTypes: options.resourceTypes ?? [] } : null;
+  const { resourceTypes = [], resourceProblems = () => [] } = options;
+  const input = config && typed.success ? { written: typed.output, config, resourceTypes, resourceProblems } : null;
   const ruled = input && file.readable ? checkRules(input) : [];
   const findings = [...checked.findings, ...ruled];
   const errors = inOrder([...file.errors, ...located(findings, file, undefined)]);

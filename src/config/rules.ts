@@ -1,6 +1,7 @@
 // What a schema cannot say. Each rule is small, has a name and reports every place it finds; none does I/O or throws.
 import type { Finding } from "./check-written.ts";
 import type { Config } from "./config.ts";
+import type { ResourceProblems } from "./parse-config.ts";
 import { nameRules } from "./rules/names.ts";
 import { pathRules } from "./rules/paths.ts";
 import { portRules } from "./rules/ports.ts";
@@ -13,6 +14,7 @@ export interface RuleInput {
   config: Config;
   /** Types of resources that this version has drivers for. */
   resourceTypes: readonly string[];
+  resourceProblems: ResourceProblems;
 }
 
 export interface Rule {

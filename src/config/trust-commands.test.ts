@@ -217,3 +217,36 @@ test("no command line makes it throw", async () => {
     }),
   );
 }, 30_000);
+
+test("commands of resources, with the scripts they call; a dump is never read", async () => {
+  const written = `
+resources:
+  db: { type: postgres, from: db/dump.sql, migrate: ./migrate.sh, seed: npm run seed, inputs: [db] }
+`;
+  const { config } = parseConfig(written, { path: "wt.yaml", projectFallback: "x", resourceTypes: ["postgres"] });
+  const read: string[] = [];
+  const contents: Record<string, string> = {
+    "migrate.sh": "echo hi",
+    "package.json": packageJson,
+    "db/dump.sql": "drop",
+    "scripts/seed.js": "s",
+  };
+  const files = memoryFiles(contents);
+  const found = await collectTrustCommands(config!, {
+    ...files,
+    read: (path) => {
+      read.push(path);
+      return files.read(path);
+    },
+  });
+  expect(found.map((one) => one.source)).toEqual([
+    "resources.db.from",
+    "resources.db.migrate",
+    "file migrate.sh",
+    "resources.db.seed",
+    "script package.json#scripts.seed",
+    "file scripts/seed.js",
+    "resources.db.inputs",
+  ]);
+  expect(read).not.toContain("db/dump.sql");
+});

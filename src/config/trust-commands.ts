@@ -21,6 +21,13 @@ export async function collectTrustCommands(config: Config, files: RepositoryFile
   for (const [index, step] of config.setup.entries()) {
     await addCommand(collector, `setup[${index}]`, { text: step.run, directory: step.directory, careful: true });
   }
+  for (const [name, { options }] of Object.entries(config.resources)) {
+    for (const [key, value] of Object.entries(options)) {
+      const text = typeof value === "string" ? value : JSON.stringify(value);
+      if (typeof value !== "string" || dataKeys.has(key)) collector.found.set(`resources.${name}.${key}`, text);
+      else await addCommand(collector, `resources.${name}.${key}`, { text, directory: ".", careful: true });
+    }
+  }
   addVariables(collector, "env", config.env);
   for (const service of config.services) {
     const source = `services.${service.name}`;
@@ -32,6 +39,22 @@ export async function collectTrustCommands(config: Config, files: RepositoryFile
   }
   return [...collector.found].map(([source, text]) => ({ source, text }));
 }
+
+/** Options of resources that are no commands: approved as written, and never read as the name of a script, since a dump may be large. */
+const dataKeys = new Set([
+  "branch",
+  "extensions",
+  "from",
+  "inputs",
+  "locale",
+  "mask",
+  "path",
+  "prefix",
+  "server",
+  "url",
+  "variable",
+  "version",
+]);
 
 /** One hash for all of it, whatever the order. */
 export function trustHash(commands: readonly CommandToTrust[], sha256: (text: string) => string): string {

@@ -28,21 +28,25 @@ export async function createCheckpoint(world: World, request: CheckpointRequest,
     const { held, leftOut } = await holders(world, environment);
     const createdAtMs = world.clock.now();
     const id = freeId(world, environment, { wanted: request.id, createdAtMs });
-    for (const { resource, reason } of leftOut) call.emit({ type: "note", message: `${resource} is not in the checkpoint: ${reason}` });
     const entry: Entry = { id, createdAtMs, state: "intended" };
+    const taken: string[] = [];
     try {
       const work = async () => {
         putEntries(world, environment, { entry, names: held });
-        await takeAll(world, environment, { id, names: held });
+        const refusals = await takeAll(world, environment, { id, names: held });
+        leftOut.push(...refusals);
+        taken.push(...held.filter((name) => !refusals.some(({ resource }) => resource === name)));
       };
       await runStep(world, call, { operation, step: "checkpoint", label: `Keep ${held.join(", ")} as ${id}`, work });
       call.abort.throwIfAborted();
     } catch (error) {
-      await dropCheckpoint(world, environment, id).catch(world.report);
+      await dropCheckpoint(world, environment, { id }).catch(world.report);
       throw error;
     }
-    putEntries(world, environment, { entry: { ...entry, state: "present" }, names: held });
-    const checkpoint = { id, createdAt: new Date(createdAtMs).toISOString(), resources: held };
+    putEntries(world, environment, { entry: { ...entry, state: "present" }, names: taken });
+    await settleCheckpoints(world, environment);
+    for (const { resource, reason } of leftOut) call.emit({ type: "note", message: `${resource} is not in the checkpoint: ${reason}` });
+    const checkpoint = { id, createdAt: new Date(createdAtMs).toISOString(), resources: taken };
     return { schema: 1, environment: environment.slug, checkpoint, leftOut };
   });
 }
@@ -69,7 +73,7 @@ export async function removeCheckpoint(world: World, request: RemoveCheckpointRe
     `environment:${environment.id}`,
     async () => {
       requireCheckpoint(world, environment, request.id);
-      await dropCheckpoint(world, environment, request.id);
+      await dropCheckpoint(world, environment, { id: request.id });
     },
     call.abort,
   );
@@ -84,7 +88,7 @@ export async function listCheckpoints(world: World, request: { target: Checkpoin
 /** At daemon start: what a crash left half made or half removed goes. */
 export async function settleCheckpoints(world: World, environment: EnvironmentRecord): Promise<void> {
   const unfinished = leasedResources(world, environment.id).flatMap((one) => entriesOf(one).filter((entry) => entry.state !== "present"));
-  for (const id of new Set(unfinished.map((entry) => entry.id))) await dropCheckpoint(world, environment, id);
+  for (const id of new Set(unfinished.map((entry) => entry.id))) await dropCheckpoint(world, environment, { id, unfinished: true });
 }
 
 /** Ids of whole checkpoints, for completion. */
@@ -144,13 +148,24 @@ async function reasonAgainst(world: World, one: LeasedResource): Promise<string 
   return null;
 }
 
-/** Right after each other, all at once: as near to one instant as drivers that know nothing of each other can be. */
-async function takeAll(world: World, environment: EnvironmentRecord, taken: { id: string; names: readonly string[] }): Promise<void> {
+/**
+ * Right after each other, all at once: as near to one instant as drivers that know nothing of each other can be. Gives those that refuse,
+ * such as the main worktree's own files; throws when none is kept or one fails.
+ */
+async function takeAll(
+  world: World,
+  environment: EnvironmentRecord,
+  taken: { id: string; names: readonly string[] },
+): Promise<CheckpointResult["leftOut"]> {
   const outcomes = await Promise.allSettled(
     holdersOf(world, environment, taken.names).map((one) => driverOf(world, one.type).checkpoint(one.spec, taken.id)),
   );
-  const failed = outcomes.find((outcome) => outcome.status === "rejected");
-  if (failed) throw failed.reason;
+  const failures = outcomes.flatMap((outcome, index) =>
+    outcome.status === "rejected" ? [{ resource: taken.names[index] ?? "", error: WtError.from(outcome.reason) }] : [],
+  );
+  const failed = failures.find(({ error }) => error.kind !== "refused") ?? (failures.length === outcomes.length ? failures[0] : undefined);
+  if (failed) throw failed.error;
+  return failures.map(({ resource, error }) => ({ resource, reason: error.message }));
 }
 
 async function restoreAll(world: World, environment: EnvironmentRecord, wanted: { id: string; names: readonly string[] }): Promise<void> {
@@ -175,11 +190,16 @@ async function restoreAll(world: World, environment: EnvironmentRecord, wanted: 
   });
 }
 
-/** Removes it from every resource that has an entry of it; an entry goes when its driver has removed what it stands for. */
-async function dropCheckpoint(world: World, environment: EnvironmentRecord, id: string): Promise<void> {
-  const resources = () => leasedResources(world, environment.id).filter((one) => entriesOf(one).some((entry) => entry.id === id));
+/**
+ * Removes it from every resource that has an entry of it (`unfinished`: one that is not present); an entry goes when its driver has removed
+ * what it stands for.
+ */
+async function dropCheckpoint(world: World, environment: EnvironmentRecord, dropped: { id: string; unfinished?: boolean }): Promise<void> {
+  const { id } = dropped;
+  const meant = (entry: Entry) => entry.id === id && !(dropped.unfinished && entry.state === "present");
+  const resources = () => leasedResources(world, environment.id).filter((one) => entriesOf(one).some(meant));
   const names = resources().map((one) => one.spec.name);
-  const [entry] = resources().flatMap((one) => entriesOf(one).filter((candidate) => candidate.id === id));
+  const [entry] = resources().flatMap((one) => entriesOf(one).filter(meant));
   if (!entry) return;
   putEntries(world, environment, { entry: { ...entry, state: "removing" }, names });
   for (const name of names) {

@@ -9,12 +9,10 @@ import { collectTrustCommands, trustHash } from "../config/trust-commands.ts";
 import type { ProjectRecord } from "../environment/ledger.ts";
 import { WtError } from "../errors/wt-error.ts";
 import { repositoryFiles } from "../os/repository-files.ts";
+import { resourceProblems, resourceTypes } from "./drivers.ts";
 import type { World } from "./world.ts";
 
 export const configFile = "wt.yaml";
-
-/** Resource drivers of this build; the config refuses other types with the list. */
-const resourceTypes: string[] = [];
 
 /**
  * `wt.yaml` of the worktree; else that of the main worktree (written by `wt init` and not committed yet); else what detection finds;
@@ -38,7 +36,7 @@ export async function readProjectName(root: string): Promise<string | null> {
 }
 
 function parsed(text: string, path: string, project: ProjectRecord): Config {
-  const { config, errors } = parseConfig(text, { path, projectFallback: project.name, resourceTypes });
+  const { config, errors } = parseConfig(text, { path, projectFallback: project.name, resourceTypes, resourceProblems });
   const error = problemsToError(path, errors);
   if (error) throw error;
   if (!config) throw new Error(`${path} gave neither a config nor errors`);

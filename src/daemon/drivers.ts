@@ -1,6 +1,9 @@
 // The list of drivers of this build, in one place.
+import type { ResourceConfig } from "../config/config.ts";
 import type { Clock } from "../os/clock.ts";
 import type { WorldPaths } from "../os/paths.ts";
+import { checkOptions, type OptionProblem } from "../resource/check-options.ts";
+import { createDirectoryResource, directoryOptions } from "../resource/directory/directory-resource.ts";
 import type { ResourceDriver } from "../resource/resource-driver.ts";
 
 export interface DriverOptions {
@@ -8,8 +11,26 @@ export interface DriverOptions {
   clock: Clock;
 }
 
+/** What a build knows of a type of resource before any driver exists. */
+interface ResourceKind {
+  parseOptions: ResourceDriver["parseOptions"];
+  create(options: DriverOptions): ResourceDriver;
+}
+
 /** By `type:` in wt.yaml. */
-export function createResourceDrivers(_options: DriverOptions): ReadonlyMap<string, ResourceDriver> {
-  const drivers: ResourceDriver[] = [];
-  return new Map(drivers.map((driver) => [driver.type, driver]));
+const kinds: Readonly<Record<string, ResourceKind>> = {
+  directory: { parseOptions: (written) => checkOptions(written, directoryOptions), create: () => createDirectoryResource() },
+};
+
+/** The config refuses other types with this list. */
+export const resourceTypes: readonly string[] = Object.keys(kinds);
+
+/** What is wrong with what wt.yaml says beside a resource's type. */
+export function resourceProblems({ type, options }: ResourceConfig): OptionProblem[] {
+  const parsed = kinds[type]?.parseOptions(options);
+  return parsed && "problems" in parsed ? parsed.problems : [];
+}
+
+export function createResourceDrivers(options: DriverOptions): ReadonlyMap<string, ResourceDriver> {
+  return new Map(Object.entries(kinds).map(([type, kind]) => [type, kind.create(options)]));
 }

@@ -47,6 +47,19 @@ export const valueRules: readonly Rule[] = [
       }),
   },
   {
+    name: "resource-options-valid",
+    check: ({ config, resourceTypes, resourceProblems }) =>
+      Object.entries(config.resources)
+        .filter(([, { type }]) => resourceTypes.includes(type))
+        .flatMap(([name, resource]) =>
+          resourceProblems(resource).map(({ key, message, hint }): Finding => {
+            const written = key in resource.options;
+            const path = written ? ["resources", name, key] : ["resources", name];
+            return { path, at: "key", message: `resources.${name}.${message}`, ...(hint === null ? {} : { hint }) };
+          }),
+        ),
+  },
+  {
     name: "commands-not-empty",
     check: ({ written }) => [
       ...(written.setup ?? []).flatMap((step, index) =>

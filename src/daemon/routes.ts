@@ -2,12 +2,17 @@
 
 import { version } from "../../package.json";
 import type { CallEndpoints, OperationEndpoints, StreamEndpoints } from "../api/endpoints.ts";
+import type { Target } from "../api/environment.ts";
 import type { DaemonView } from "../api/operations.ts";
+import type { RepositoryFiles } from "../config/config.ts";
+import type { ProjectRecord } from "../environment/ledger.ts";
 import { contractVariables, foreignNames } from "../environment/variables.ts";
 import { WtError } from "../errors/wt-error.ts";
+import { planBranch } from "../git/branches.ts";
 import { createGit } from "../git/git.ts";
+import { treeFiles } from "../git/tree-files.ts";
 import { repositoryFiles } from "../os/repository-files.ts";
-import { readConfig, readTrust } from "./config-reader.ts";
+import { readConfig } from "./config-reader.ts";
 import { createEnvironment } from "./create-environment.ts";
 import { deleteEnvironment } from "./delete-environment.ts";
 import { doctorReport } from "./doctor.ts";
@@ -17,9 +22,10 @@ import type { Call } from "./journaled-run.ts";
 import { knownNames } from "./known-names.ts";
 import { itemsResponse, operationResponse } from "./operation-stream.ts";
 import { ensurePort } from "./port-leases.ts";
-import { locateTarget } from "./projects.ts";
+import { locate, locateTarget } from "./projects.ts";
 import { readLogs } from "./read-logs.ts";
 import type { ControlServerOptions } from "./server.ts";
+import { grantTrust, trustQuestion } from "./trust-question.ts";
 import { downEnvironment, unknownService, upEnvironment } from "./up-environment.ts";
 import type { World } from "./world.ts";
 
@@ -71,7 +77,7 @@ function calls(options: ControlServerOptions): Calls {
       return environmentDocument(world, git, environment.id);
     },
     "/v1/variables": (request) => variables(world, request),
-    "/v1/trust": async (request) => (await trustOf(world, request.target)).view,
+    "/v1/trust": async (request) => (await trustQuestion(world, request)).view,
     "/v1/trust/grant": (request) => grantTrust(world, request),
     "/v1/gateway": () => world.gateway.view(),
     "/v1/doctor": () => doctorReport(world),
@@ -139,31 +145,4 @@ async function variables(
       WT_VARIABLES: request.callerMark ?? "",
     }),
   };
-}
-
-async function trustOf(world: World, target: CallEndpoints["/v1/trust"]["request"]["target"]) {
-  const { project, environment } = await locateTarget(world, createGit(world.env), target);
-  const files = repositoryFiles(environment.path);
-  const config = await readConfig(project, files);
-  return { project, view: await readTrust(world, project, { config, files }) };
-}
-
-async function grantTrust(
-  world: World,
-  request: CallEndpoints["/v1/trust/grant"]["request"],
-): Promise<CallEndpoints["/v1/trust/grant"]["response"]> {
-  const { project, view } = await trustOf(world, request.target);
-  if (view.hash !== request.hash) {
-    throw new WtError({
-      kind: "untrusted",
-      code: "trust_moved",
-      message: `The commands of ${project.name} changed while they were being looked at.`,
-      hints: ["Run `wt trust` again."],
-    });
-  }
-  if (view.state !== "nothing_to_trust") {
-    const commands = view.commands.map(({ source, text }) => ({ source, text }));
-    world.ledger.grantTrust({ projectId: project.id, hash: view.hash, commands, grantedAtMs: world.clock.now() });
-  }
-  return (await trustOf(world, request.target)).view;
 }

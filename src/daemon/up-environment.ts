@@ -122,7 +122,7 @@ export async function downEnvironment(world: World, request: DownRequest, call: 
       const operation = beginOperation(world, { environmentId: environment.id, kind: "down" });
       try {
         if (services.length === 0) world.ledger.updateEnvironment(environment.id, { wanted: "down" });
-        call.emit({ type: "step", step: "stop", label: `Stop ${chosen.join(", ") || "nothing"}` });
+        call.emit({ type: "step", step: "stop", label: chosen.length > 0 ? `Stop ${chosen.join(", ")}` : "Nothing runs here" });
         const started = world.clock.now();
         world.ledger.advanceOperation(operation, "stop");
         await world.supervisor.stop(environment.id, chosen);

@@ -2,15 +2,9 @@
 
 import { version } from "../../package.json";
 import type { CallEndpoints, OperationEndpoints, StreamEndpoints } from "../api/endpoints.ts";
-import type { Target } from "../api/environment.ts";
 import type { DaemonView } from "../api/operations.ts";
-import type { RepositoryFiles } from "../config/config.ts";
-import type { ProjectRecord } from "../environment/ledger.ts";
 import { contractVariables, foreignNames } from "../environment/variables.ts";
-import { WtError } from "../errors/wt-error.ts";
-import { planBranch } from "../git/branches.ts";
 import { createGit } from "../git/git.ts";
-import { treeFiles } from "../git/tree-files.ts";
 import { repositoryFiles } from "../os/repository-files.ts";
 import { readConfig } from "./config-reader.ts";
 import { createEnvironment } from "./create-environment.ts";
@@ -22,7 +16,7 @@ import type { Call } from "./journaled-run.ts";
 import { knownNames } from "./known-names.ts";
 import { itemsResponse, operationResponse } from "./operation-stream.ts";
 import { ensurePort } from "./port-leases.ts";
-import { locate, locateTarget } from "./projects.ts";
+import { locateTarget } from "./projects.ts";
 import { readLogs } from "./read-logs.ts";
 import type { ControlServerOptions } from "./server.ts";
 import { grantTrust, trustQuestion } from "./trust-question.ts";

@@ -150,7 +150,7 @@ test("delete takes several names, names what was kept, and tells of each that fa
   await using daemon = await startFakeDaemon({ "/v1/environments/list": list, "/v1/environments/delete": answer });
   const both = await runCli(["rm", "a", "dirty", "b"], { env: daemon.env });
   expect(both.code).toBe(5);
-  expect(both.stdout).toContain("Kept as refs/wt/rescue/a/1");
+  expect(both.stdout).toContain("git worktree add --detach <directory> refs/wt/rescue/a/1");
   expect(both.stderr).toStartWith("wt: dirty was not deleted: dirty has work.\n");
   const json = await runCli(["delete", "a", "-fb", "--json"], { env: daemon.env });
   expect(JSON.parse(json.stdout)).toEqual({ schema: 1, deleted: [deleted("a")] });
@@ -213,7 +213,7 @@ describe("trust", () => {
     expect([agent.code, agent.stderr]).toEqual([6, expect.stringContaining("runs under Claude Code")]);
     expect(daemon.requests.some(({ path }) => path.endsWith("grant"))).toBe(false);
     const person = await runCli(["trust", "--yes"], { env: daemon.env });
-    expect([person.code, person.stdout]).toEqual([0, "Trusted 1 command(s) of demo.\n"]);
+    expect([person.code, person.stdout]).toEqual([0, "Trusted 1 command of demo.\n"]);
     expect(daemon.requests.at(-1)?.body).toEqual({ target: { cwd: "/" }, hash: "h1" });
   });
 });

@@ -72,7 +72,10 @@ async function createNew(world: World, creation: Creation, call: Call): Promise<
   if (existing) return bringUpExisting(world, { ...creation, environment: existing }, call);
   const files = treeFiles(git, { root: project.root, commit: branch.commit });
   const config = await readConfig(project, files);
-  if (config.setup.length > 0 || (request.up && config.services.length > 0)) await requireTrust(world, project, { config, files });
+  if (config.setup.length > 0 || (request.up && config.services.length > 0)) {
+    const name = branch.kind === "new" ? (request.from ?? branch.commit.slice(0, 12)) : request.branch;
+    await requireTrust(world, project, { config, files, name });
+  }
   call.abort.throwIfAborted();
   const claimed = claimEnvironment(world, creation, { name: branch.branch, config, branch });
   const session: EnvironmentSession = { project, environment: claimed.environment, config, git, callerEnv: creation.callerEnv };

@@ -58,7 +58,7 @@ async function repositoryAt(git: Git, cwd: string): Promise<Repository> {
       kind: "not_found",
       code: "not_a_repository",
       message: `${cwd} is not inside a git repository.`,
-      hints: ["Go to one, or name it: `wt -C <directory> …`."],
+      hints: ["Go to one, or name it: `wt -C <directory> …`.", "Every project of this machine: `wt list --all`."],
     });
   }
   if (repository.inSubmodule) {

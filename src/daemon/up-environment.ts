@@ -167,7 +167,10 @@ export function unknownService(name: string, known: readonly string[]): WtError 
     kind: "not_found",
     code: "service_unknown",
     message: `There is no service called ${name}.`,
-    hints: [known.length > 0 ? `The services are ${known.join(", ")}.` : "This environment has no services; see `wt init`."],
+    hints: [
+      known.length > 0 ? `The services are ${known.join(", ")}.` : "This environment has no services; see `wt init`.",
+      "To mean another environment, name it with `-e`; `wt list` shows them.",
+    ],
   });
 }
 

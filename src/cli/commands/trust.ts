@@ -33,7 +33,7 @@ export const trust = defineCommand({
     const settled = view.state === "trusted" || view.state === "nothing_to_trust";
     if (settled || options.show) return await show(context, view);
     if (!options.yes) {
-      if (!canAsk(context)) throw needsPerson(view);
+      if (!canAsk(context)) throw needsPerson(view, name);
       if (!(await askForTrust(context, view))) return 6;
     }
     const granted = await context.client.call("/v1/trust/grant", { target, hash: view.hash });
@@ -62,12 +62,13 @@ function refuseAgent({ env, terminal }: Context): void {
   });
 }
 
-function needsPerson(view: TrustView): WtError {
+function needsPerson(view: TrustView, name: string | undefined): WtError {
+  const command = name === undefined ? "wt trust" : `wt trust ${name}`;
   return new WtError({
     kind: "untrusted",
     code: "trust_needs_terminal",
     message: `${counted(view.commands.length, "command")} of ${view.project} not approved yet, and there is no terminal to ask on.`,
-    hints: ["A person runs: wt trust", "See what would run: wt trust --show"],
+    hints: [`A person runs: ${command}`, `See what would run: ${command} --show`],
     details: { project: view.project, hash: view.hash },
   });
 }

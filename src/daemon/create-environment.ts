@@ -62,7 +62,7 @@ async function bringUpExisting(world: World, creation: Creation & { environment:
   const { environment, request, project, git, callerEnv } = creation;
   call.emit({ type: "note", message: `${environment.slug} exists already, at ${environment.path}.` });
   if (request.up) await bringUp(world, { project, environment, git, callerEnv, services: [], anew: false }, call);
-  return { ...(await environmentDocument(world, git, environment.id)), created: false };
+  return { ...(await environmentDocument(world, gitForResult(request, git), environment.id)), created: false };
 }
 
 async function createNew(world: World, creation: Creation, call: Call): Promise<CreateResult> {
@@ -178,7 +178,11 @@ async function buildClaimed(world: World, building: Building, call: Call): Promi
   }
   endOperation(world, { id: operation, environmentId: environment.id });
   await awaitHealth(world, environment, { services, abort: call.abort });
-  return { ...(await environmentDocument(world, session.git, environment.id)), created: true };
+  return { ...(await environmentDocument(world, gitForResult(request, session.git), environment.id)), created: true };
+}
+
+function gitForResult(request: CreateRequest, git: Git): Git | null {
+  return request.git === "skip" ? null : git;
 }
 
 function cancelled(environment: EnvironmentRecord): WtError {

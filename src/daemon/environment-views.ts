@@ -42,14 +42,14 @@ export function environmentView(world: World, { project, environment }: Listed):
   };
 }
 
-/** With git and the details of `wt status`. Throws `internal` for an unknown id. */
-export async function environmentDocument(world: World, git: Git, environmentId: string): Promise<EnvironmentDocument> {
+/** With the details of `wt status`, and with git's facts unless `git` is null. Throws `internal` for an unknown id. */
+export async function environmentDocument(world: World, git: Git | null, environmentId: string): Promise<EnvironmentDocument> {
   const environment = world.ledger.environment(environmentId);
   const project = environment ? world.ledger.project(environment.projectId) : null;
   if (!environment || !project) throw new Error(`environment ${environmentId} is not in the ledger`);
   const [services, status] = await Promise.all([
     detailedServiceViews(world, environmentId),
-    world.gitStatus.status(git, project, environment),
+    git ? world.gitStatus.status(git, project, environment) : null,
   ]);
   return { schema: 1, environment: { ...environmentView(world, { project, environment }), services, git: status } };
 }

@@ -28,6 +28,8 @@ export const create = defineCommand({
       branch,
       up: !options["no-up"],
       env: callerEnvironment(context.env),
+      // Only the JSON shows git's facts.
+      git: context.json ? ("wait" as const) : ("skip" as const),
       ...create,
     };
     const target = { cwd: context.cwd, name: branch };

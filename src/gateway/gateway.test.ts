@@ -301,7 +301,7 @@ describe("a service that cannot be reached", () => {
         kind: "unhealthy",
         code: "service_starting",
         message: "The service backend of my-branch is starting.",
-        hints: ["wt logs backend", "wt restart backend"],
+        hints: ["wt logs backend -e my-branch", "wt restart backend -e my-branch"],
       },
       state: "Starting",
       retryAfterMs: 1500,

@@ -5,7 +5,14 @@ import { runOperation } from "../run-operation.ts";
 export const down = defineCommand({
   name: "down",
   summary: "Stop services; worktree, ports and data stay",
-  arguments: [{ name: "service", summary: "Only these services; default: all", variadic: true, complete: "service" }],
+  arguments: [
+    {
+      name: "service",
+      summary: "Only these services; default: all. The first may be the name of an environment",
+      variadic: true,
+      complete: "service",
+    },
+  ],
   options: { environment: environmentOption },
   examples: [
     { command: "wt down", summary: "everything of the current environment" },

@@ -25,9 +25,10 @@ export const down = defineCommand({
       await context.terminal.out(environmentJson(result));
       return 0;
     }
-    const { slug, status } = result.environment;
-    const what = services.length > 0 ? `${services.join(", ")} of ${slug}` : slug;
-    await context.terminal.out(`Stopped ${what}${services.length > 0 ? ` (now ${status})` : ""}.\n`);
+    const { slug, status, services: known } = result.environment;
+    const stopped = services.filter((name) => known.some((service) => service.name === name));
+    const what = stopped.length > 0 ? `${stopped.join(", ")} of ${slug} (now ${status})` : slug;
+    await context.terminal.out(`Stopped ${what}.\n`);
     return 0;
   },
 });

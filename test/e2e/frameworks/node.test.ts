@@ -1,0 +1,39 @@
+import { expect, test } from "bun:test";
+import { startChromium } from "../../support/chromium.ts";
+import { expectApart, hostsOf, openBoth, stopsCleanly } from "../../support/framework-checks.ts";
+import { frameworkDeadlineMs, frameworkWorld, missing } from "../../support/framework-world.ts";
+
+const skipped = missing("npm") !== null;
+
+test.skipIf(skipped)(
+  "Express in two worktrees: it reads PORT and sees the public host",
+  async () => {
+    await using framework = await frameworkWorld({ app: "express", file: "server.js" });
+    const { world } = framework;
+    await expectApart(framework, "backend");
+    expect(await (await world.fetch("a.localhost")).text()).toContain(`<p>a.localhost:${world.gatewayPort}</p>`);
+    await stopsCleanly(framework);
+  },
+  frameworkDeadlineMs,
+);
+
+for (const [app, file] of [
+  ["astro", "src/pages/index.astro"],
+  ["nuxt", "app.vue"],
+] as const) {
+  test.skipIf(skipped || missing("chromium") !== null)(
+    `${app} in two worktrees: own pages, and their browser code connects to the gateway alone`,
+    async () => {
+      await using framework = await frameworkWorld({ app, file });
+      await using browser = await startChromium();
+      const { world } = framework;
+      await expectApart(framework, "web");
+      const [pageA, pageB] = await openBoth(browser, framework);
+      for (const page of [pageA, pageB]) expect(await page.waitFor("document.readyState", "complete")).toBe("complete");
+      expect(hostsOf(pageA)).toEqual([`a.localhost:${world.gatewayPort}`]);
+      expect(hostsOf(pageB)).toEqual([`b.localhost:${world.gatewayPort}`]);
+      await stopsCleanly(framework);
+    },
+    frameworkDeadlineMs,
+  );
+}

@@ -1,8 +1,10 @@
 // What must hold for every framework with two worktrees up at once.
 import { expect } from "bun:test";
+import { readFileSync } from "node:fs";
 import type { Browser, Page } from "./chromium.ts";
 import type { FrameworkWorld } from "./framework-world.ts";
 import { holdersOf } from "./framework-world.ts";
+import { eventually } from "./hermetic-world.ts";
 
 /** Each answers at `path` with its own content on its own port, held by its own process; the main worktree runs nothing. */
 export async function expectApart({ world, a, b }: FrameworkWorld, service: string, path = "/"): Promise<void> {
@@ -47,6 +49,19 @@ export async function stopsCleanly({ world }: FrameworkWorld): Promise<void> {
   await world.ok(["down", "b"]);
   const stopped = await world.status("b");
   expect(stopped.services.map(({ port }) => holdersOf(port ?? 0))).toEqual([[]]);
-  // What is left is the daemon.
-  expect(world.processes().length).toBe(1);
+  // The daemon stays; what git it runs ends by itself.
+  const left = await eventually(
+    () => world.processes().map(commandOf),
+    (commands) => commands.length === 1,
+  );
+  expect(left).toHaveLength(1);
+  expect(left[0]).toContain("daemon");
+}
+
+function commandOf(pid: number): string {
+  try {
+    return readFileSync(`/proc/${pid}/cmdline`, "utf8").replaceAll("\0", " ");
+  } catch {
+    return "";
+  }
 }

@@ -20,6 +20,9 @@ test.skipIf(missing("npm", "chromium") !== null)(
       expect(await page.waitFor("document.querySelector('p').textContent", hydrated)).toBe(hydrated);
       await page.evaluate("window.loadedOnce = true");
     }
+    // Next makes request.url from the address it listens on.
+    const redirect = await world.fetch("a.localhost", "/go");
+    expect(redirect.headers.get("location")).toBe(`http://a.localhost:${world.gatewayPort}/`);
     const source = readFileSync(`${a.path}/app/page.js`, "utf8");
     await world.write({ "app/page.js": source.replace("this is a", "edited in a") }, a.path);
     expect(await pageA.waitFor(heading, "edited in a")).toBe("edited in a");

@@ -17,6 +17,7 @@ const steps: Step[] = [
   { name: "types", command: [bin("tsc"), "-p", "."] },
   { name: "imports", command: [bun, "scripts/check-imports.ts"] },
   { name: "generated files", command: [bun, "scripts/generate.ts", "--check"] },
+  { name: "docs", command: [bun, "scripts/check-docs.ts"] },
   { name: "fast tests", command: [bun, "test", "src"] },
 ];
 

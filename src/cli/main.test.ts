@@ -39,8 +39,21 @@ describe("without a daemon", () => {
 });
 
 describe("list", () => {
+  const watched = (events: object[], rest?: Promise<object[]>) => () =>
+    new Response(
+      new ReadableStream({
+        async start(controller) {
+          const send = (some: object[]) => controller.enqueue(some.map((event) => `${JSON.stringify(event)}\n`).join(""));
+          send(events);
+          send((await rest) ?? []);
+          controller.close();
+        },
+      }),
+    );
+
   test("in a pipe: one table with git in it, no colours", async () => {
-    await using daemon = await startFakeDaemon({ "/v1/environments/list": list });
+    const events = [{ type: "list", environments: list.environments }, { type: "settled" }];
+    await using daemon = await startFakeDaemon({ "/v1/environments/watch": watched(events) });
     const { code, stdout, stderr } = await runCli(["ls"], { env: daemon.env });
     expect([code, stderr]).toEqual([0, ""]);
     expect(stdout.replace(/\d+\w\n/g, "AGE\n")).toBe(
@@ -52,8 +65,28 @@ describe("list", () => {
       ].join("\n"),
     );
     expect(daemon.requests).toEqual([
-      { path: "/v1/environments/list", body: { cwd: "/", all: false, git: "wait" }, client: `cli/${version}` },
+      { path: "/v1/environments/watch", body: { cwd: "/", all: false, git: "wait", follow: false }, client: `cli/${version}` },
     ]);
+  });
+
+  test("in a pipe the header does not wait for git, and no line stands before its git is known", async () => {
+    const unknown = list.environments.map((environment) => ({ ...environment, git: null }));
+    const { promise: answers, resolve: answer } = Promise.withResolvers<object[]>();
+    await using daemon = await startFakeDaemon({
+      "/v1/environments/watch": watched([{ type: "list", environments: unknown }], answers),
+    });
+    const { printed, result } = startCli(["ls"], { env: daemon.env });
+    await printed(/^NAME +STATUS +WEB +GIT +AGE\n$/);
+    const dirty = { ...one.git, dirty: 3 };
+    answer([
+      { type: "git", project: "demo", slug: "one", git: dirty },
+      { type: "git", project: "demo", slug: "main", git: one.git },
+      { type: "settled" },
+    ]);
+    const { stdout } = await result;
+    const lines = stdout.trimEnd().split("\n");
+    expect(lines.map((line) => line.split(" ")[0])).toEqual(["NAME", "main", "one"]);
+    expect(lines[2]).toMatch(/Running +~3 /);
   });
 
   test("as JSON: exactly the document", async () => {

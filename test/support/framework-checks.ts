@@ -37,6 +37,15 @@ export async function openBoth(browser: Browser, { a, b }: FrameworkWorld): Prom
   return pages;
 }
 
+/** The page listens for edits: its WebSocket through the gateway is open and has brought something. */
+export async function expectListening(page: Page, host: string): Promise<void> {
+  const sockets = await eventually(
+    () => page.webSockets.filter((socket) => socket.open && socket.received > 0),
+    (found) => found.length > 0,
+  );
+  expect(sockets.map(({ url }) => new URL(url).host)).toContain(host);
+}
+
 export const heading = "document.querySelector('h1')?.textContent ?? null";
 
 /** Hosts with ports that the page talked to. */

@@ -30,11 +30,11 @@ export async function readConfig(project: ProjectRecord, files: RepositoryFiles)
   return parsed(`project: ${project.name}\n`, configFile, project);
 }
 
-/** `project:` of the main worktree's wt.yaml; null without one or while it has errors. */
-export async function readProjectName(root: string): Promise<string | null> {
+/** `project:` of the main worktree's wt.yaml, or `fallback`; null without a wt.yaml or while it has errors. */
+export async function readProjectName(root: string, fallback: string): Promise<string | null> {
   const text = await repositoryFiles(root).read(configFile);
   if (text === null) return null;
-  return parseConfig(text, { path: configFile, projectFallback: "", resourceTypes }).config?.project || null;
+  return parseConfig(text, { path: configFile, projectFallback: fallback, resourceTypes }).config?.project ?? null;
 }
 
 function parsed(text: string, path: string, project: ProjectRecord): Config {

@@ -1,5 +1,6 @@
 // Git's answers for `wt list`. An answer is given again only while it is proven that git would say the same: the kernel has seen no change in any directory
 // that git looks into, and the index, HEAD, refs and settings are the files they were. Everything else is asked anew, a few at once over all.
+import { existsSync } from "node:fs";
 import { join } from "node:path";
 import type { GitView } from "../api/environment.ts";
 import type { EnvironmentRecord, ProjectRecord } from "../environment/ledger.ts";
@@ -80,6 +81,7 @@ export class GitStatusCache {
 
   /** null when git cannot answer: the directory is gone or is not a worktree any more. The answer is never older than the question. */
   async status(git: Git, project: ProjectRecord, environment: EnvironmentRecord): Promise<GitView | null> {
+    if (!existsSync(project.gitCommonDir)) return null;
     const question = { git, project, environment };
     const proven = this.#proven(environment, await this.#factsOf(git, project));
     if (!proven) return this.#ask(question);

@@ -1,10 +1,10 @@
 // What every refusal of the real `wt` must look like, and a picture of everything that it could have left behind.
 import { Database } from "bun:sqlite";
 import { expect } from "bun:test";
-import { existsSync, readdirSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { type ErrorKind, exitCodes, type WireError } from "../../src/errors/wt-error.ts";
-import type { HermeticWorld, RunOptions } from "./hermetic-world.ts";
+import { eventually, type HermeticWorld, type RunOptions } from "./hermetic-world.ts";
 
 export interface Refusal extends RunOptions {
   kind: ErrorKind;
@@ -75,8 +75,17 @@ export async function traces(world: HermeticWorld): Promise<Traces> {
     directories: names(`${world.repository}.worktrees`),
     logs: names(join(world.directory, "state/worldtree/environments")),
     ledger: ledgerRows(world),
-    processes: world.processes().length,
+    processes: world.processes().filter((pid) => !isGit(pid)).length,
   };
+}
+
+/** Between commands the daemon asks git what `wt list` will want to know. */
+function isGit(pid: number): boolean {
+  try {
+    return readFileSync(`/proc/${pid}/comm`, "utf8").trim() === "git";
+  } catch {
+    return true;
+  }
 }
 
 /** Rows that belong to environments; those of services without what changes while they run. */
@@ -101,5 +110,7 @@ export function ledgerRows(world: HermeticWorld): Record<string, unknown[]> {
 export async function leavesNothing(world: HermeticWorld, work: () => Promise<unknown>): Promise<void> {
   const before = await traces(world);
   await work();
-  expect(await traces(world)).toEqual(before);
+  // What a command stopped is reaped a moment later.
+  const same = (now: Traces) => Bun.deepEquals(now, before);
+  expect(await eventually(() => traces(world), same, 3_000)).toEqual(before);
 }

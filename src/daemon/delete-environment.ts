@@ -173,7 +173,7 @@ function lossReasons(loss: LossReport): string[] {
 }
 
 /** The branch goes when its work is on the base, or when the user said so; never the base itself or one that is checked out elsewhere. */
-async function branchToDelete(git: Git, deletion: Deletion, loss: LossReport): Promise<{ commit: string; integrated: boolean } | null> {
+async function branchToDelete(git: Git, deletion: Deletion, loss: LossReport): Promise<StepContext["branchCommit"]> {
   const { project, environment, consent } = deletion;
   const branch = environment.branch;
   if (branch === null || (!loss.integrated && !consent.branch)) return null;
@@ -181,7 +181,8 @@ async function branchToDelete(git: Git, deletion: Deletion, loss: LossReport): P
   const elsewhere = (await listWorktrees(git, project.root)).some((one) => one.branch === branch && one.path !== environment.path);
   if (elsewhere) return null;
   const commit = (await git.run(project.root, ["rev-parse", "--verify", "--quiet", `refs/heads/${branch}`], { allow: [1] })).trim();
-  return commit === "" ? null : { commit, integrated: loss.integrated };
+  const reachable = loss.how === "same_commit" || loss.how === "ancestor";
+  return commit === "" ? null : { commit, integrated: loss.integrated, reachable };
 }
 
 function outcomeOf(context: StepContext, loss: LossReport): DeleteResult["branchOutcome"] {

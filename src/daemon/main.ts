@@ -10,6 +10,7 @@ import { createProcessDriver } from "../runtime/process/process-driver.ts";
 import { openLedger, type SqliteLedger } from "../state/sqlite-ledger.ts";
 import { Admission } from "./admission.ts";
 import { Changes } from "./changes.ts";
+import { ConfiguredServices } from "./configured-services.ts";
 import { faultsFrom } from "./faults.ts";
 import { startGatewayControl } from "./gateway-control.ts";
 import { GitStatusCache } from "./git-status-cache.ts";
@@ -74,6 +75,7 @@ async function buildWorld({ ledger, paths, env }: Parts): Promise<World> {
     driver,
     supervisor,
     gateway,
+    configured: new ConfiguredServices(),
     gitStatus: new GitStatusCache({ clock, atOnce: cores * 2, watch: openChangeWatch(), env: definedOnly(env) }),
     changes,
     locks: new KeyedLock(),

@@ -4,6 +4,7 @@ import type { WorldPaths } from "../os/paths.ts";
 import type { RuntimeDriver } from "../runtime/runtime-driver.ts";
 import type { Admission } from "./admission.ts";
 import type { Changes } from "./changes.ts";
+import type { ConfiguredServices } from "./configured-services.ts";
 import type { ReachedPoint } from "./faults.ts";
 import type { GatewayControl } from "./gateway-control.ts";
 import type { GitStatusCache } from "./git-status-cache.ts";
@@ -21,6 +22,7 @@ export interface World {
   supervisor: Supervisor;
   gateway: GatewayControl;
   gitStatus: GitStatusCache;
+  configured: ConfiguredServices;
   changes: Changes;
   /** Keys: `environment:<id>`, `project:<id>:<slug or branch>`. */
   locks: KeyedLock;

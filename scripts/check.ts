@@ -13,10 +13,11 @@ interface Step {
 }
 
 const steps: Step[] = [
-  { name: "format and lint", command: [bin("biome"), "ci", "--error-on-warnings", "."] },
+  { name: "format and lint", command: [bin("biome"), "ci", "--colors=off", "--error-on-warnings", "."] },
   { name: "types", command: [bin("tsc"), "-p", "."] },
   { name: "imports", command: [bun, "scripts/check-imports.ts"] },
   { name: "generated files", command: [bun, "scripts/generate.ts", "--check"] },
+  { name: "docs", command: [bun, "scripts/check-docs.ts"] },
   { name: "fast tests", command: [bun, "test", "src"] },
 ];
 
@@ -39,7 +40,7 @@ if (long.length > 0) {
 }
 for (const step of steps) {
   const started = performance.now();
-  const child = Bun.spawn(step.command, { cwd: root, stdout: "pipe", stderr: "pipe", env: { ...process.env, FORCE_COLOR: "0" } });
+  const child = Bun.spawn(step.command, { cwd: root, stdout: "pipe", stderr: "pipe", env: { ...process.env, NO_COLOR: "1" } });
   const [out, err, code] = await Promise.all([new Response(child.stdout).text(), new Response(child.stderr).text(), child.exited]);
   const seconds = ((performance.now() - started) / 1000).toFixed(1);
   console.log(`${code === 0 ? "ok  " : "FAIL"} ${step.name} (${seconds}s)`);

@@ -130,6 +130,8 @@ export interface CreateRequest {
   up: boolean;
   /** The caller's shell environment; hooks, setup and services run with it. */
   env: Record<string, string>;
+  /** `skip` leaves `git` of the result null and saves the time that git takes to look at every file (default `wait`). */
+  git?: "wait" | "skip";
 }
 
 export interface UpRequest {

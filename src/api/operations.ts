@@ -76,11 +76,13 @@ export interface TrustCommand {
 }
 
 export interface TrustRequest {
+  /** An environment; or a branch, tag or commit that has none. */
   target: Target;
+  /** What `wt create <target.name>` would run, where there is no such environment yet. */
+  create?: { from?: string };
 }
 
-export interface TrustGrantRequest {
-  target: Target;
+export interface TrustGrantRequest extends TrustRequest {
   hash: string;
 }
 

@@ -56,7 +56,8 @@ export function connectDaemon(options: ConnectOptions): DaemonConnection {
       if (!repeatable.has(path)) await ensureReady();
       if (ready) return await attempt(direct, path, request);
       const response = await direct(path, request).catch((error) => {
-        if (isNobodyListening(error)) return null;
+        // A daemon that dies at this very moment is as good as none: asking the next one does no harm.
+        if (isNobodyListening(error) || isConnectionLost(error)) return null;
         throw error;
       });
       if (response?.headers.get(buildHeader) === build()) return response;

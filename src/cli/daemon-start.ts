@@ -6,6 +6,7 @@ import type { ClientRequest } from "../client/daemon-client.ts";
 import { WtError } from "../errors/wt-error.ts";
 import type { WorldPaths } from "../os/paths.ts";
 import { isConnectionLost, isNobodyListening, observeDaemon, request } from "./daemon-connection.ts";
+import { counted } from "./render/age.ts";
 import type { Environment } from "./terminal.ts";
 
 export interface EnsureDaemonOptions {
@@ -67,7 +68,7 @@ async function untilIdle(old: DaemonView, options: EnsureDaemonOptions): Promise
       throw new WtError({
         kind: "refused",
         code: "daemon_busy",
-        message: `A daemon of another version (${view.version}) is in the middle of ${view.operationsInFlight} operation(s).`,
+        message: `A daemon of another version (${view.version}) is in the middle of ${counted(view.operationsInFlight, "operation")}.`,
         hints: ["Wait for them to end, or stop it: wt daemon stop"],
       });
     }

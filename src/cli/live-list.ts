@@ -1,4 +1,4 @@
-// `wt list` on a terminal and `wt list --watch`: the table at once, then again whenever something in it changes.
+// `wt list` as text and `wt list --watch`: the table at once, then again whenever something in it changes.
 import type { EnvironmentView, ListEvent } from "../api/environment.ts";
 import type { Context } from "./command.ts";
 import { catchInterrupt } from "./interrupt.ts";
@@ -72,12 +72,29 @@ interface Screen {
 function chooseScreen(context: Context, options: LiveListOptions): Screen {
   if (context.json) return appendingScreen(context, ({ environments }) => listJson(environments));
   const lines = (state: ListState) => tableOf(context, options, state);
-  return context.terminal.stdoutIsTty
-    ? movingScreen(context, options, lines)
-    : appendingScreen(context, (state) => `${lines(state).join("\n")}\n`);
+  if (context.terminal.stdoutIsTty) return movingScreen(context, options, lines);
+  return !options.follow ? growingScreen(context, lines) : appendingScreen(context, (state) => `${lines(state).join("\n")}\n`);
 }
 
-/** Not a terminal: a whole document for each change once the first facts are complete, never twice the same. */
+/** A pipe: the header at once, each line as soon as it and all before it are known. */
+function growingScreen({ terminal }: Context, render: (state: ListState) => string[]): Screen {
+  let printed = 0;
+  const print = async (lines: string[]) => {
+    if (lines.length <= printed) return;
+    const text = `${lines.slice(printed).join("\n")}\n`;
+    printed = lines.length;
+    await terminal.out(text);
+  };
+  return {
+    async show(state) {
+      const known = state.environments.findIndex((environment) => state.pending.has(gitKey(environment)));
+      await print(known < 0 ? render(state) : render(state).slice(0, 1 + known));
+    },
+    end: async (state) => print(render(state)),
+  };
+}
+
+/** Not a terminal, and following: a whole document for each change once the first facts are complete, never twice the same. */
 function appendingScreen({ terminal }: Context, render: (state: ListState) => string): Screen {
   let last = "";
   return {

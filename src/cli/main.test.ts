@@ -39,8 +39,21 @@ describe("without a daemon", () => {
 });
 
 describe("list", () => {
+  const watched = (events: object[], rest?: Promise<object[]>) => () =>
+    new Response(
+      new ReadableStream({
+        async start(controller) {
+          const send = (some: object[]) => controller.enqueue(some.map((event) => `${JSON.stringify(event)}\n`).join(""));
+          send(events);
+          send((await rest) ?? []);
+          controller.close();
+        },
+      }),
+    );
+
   test("in a pipe: one table with git in it, no colours", async () => {
-    await using daemon = await startFakeDaemon({ "/v1/environments/list": list });
+    const events = [{ type: "list", environments: list.environments }, { type: "settled" }];
+    await using daemon = await startFakeDaemon({ "/v1/environments/watch": watched(events) });
     const { code, stdout, stderr } = await runCli(["ls"], { env: daemon.env });
     expect([code, stderr]).toEqual([0, ""]);
     expect(stdout.replace(/\d+\w\n/g, "AGE\n")).toBe(
@@ -52,8 +65,28 @@ describe("list", () => {
       ].join("\n"),
     );
     expect(daemon.requests).toEqual([
-      { path: "/v1/environments/list", body: { cwd: "/", all: false, git: "wait" }, client: `cli/${version}` },
+      { path: "/v1/environments/watch", body: { cwd: "/", all: false, git: "wait", follow: false }, client: `cli/${version}` },
     ]);
+  });
+
+  test("in a pipe the header does not wait for git, and no line stands before its git is known", async () => {
+    const unknown = list.environments.map((environment) => ({ ...environment, git: null }));
+    const { promise: answers, resolve: answer } = Promise.withResolvers<object[]>();
+    await using daemon = await startFakeDaemon({
+      "/v1/environments/watch": watched([{ type: "list", environments: unknown }], answers),
+    });
+    const { printed, result } = startCli(["ls"], { env: daemon.env });
+    await printed(/^NAME +STATUS +WEB +GIT +AGE\n$/);
+    const dirty = { ...one.git, dirty: 3 };
+    answer([
+      { type: "git", project: "demo", slug: "one", git: dirty },
+      { type: "git", project: "demo", slug: "main", git: one.git },
+      { type: "settled" },
+    ]);
+    const { stdout } = await result;
+    const lines = stdout.trimEnd().split("\n");
+    expect(lines.map((line) => line.split(" ")[0])).toEqual(["NAME", "main", "one"]);
+    expect(lines[2]).toMatch(/Running +~3 /);
   });
 
   test("as JSON: exactly the document", async () => {
@@ -150,7 +183,7 @@ test("delete takes several names, names what was kept, and tells of each that fa
   await using daemon = await startFakeDaemon({ "/v1/environments/list": list, "/v1/environments/delete": answer });
   const both = await runCli(["rm", "a", "dirty", "b"], { env: daemon.env });
   expect(both.code).toBe(5);
-  expect(both.stdout).toContain("Kept as refs/wt/rescue/a/1");
+  expect(both.stdout).toContain("git worktree add --detach <directory> refs/wt/rescue/a/1");
   expect(both.stderr).toStartWith("wt: dirty was not deleted: dirty has work.\n");
   const json = await runCli(["delete", "a", "-fb", "--json"], { env: daemon.env });
   expect(JSON.parse(json.stdout)).toEqual({ schema: 1, deleted: [deleted("a")] });
@@ -213,7 +246,7 @@ describe("trust", () => {
     expect([agent.code, agent.stderr]).toEqual([6, expect.stringContaining("runs under Claude Code")]);
     expect(daemon.requests.some(({ path }) => path.endsWith("grant"))).toBe(false);
     const person = await runCli(["trust", "--yes"], { env: daemon.env });
-    expect([person.code, person.stdout]).toEqual([0, "Trusted 1 command(s) of demo.\n"]);
+    expect([person.code, person.stdout]).toEqual([0, "Trusted 1 command of demo.\n"]);
     expect(daemon.requests.at(-1)?.body).toEqual({ target: { cwd: "/" }, hash: "h1" });
   });
 });

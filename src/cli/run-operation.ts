@@ -11,6 +11,8 @@ import { withTrust } from "./trust-dialog.ts";
 export interface OperationOptions {
   /** What the operation is about: asked about when trust is missing and when it was interrupted. */
   target: Target;
+  /** Only `create`: a branch without an environment may be asked about too. */
+  create?: { from?: string };
 }
 
 const rollbackDeadlineMs = 15_000;
@@ -18,9 +20,9 @@ const rollbackDeadlineMs = 15_000;
 export async function runOperation<Path extends keyof OperationEndpoints>(
   context: Context,
   call: { path: Path; request: OperationEndpoints[Path]["request"] },
-  { target }: OperationOptions,
+  { target, create }: OperationOptions,
 ): Promise<OperationEndpoints[Path]["result"]> {
-  return await withTrust(context, target, () => runOnce(context, call, target));
+  return await withTrust(context, { target, ...(create ? { create } : {}) }, () => runOnce(context, call, target));
 }
 
 async function runOnce<Path extends keyof OperationEndpoints>(

@@ -1,21 +1,20 @@
 // Shows what a repository wants to run and, where a person can be asked, takes the answer.
-import type { Target } from "../api/environment.ts";
-import type { TrustView } from "../api/operations.ts";
+import type { TrustRequest, TrustView } from "../api/operations.ts";
 import { WtError } from "../errors/wt-error.ts";
 import type { Context } from "./command.ts";
 import { canAsk, confirm } from "./confirm.ts";
 import { trustLines } from "./render/trust-text.ts";
 
 /** Runs `work`; when the repository's commands are not trusted, asks once on a terminal and then runs it again. */
-export async function withTrust<T>(context: Context, target: Target, work: () => Promise<T>): Promise<T> {
+export async function withTrust<T>(context: Context, asked: TrustRequest, work: () => Promise<T>): Promise<T> {
   try {
     return await work();
   } catch (error) {
     if (!(error instanceof WtError) || error.kind !== "untrusted" || !canAsk(context)) throw error;
-    const { view, askedAbout } = await observeTrust(context, target);
+    const view = await context.client.call("/v1/trust", asked);
     if (view.state === "trusted" || view.state === "nothing_to_trust") throw error;
     if (!(await askForTrust(context, view))) throw error;
-    await context.client.call("/v1/trust/grant", { target: askedAbout, hash: view.hash });
+    await context.client.call("/v1/trust/grant", { ...asked, hash: view.hash });
     return await work();
   }
 }
@@ -24,15 +23,4 @@ export async function askForTrust(context: Context, view: TrustView): Promise<bo
   const { terminal } = context;
   await terminal.err(`${trustLines(view, terminal.errPaint).join("\n")}\n\n`);
   return await confirm(context, `Let wt run these commands of ${view.project}?`);
-}
-
-/** A branch that has no environment yet cannot be asked about; then the commands are those of the worktree we are in. */
-async function observeTrust(context: Context, target: Target): Promise<{ view: TrustView; askedAbout: Target }> {
-  try {
-    return { view: await context.client.call("/v1/trust", { target }), askedAbout: target };
-  } catch (error) {
-    if (!(error instanceof WtError) || error.kind !== "not_found" || target.name === undefined) throw error;
-    const askedAbout = { cwd: target.cwd };
-    return { view: await context.client.call("/v1/trust", { target: askedAbout }), askedAbout };
-  }
 }

@@ -27,6 +27,7 @@ const fixtures: Record<string, Expected | null> = {
     services: { frontend: [npm(vite), "/"] },
     because: "starts Vite, which gets the port as an argument",
   },
+  "vite-folder": { setup: ["npm ci < package-lock.json"], services: { frontend: [npm(vite), "/"] } },
   "vite-after-tsc": { setup: ["npm ci < package-lock.json"], services: { frontend: [npm(vite), "/"] } },
   "vite-fixed-port": {
     setup: ["pnpm install --frozen-lockfile < pnpm-lock.yaml"],

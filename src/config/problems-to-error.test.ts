@@ -27,5 +27,5 @@ test("the first problem is the sentence, all are in details and hints", () => {
 test("a problem without a place names the file alone", () => {
   const error = problemsToError("wt.yaml", [{ key: "", line: null, column: null, message: "The file is empty.", hint: null }])!;
   expect(error.message).toBe("wt.yaml: The file is empty.");
-  expect(error.hints).toEqual([]);
+  expect(error.hints).toEqual(["Correct it in wt.yaml, then run the same command again."]);
 });

@@ -1,7 +1,7 @@
 import { type JsonValue, WtError } from "../errors/wt-error.ts";
 import type { ConfigProblem, ProblemsToError } from "./config.ts";
 
-/** The first problem is the sentence; its hint and the other problems are the hints; all of them are in the details. */
+/** The first problem is the sentence; its hint (there is always one) and the other problems are the hints; all of them are in the details. */
 export const problemsToError: ProblemsToError = (file, problems) => {
   const [first, ...others] = problems;
   if (!first) return null;
@@ -11,7 +11,7 @@ export const problemsToError: ProblemsToError = (file, problems) => {
     code: "config_invalid",
     message: sentence(file, first),
     hints: [
-      ...(first.hint ? [first.hint] : []),
+      first.hint ?? `Correct it in ${file}, then run the same command again.`,
       ...more,
       ...others.map((problem) => [sentence(file, problem), problem.hint].filter(Boolean).join(" ")),
     ],

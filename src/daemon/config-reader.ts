@@ -28,11 +28,11 @@ export async function readConfig(project: ProjectRecord, files: RepositoryFiles)
   return parsed(`project: ${project.name}\n`, configFile, project);
 }
 
-/** `project:` of the main worktree's wt.yaml; null without one or while it has errors. */
-export async function readProjectName(root: string): Promise<string | null> {
+/** `project:` of the main worktree's wt.yaml, or `fallback`; null without a wt.yaml or while it has errors. */
+export async function readProjectName(root: string, fallback: string): Promise<string | null> {
   const text = await repositoryFiles(root).read(configFile);
   if (text === null) return null;
-  return parseConfig(text, { path: configFile, projectFallback: "", resourceTypes }).config?.project || null;
+  return parseConfig(text, { path: configFile, projectFallback: fallback, resourceTypes }).config?.project ?? null;
 }
 
 function parsed(text: string, path: string, project: ProjectRecord): Config {
@@ -69,8 +69,15 @@ export async function readTrust(
   };
 }
 
+export interface TrustNeed {
+  config: Config;
+  files: RepositoryFiles;
+  /** What `wt trust` calls a commit that has no worktree yet. */
+  name?: string;
+}
+
 /** Throws `WtError` (`untrusted`) unless a person approved exactly these commands. */
-export async function requireTrust(world: World, project: ProjectRecord, read: { config: Config; files: RepositoryFiles }): Promise<void> {
+export async function requireTrust(world: World, project: ProjectRecord, read: TrustNeed): Promise<void> {
   const trust = await readTrust(world, project, read);
   if (trust.state === "trusted" || trust.state === "nothing_to_trust") return;
   const changed = trust.commands.filter((command) => command.change !== "same");
@@ -81,9 +88,22 @@ export async function requireTrust(world: World, project: ProjectRecord, read: {
       trust.state === "changed"
         ? `${changed.length === 1 ? "A command" : `${changed.length} commands`} of ${project.name} changed since they were trusted: ${named(changed)}.`
         : `The commands of ${project.name} have not been trusted yet: ${named(changed)}.`,
-    hints: ["Run `wt trust` in a terminal to see what would run and to approve it."],
+    hints: [
+      `Run \`wt trust${await trustArgument(world, project, { ...read, hash: trust.hash })}\` in a terminal to see what would run and to approve it.`,
+    ],
     details: { hash: trust.hash },
   });
+}
+
+/** A bare `wt trust` suffices where the main worktree wants to run the same. */
+async function trustArgument(world: World, project: ProjectRecord, { name, hash }: TrustNeed & { hash: string }): Promise<string> {
+  if (name === undefined) return "";
+  const files = repositoryFiles(project.root);
+  const main = await readConfig(project, files).then(
+    (config) => readTrust(world, project, { config, files }),
+    () => null,
+  );
+  return main?.hash === hash ? "" : ` ${name}`;
 }
 
 function named(commands: { source: string }[]): string {

@@ -24,13 +24,19 @@ export async function createEnvironment(world: World, request: CreateRequest, ca
   const callerEnv = callerEnvironment(request.env);
   const git = createGit(callerEnv);
   const { project } = await locate(world, git, request.cwd);
+  return createNamed(world, { request, project, git, callerEnv }, call);
+}
+
+/** One create of a branch at a time: whoever comes second finds the environment of the first. */
+function createNamed(world: World, creation: Creation, call: Call): Promise<CreateResult> {
+  const { request, project, git } = creation;
   return world.locks.run(
     `create:${project.id}:${request.branch}`,
     async () => {
       await syncWorktrees(world, git, project);
-      const existing = existingEnvironment(world, project, request);
-      if (existing) return bringUpExisting(world, { request, project, environment: existing, git, callerEnv }, call);
-      return createNew(world, { request, project, git, callerEnv }, call);
+      const existing = await existingEnvironment(world, creation);
+      if (existing) return bringUpExisting(world, { ...creation, environment: existing }, call);
+      return createNew(world, creation, call);
     },
     call.abort,
   );
@@ -43,10 +49,15 @@ interface Creation {
   callerEnv: Record<string, string>;
 }
 
-function existingEnvironment(world: World, project: ProjectRecord, request: CreateRequest): EnvironmentRecord | null {
+/** By branch; by slug only where git knows no branch of that name. */
+async function existingEnvironment(world: World, { request, project, git }: Creation): Promise<EnvironmentRecord | null> {
   const environments = world.ledger.environments({ projectId: project.id });
-  const found =
-    environments.find((one) => one.branch === request.branch) ?? environments.find((one) => one.slug === request.branch && !one.main);
+  const bySlug = environments.find((one) => one.slug === request.branch && !one.main);
+  let found = environments.find((one) => one.branch === request.branch);
+  if (!found && bySlug) {
+    const branch = await planBranch(git, { root: project.root, branch: request.branch, from: null }).catch(() => null);
+    if (branch === null || branch.kind === "new") found = bySlug;
+  }
   if (found && request.from !== undefined) {
     throw new WtError({
       kind: "refused",
@@ -62,18 +73,21 @@ async function bringUpExisting(world: World, creation: Creation & { environment:
   const { environment, request, project, git, callerEnv } = creation;
   call.emit({ type: "note", message: `${environment.slug} exists already, at ${environment.path}.` });
   if (request.up) await bringUp(world, { project, environment, git, callerEnv, services: [], anew: false }, call);
-  return { ...(await environmentDocument(world, git, environment.id)), created: false };
+  return { ...(await environmentDocument(world, gitForResult(request, git), environment.id)), created: false };
 }
 
 async function createNew(world: World, creation: Creation, call: Call): Promise<CreateResult> {
   const { request, project, git } = creation;
   const branch = await planBranch(git, { root: project.root, branch: request.branch, from: request.from ?? null });
-  const existing = world.ledger.environments({ projectId: project.id }).find((one) => one.branch === branch.branch);
-  if (existing) return bringUpExisting(world, { ...creation, environment: existing }, call);
+  // `origin/topic` means the branch `topic`, which somebody else may be creating by that name. Names only get shorter, so no two wait for each other.
+  if (branch.branch !== request.branch) return createNamed(world, { ...creation, request: { ...request, branch: branch.branch } }, call);
   const files = treeFiles(git, { root: project.root, commit: branch.commit });
   const config = await readConfig(project, files);
   const prepares = config.setup.length > 0 || Object.keys(config.resources).length > 0;
-  if (prepares || (request.up && config.services.length > 0)) await requireTrust(world, project, { config, files });
+  if (prepares || (request.up && config.services.length > 0)) {
+    const name = branch.kind === "new" ? (request.from ?? branch.commit.slice(0, 12)) : request.branch;
+    await requireTrust(world, project, { config, files, name });
+  }
   call.abort.throwIfAborted();
   const claimed = claimEnvironment(world, creation, { name: branch.branch, config, branch });
   const session: EnvironmentSession = { project, environment: claimed.environment, config, git, callerEnv: creation.callerEnv };
@@ -176,7 +190,11 @@ async function buildClaimed(world: World, building: Building, call: Call): Promi
   }
   endOperation(world, { id: operation, environmentId: environment.id });
   await awaitHealth(world, environment, { services, abort: call.abort });
-  return { ...(await environmentDocument(world, session.git, environment.id)), created: true };
+  return { ...(await environmentDocument(world, gitForResult(request, session.git), environment.id)), created: true };
+}
+
+function gitForResult(request: CreateRequest, git: Git): Git | null {
+  return request.git === "skip" ? null : git;
 }
 
 function cancelled(environment: EnvironmentRecord): WtError {

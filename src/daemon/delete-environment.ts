@@ -30,12 +30,13 @@ export async function deleteEnvironment(world: World, request: DeleteRequest, ca
     async () => {
       const current = world.ledger.environment(environment.id);
       if (!current) return alreadyGone(environment);
-      refuseLoss(current, await lossOf(git, project, current), consent);
+      const seen = await lossOf(git, project, current);
+      refuseLoss(current, seen, consent);
       call.abort.throwIfAborted();
       const data = { force: consent.force, branch: consent.branch };
       const operation = beginOperation(world, { environmentId: current.id, kind: "delete", data });
       world.ledger.updateEnvironment(current.id, { wanted: "down" });
-      return carryDeletion(world, { git, project, environment: current, consent, operation }, call);
+      return carryDeletion(world, { git, project, environment: current, consent, operation, seen }, call);
     },
     call.abort,
   );
@@ -47,11 +48,13 @@ interface Deletion {
   environment: EnvironmentRecord;
   consent: Consent;
   operation: string;
+  /** What the look right before found; null after a crash. */
+  seen: LossReport | null;
 }
 
 /** Stops, looks again (services write files), removes. A refusal on the second look ends the operation and keeps everything. */
 async function carryDeletion(world: World, deletion: Deletion, call: Call): Promise<DeleteResult> {
-  const { git, project, environment, consent, operation } = deletion;
+  const { git, project, environment, consent, operation, seen } = deletion;
   const session = { project, environment, git, config: emptyConfig(project.name), callerEnv: world.env };
   const context: StepContext = {
     world,
@@ -65,7 +68,8 @@ async function carryDeletion(world: World, deletion: Deletion, call: Call): Prom
   try {
     const running = world.supervisor.runners(environment.id).map((runner) => runner.name);
     if (running.length > 0) await runPlan([{ kind: "stop", services: running }], context, operation);
-    const loss = await lossOf(git, project, environment);
+    // Looking costs a walk over every file; where nothing had to be stopped, nothing has been written since.
+    const loss = running.length === 0 && seen ? seen : await lossOf(git, project, environment);
     refuseLoss(environment, loss, consent);
     const branch = await branchToDelete(git, deletion, loss);
     context.branchCommit = branch;
@@ -104,7 +108,7 @@ export async function resumeDeletion(
   const consent: Consent = { force: operation.data.force === true, branch: operation.data.branch === true };
   await carryDeletion(
     world,
-    { git: createGit(world.env), ...found, consent, operation: operation.id },
+    { git: createGit(world.env), ...found, consent, operation: operation.id, seen: null },
     { emit: () => undefined, abort: never() },
   );
 }
@@ -169,7 +173,7 @@ function lossReasons(loss: LossReport): string[] {
 }
 
 /** The branch goes when its work is on the base, or when the user said so; never the base itself or one that is checked out elsewhere. */
-async function branchToDelete(git: Git, deletion: Deletion, loss: LossReport): Promise<{ commit: string; integrated: boolean } | null> {
+async function branchToDelete(git: Git, deletion: Deletion, loss: LossReport): Promise<StepContext["branchCommit"]> {
   const { project, environment, consent } = deletion;
   const branch = environment.branch;
   if (branch === null || (!loss.integrated && !consent.branch)) return null;
@@ -177,7 +181,8 @@ async function branchToDelete(git: Git, deletion: Deletion, loss: LossReport): P
   const elsewhere = (await listWorktrees(git, project.root)).some((one) => one.branch === branch && one.path !== environment.path);
   if (elsewhere) return null;
   const commit = (await git.run(project.root, ["rev-parse", "--verify", "--quiet", `refs/heads/${branch}`], { allow: [1] })).trim();
-  return commit === "" ? null : { commit, integrated: loss.integrated };
+  const reachable = loss.how === "same_commit" || loss.how === "ancestor";
+  return commit === "" ? null : { commit, integrated: loss.integrated, reachable };
 }
 
 function outcomeOf(context: StepContext, loss: LossReport): DeleteResult["branchOutcome"] {

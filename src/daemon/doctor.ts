@@ -72,7 +72,7 @@ async function environmentFindings(world: World, environment: EnvironmentRecord)
         code: "service_failing",
         level: "warning",
         message: `${runner.name} of ${environment.slug} is ${runner.status.phase}: ${runner.status.reason ?? "no reason is known."}`,
-        fix: `wt logs ${runner.name}`,
+        fix: `wt logs ${runner.name} -e ${environment.slug}`,
       });
     }
     const port = runner.plan?.spec.port;
@@ -87,6 +87,6 @@ async function portFinding(environment: EnvironmentRecord, held: { service: stri
     code: "port_held",
     level: "error",
     message: `Port ${held.port} of ${held.service} in ${environment.slug} is held by ${await portHolderName(held.port)}.`,
-    fix: `wt restart ${held.service}`,
+    fix: `wt restart ${held.service} -e ${environment.slug}`,
   };
 }

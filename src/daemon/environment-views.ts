@@ -1,6 +1,6 @@
 // Environments as the wire shows them.
 import { existsSync } from "node:fs";
-import type { EnvironmentDocument, EnvironmentList, EnvironmentView, ListEvent, ListRequest } from "../api/environment.ts";
+import type { EnvironmentDocument, EnvironmentList, EnvironmentView, GitView, ListEvent, ListRequest } from "../api/environment.ts";
 import { environmentCondition } from "../environment/environment-status.ts";
 import type { EnvironmentRecord, ProjectRecord } from "../environment/ledger.ts";
 import { environmentUrl, hostSuffix } from "../environment/routes.ts";
@@ -10,6 +10,8 @@ import { detailedResourceViews, resourceViews } from "./resource-views.ts";
 import { detailedServiceViews, serviceViews } from "./service-views.ts";
 import type { World } from "./world.ts";
 
+/** Answers of git that come so soon are in the list itself. */
+const promptMs = 10;
 const watchPauseMs = 100;
 const gitRefreshMs = 5_000;
 
@@ -48,15 +50,15 @@ async function fullView(world: World, listed: Listed): Promise<EnvironmentView> 
   return { ...environmentView(world, listed), resources: await resourceViews(world, listed.environment.id) };
 }
 
-/** With git and the details of `wt status`. Throws `internal` for an unknown id. */
-export async function environmentDocument(world: World, git: Git, environmentId: string): Promise<EnvironmentDocument> {
+/** With the details of `wt status`, and with git's facts unless `git` is null. Throws `internal` for an unknown id. */
+export async function environmentDocument(world: World, git: Git | null, environmentId: string): Promise<EnvironmentDocument> {
   const environment = world.ledger.environment(environmentId);
   const project = environment ? world.ledger.project(environment.projectId) : null;
   if (!environment || !project) throw new Error(`environment ${environmentId} is not in the ledger`);
   const [services, resources, status] = await Promise.all([
     detailedServiceViews(world, environmentId),
     detailedResourceViews(world, environmentId),
-    world.gitStatus.status(git, project, environment),
+    git ? world.gitStatus.status(git, project, environment) : null,
   ]);
   return { schema: 1, environment: { ...environmentView(world, { project, environment }), services, resources, git: status } };
 }
@@ -100,8 +102,11 @@ export async function* watchEnvironments(
   try {
     for (;;) {
       const listed = await listedEnvironments(world, git, request);
-      yield { type: "list", environments: await Promise.all(listed.map((one) => fullView(world, one))) };
-      if (request.git === "wait") yield* gitEvents(world, git, listed);
+      const questions = request.git === "wait" ? listed.map((one) => askGit(world, git, one)) : [];
+      const views = await Promise.all(listed.map((one) => fullView(world, one)));
+      if (questions.length > 0) await Promise.race([Promise.all(questions.map((one) => one.answer)), world.clock.sleep(promptMs, abort)]);
+      yield { type: "list", environments: views.map((view, index) => ({ ...view, git: questions[index]?.git ?? null })) };
+      yield* gitEvents(questions.filter((one) => one.git === null));
       yield { type: "settled" };
       if (!request.follow) return;
       await Promise.race([changes.next(), world.clock.sleep(gitRefreshMs, abort)]);
@@ -112,20 +117,28 @@ export async function* watchEnvironments(
   }
 }
 
-async function* gitEvents(world: World, git: Git, listed: readonly Listed[]): AsyncGenerator<ListEvent> {
-  const pending = new Map(
-    listed.map((one, index) => [
-      index,
-      world.gitStatus.status(git, one.project, one.environment).then((status) => ({
-        index,
-        event: { type: "git" as const, project: one.project.name, slug: one.environment.slug, git: status },
-      })),
-    ]),
-  );
+interface GitQuestion {
+  listed: Listed;
+  answer: Promise<void>;
+  /** null until it is answered, and when git cannot tell. */
+  git: GitView | null;
+}
+
+function askGit(world: World, git: Git, listed: Listed): GitQuestion {
+  const question: GitQuestion = { listed, answer: Promise.resolve(), git: null };
+  question.answer = world.gitStatus.status(git, listed.project, listed.environment).then((status) => {
+    question.git = status;
+  });
+  return question;
+}
+
+async function* gitEvents(questions: readonly GitQuestion[]): AsyncGenerator<ListEvent> {
+  const pending = new Map(questions.map((question) => [question, question.answer.then(() => question)]));
   while (pending.size > 0) {
-    const { index, event } = await Promise.race(pending.values());
-    pending.delete(index);
-    yield event;
+    const question = await Promise.race(pending.values());
+    pending.delete(question);
+    const { project, environment } = question.listed;
+    yield { type: "git", project: project.name, slug: environment.slug, git: question.git };
   }
 }
 

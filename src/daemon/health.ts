@@ -29,7 +29,7 @@ export async function awaitHealth(
       .join(" "),
     hints: [
       ...logs.flatMap((log) => log.lines.map((line) => `  ${log.service} | ${line}`)),
-      `The environment is kept. See \`wt logs ${sick[0]?.name}\`, mend it, then run \`wt up\`.`,
+      `The environment is kept. See \`wt logs ${sick[0]?.name} -e ${environment.slug}\`, mend it, then run \`wt up ${environment.slug}\`.`,
     ],
     details: {
       slug: environment.slug,

@@ -2,6 +2,7 @@
 import { cpus } from "node:os";
 import { WtError } from "../errors/wt-error.ts";
 import { buildId } from "../os/build-id.ts";
+import { openChangeWatch } from "../os/change-watch.ts";
 import { systemClock } from "../os/clock.ts";
 import { worldPaths } from "../os/paths.ts";
 import { readBootId } from "../os/process-identity.ts";
@@ -9,6 +10,7 @@ import { createProcessDriver } from "../runtime/process/process-driver.ts";
 import { openLedger, type SqliteLedger } from "../state/sqlite-ledger.ts";
 import { Admission } from "./admission.ts";
 import { Changes } from "./changes.ts";
+import { ConfiguredServices } from "./configured-services.ts";
 import { createResourceDrivers } from "./drivers.ts";
 import { faultsFrom } from "./faults.ts";
 import { startGatewayControl } from "./gateway-control.ts";
@@ -69,14 +71,15 @@ async function buildWorld({ ledger, paths, env }: Parts): Promise<World> {
   const gateway = await startGatewayControl({ ledger, clock, wantedPort: wantedPort(env.WT_GATEWAY_PORT), world: built });
   holder.world = {
     paths,
-    env: Object.fromEntries(Object.entries(env).flatMap(([key, value]) => (value === undefined ? [] : [[key, value]]))),
+    env: definedOnly(env),
     clock,
     ledger,
     driver,
     resources: createResourceDrivers({ paths, clock }),
     supervisor,
     gateway,
-    gitStatus: new GitStatusCache({ clock, atOnce: cores * 2 }),
+    configured: new ConfiguredServices(),
+    gitStatus: new GitStatusCache({ clock, atOnce: cores * 2, watch: openChangeWatch(), env: definedOnly(env) }),
     changes,
     locks: new KeyedLock(),
     setups: new Admission(Math.max(2, cores)),
@@ -85,6 +88,10 @@ async function buildWorld({ ledger, paths, env }: Parts): Promise<World> {
     report,
   };
   return holder.world;
+}
+
+function definedOnly(env: Parts["env"]): Record<string, string> {
+  return Object.fromEntries(Object.entries(env).flatMap(([key, value]) => (value === undefined ? [] : [[key, value]])));
 }
 
 function wantedPort(text: string | undefined): number | null {

@@ -2,6 +2,7 @@
 import { randomBytes } from "node:crypto";
 import { existsSync, realpathSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
+import { closest } from "../config/closest.ts";
 import type { EnvironmentRecord, ProjectRecord } from "../environment/ledger.ts";
 import { hostLabelFor, lowestFreeSlot, projectNameFor, slugFor } from "../environment/slug.ts";
 import { WtError } from "../errors/wt-error.ts";
@@ -43,6 +44,8 @@ function nearestWorktree(cwd: string): string | null {
   } catch {
     return null;
   }
+  // Git has its own opinion of what is inside its directory.
+  if (directory.split("/").includes(".git")) return null;
   for (;;) {
     if (existsSync(join(directory, ".git"))) return directory;
     const parent = dirname(directory);
@@ -58,7 +61,7 @@ async function repositoryAt(git: Git, cwd: string): Promise<Repository> {
       kind: "not_found",
       code: "not_a_repository",
       message: `${cwd} is not inside a git repository.`,
-      hints: ["Go to one, or name it: `wt -C <directory> …`."],
+      hints: ["Go to one, or name it: `wt -C <directory> …`.", "Every project of this machine: `wt list --all`."],
     });
   }
   if (repository.inSubmodule) {
@@ -76,7 +79,7 @@ async function ensureProject(world: World, repository: Repository): Promise<Proj
   const { ledger } = world;
   const known = ledger.projects().some((one) => one.gitCommonDir === repository.gitCommonDir);
   const directory = basename(repository.mainRoot).replace(/\.git$/, "");
-  const wanted = known ? directory : ((await readProjectName(repository.mainRoot)) ?? directory);
+  const wanted = known ? directory : ((await readProjectName(repository.mainRoot, directory)) ?? directory);
   return ledger.transaction(() => {
     const projects = ledger.projects();
     const existing = projects.find((one) => one.gitCommonDir === repository.gitCommonDir);
@@ -156,13 +159,15 @@ export function environmentNamed(world: World, project: ProjectRecord, name: str
   const environments = world.ledger.environments({ projectId: project.id });
   const found = environments.find((one) => one.slug === name) ?? environments.find((one) => one.branch === name);
   if (found) return found;
-  const near = environments.map((one) => one.slug).filter((slug) => slug.includes(name) || name.includes(slug));
+  const slugs = environments.map((one) => one.slug);
+  const meant = closest(name, slugs);
+  const near = new Set([...(meant === null ? [] : [meant]), ...slugs.filter((slug) => slug.includes(name) || name.includes(slug))]);
   throw new WtError({
     kind: "not_found",
     code: "environment_unknown",
     message: `There is no environment called ${name} in ${project.name}.`,
     hints: [
-      near.length > 0 ? `Did you mean ${near.slice(0, 3).join(", ")}?` : "Run `wt list` to see them all.",
+      near.size > 0 ? `Did you mean ${[...near].slice(0, 3).join(" or ")}?` : "Run `wt list` to see them all.",
       `Run \`wt create ${name}\` to make it.`,
     ],
   });

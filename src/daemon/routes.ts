@@ -3,11 +3,8 @@
 import { version } from "../../package.json";
 import type { CallEndpoints, OperationEndpoints, StreamEndpoints } from "../api/endpoints.ts";
 import type { DaemonView } from "../api/operations.ts";
-import { WtError } from "../errors/wt-error.ts";
 import { createGit } from "../git/git.ts";
-import { repositoryFiles } from "../os/repository-files.ts";
 import { createCheckpoint, listCheckpoints, removeCheckpoint, restoreCheckpoint } from "./checkpoint-operations.ts";
-import { readConfig, readTrust } from "./config-reader.ts";
 import { createEnvironment } from "./create-environment.ts";
 import { deleteEnvironment } from "./delete-environment.ts";
 import { doctorReport } from "./doctor.ts";
@@ -21,6 +18,7 @@ import { readLogs } from "./read-logs.ts";
 import { resetOperation, startOperation, stopOperation } from "./resource-operations.ts";
 import { resourceConnection } from "./resource-views.ts";
 import type { ControlServerOptions } from "./server.ts";
+import { grantTrust, trustQuestion } from "./trust-question.ts";
 import { downEnvironment, upEnvironment } from "./up-environment.ts";
 import { readVariables } from "./variables.ts";
 import type { World } from "./world.ts";
@@ -73,7 +71,7 @@ function calls(options: ControlServerOptions): Calls {
       return environmentDocument(world, git, environment.id);
     },
     "/v1/variables": (request) => readVariables(world, request),
-    "/v1/trust": async (request) => (await trustOf(world, request.target)).view,
+    "/v1/trust": async (request) => (await trustQuestion(world, request)).view,
     "/v1/trust/grant": (request) => grantTrust(world, request),
     "/v1/gateway": () => world.gateway.view(),
     "/v1/doctor": () => doctorReport(world),
@@ -122,31 +120,4 @@ function daemonView({ world, build, startedAtMs }: ControlServerOptions): Daemon
     services: environments.flatMap((one) => world.supervisor.runners(one.id)).filter((runner) => runner.status.live).length,
     operationsInFlight: world.ledger.operations().length,
   };
-}
-
-async function trustOf(world: World, target: CallEndpoints["/v1/trust"]["request"]["target"]) {
-  const { project, environment } = await locateTarget(world, createGit(world.env), target);
-  const files = repositoryFiles(environment.path);
-  const config = await readConfig(project, files);
-  return { project, view: await readTrust(world, project, { config, files }) };
-}
-
-async function grantTrust(
-  world: World,
-  request: CallEndpoints["/v1/trust/grant"]["request"],
-): Promise<CallEndpoints["/v1/trust/grant"]["response"]> {
-  const { project, view } = await trustOf(world, request.target);
-  if (view.hash !== request.hash) {
-    throw new WtError({
-      kind: "untrusted",
-      code: "trust_moved",
-      message: `The commands of ${project.name} changed while they were being looked at.`,
-      hints: ["Run `wt trust` again."],
-    });
-  }
-  if (view.state !== "nothing_to_trust") {
-    const commands = view.commands.map(({ source, text }) => ({ source, text }));
-    world.ledger.grantTrust({ projectId: project.id, hash: view.hash, commands, grantedAtMs: world.clock.now() });
-  }
-  return (await trustOf(world, request.target)).view;
 }

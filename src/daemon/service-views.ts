@@ -1,4 +1,5 @@
 import type { ServiceView } from "../api/environment.ts";
+import type { EnvironmentRecord } from "../environment/ledger.ts";
 import { hostSuffix, serviceUrl } from "../environment/routes.ts";
 import type { ServiceRunner } from "./service-runner.ts";
 import type { World } from "./world.ts";
@@ -7,6 +8,7 @@ import type { World } from "./world.ts";
 export function serviceViews(world: World, environmentId: string): ServiceView[] {
   const environment = world.ledger.environment(environmentId);
   if (!environment) return [];
+  if (world.supervisor.runners(environmentId).length === 0) return neverStarted(world, environment);
   return world.supervisor.runners(environmentId).map((runner) => {
     const port = runner.plan?.spec.port ?? null;
     return {
@@ -18,6 +20,12 @@ export function serviceViews(world: World, environmentId: string): ServiceView[]
       restarts: runner.status.restarts,
     };
   });
+}
+
+function neverStarted(world: World, environment: EnvironmentRecord): ServiceView[] {
+  const project = world.ledger.project(environment.projectId);
+  const names = project ? world.configured.names(project, environment) : [];
+  return names.map((name) => ({ name, state: "Stopped", port: null, url: null, pid: null, restarts: 0 }));
 }
 
 /** With everything `wt status` shows. */

@@ -31,7 +31,7 @@ export interface StepContext {
   /** Only `create` has one. */
   branchPlan: BranchPlan | null;
   /** Only `delete`: the branch's commit that the safety check saw, and whether its work is on the base already. */
-  branchCommit: { commit: string; integrated: boolean } | null;
+  branchCommit: { commit: string; integrated: boolean; reachable: boolean } | null;
   /** Filled in by the steps. */
   outcome: { rescueRefs: string[]; branch: "deleted" | "checked_out" | "raced" | "absent" | null };
 }
@@ -195,10 +195,11 @@ async function dropBranch(context: StepContext): Promise<void> {
   const { world, session, branchCommit } = context;
   const { environment, project } = session;
   if (environment.branch === null || !branchCommit) return;
-  if (!branchCommit.integrated) {
+  if (!branchCommit.reachable) {
     const branch = environment.branch;
     const ref = await saveBranchRescue(session.git, { root: project.root, slug: environment.slug, branch, nowMs: world.clock.now() });
-    context.outcome.rescueRefs.push(ref);
+    // Work that is on the base in another form (squashed, say) needs no word; the commits themselves are kept all the same.
+    if (!branchCommit.integrated) context.outcome.rescueRefs.push(ref);
   }
   context.outcome.branch = await deleteBranch(session.git, {
     root: project.root,

@@ -1,7 +1,7 @@
 // All service runners of the daemon: starts, stops, waits, adoption, and what the ledger remembers of them.
 import type { Ledger, ServiceRecord } from "../environment/ledger.ts";
 import type { ServicePhase } from "../environment/service-machine.ts";
-import type { ServicePlan } from "../environment/service-plan.ts";
+import { type ServicePlan, stopOrder } from "../environment/service-plan.ts";
 import { type JsonValue, WtError } from "../errors/wt-error.ts";
 import type { Clock } from "../os/clock.ts";
 import { isPortFree } from "../os/ports.ts";
@@ -70,11 +70,18 @@ export class Supervisor {
     this.#save(runner);
   }
 
-  /** Resolves when each is stopped and verified; throws `WtError` (`machine`, `process_remains`) when something of ours could not be ended. */
+  /** Stops each before what it needs. Resolves when all are stopped and verified; throws `WtError` (`machine`, `process_remains`) when something of ours could not be ended. */
   async stop(environmentId: string, services: readonly string[]): Promise<void> {
     const runners = services.flatMap((name) => this.runner(environmentId, name) ?? []);
-    for (const runner of runners) runner.dispatch({ type: "stop" });
-    await Promise.all(runners.map((runner) => runner.idle()));
+    const idle = runners.filter((runner) => !runner.status.live);
+    for (const runner of idle) runner.dispatch({ type: "stop" });
+    const running = runners.filter((runner) => !idle.includes(runner));
+    for (const group of stopOrder(running.map((runner) => ({ name: runner.name, needs: runner.plan?.needs ?? [] })))) {
+      const next = running.filter((runner) => group.includes(runner.name));
+      for (const runner of next) runner.dispatch({ type: "stop" });
+      await Promise.all(next.map((runner) => runner.idle()));
+    }
+    await Promise.all(idle.map((runner) => runner.idle()));
     const stuck = runners.filter((runner) => runner.status.live);
     if (stuck.length > 0) {
       throw processRemains(

@@ -123,7 +123,7 @@ export async function downEnvironment(world: World, request: DownRequest, call: 
       const operation = beginOperation(world, { environmentId: environment.id, kind: "down" });
       try {
         if (services.length === 0) world.ledger.updateEnvironment(environment.id, { wanted: "down" });
-        call.emit({ type: "step", step: "stop", label: `Stop ${chosen.join(", ") || "nothing"}` });
+        call.emit({ type: "step", step: "stop", label: chosen.length > 0 ? `Stop ${chosen.join(", ")}` : "Nothing runs here" });
         const started = world.clock.now();
         world.ledger.advanceOperation(operation, "stop");
         await world.supervisor.stop(environment.id, chosen);
@@ -169,7 +169,10 @@ export function unknownService(name: string, known: readonly string[]): WtError 
     kind: "not_found",
     code: "service_unknown",
     message: `There is no service called ${name}.`,
-    hints: [known.length > 0 ? `The services are ${known.join(", ")}.` : "This environment has no services; see `wt init`."],
+    hints: [
+      known.length > 0 ? `The services are ${known.join(", ")}.` : "This environment has no services; see `wt init`.",
+      "To mean another environment, name it with `-e`; `wt list` shows them.",
+    ],
   });
 }
 

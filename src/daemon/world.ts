@@ -5,6 +5,7 @@ import type { ResourceDriver } from "../resource/resource-driver.ts";
 import type { RuntimeDriver } from "../runtime/runtime-driver.ts";
 import type { Admission } from "./admission.ts";
 import type { Changes } from "./changes.ts";
+import type { ConfiguredServices } from "./configured-services.ts";
 import type { ReachedPoint } from "./faults.ts";
 import type { GatewayControl } from "./gateway-control.ts";
 import type { GitStatusCache } from "./git-status-cache.ts";
@@ -24,6 +25,7 @@ export interface World {
   supervisor: Supervisor;
   gateway: GatewayControl;
   gitStatus: GitStatusCache;
+  configured: ConfiguredServices;
   changes: Changes;
   /** Keys: `environment:<id>`, `project:<id>:<slug or branch>`. */
   locks: KeyedLock;

@@ -3,6 +3,7 @@ import fc from "fast-check";
 import type { Config, ServiceConfig } from "../config/config.ts";
 import { applyPlan, type StepPerformers } from "./apply-plan.ts";
 import { type ObservedEnvironment, type PlanStep, planEnvironment, stepName, type WantedEnvironment } from "./plan.ts";
+import { stopOrder } from "./service-plan.ts";
 
 const service = (name: string, port: ServiceConfig["port"] = { kind: "leased" }): ServiceConfig => ({
   name,
@@ -161,4 +162,16 @@ describe("applyPlan", () => {
     await Promise.resolve();
     expect(calls).not.toContain("do start");
   });
+});
+
+test("services stop before what they need; a circle stops together", () => {
+  const web = { name: "web", needs: ["api"] };
+  const api = { name: "api", needs: ["db"] };
+  expect(stopOrder([api, { name: "worker", needs: ["api"] }, web])).toEqual([["worker", "web"], ["api"]]);
+  expect(
+    stopOrder([
+      { name: "a", needs: ["b"] },
+      { name: "b", needs: ["a"] },
+    ]),
+  ).toEqual([["a", "b"]]);
 });

@@ -21,6 +21,23 @@ export interface ServicePlan {
   definition: string;
 }
 
+/**
+ * Names in the order to stop them: groups, each to be ended before the next, so that nothing loses what it needs while it still works.
+ * A circle (the config refuses one) ends up in one group.
+ */
+export function stopOrder(services: readonly { name: string; needs: readonly string[] }[]): string[][] {
+  const groups: string[][] = [];
+  let left = [...services];
+  while (left.length > 0) {
+    const needed = new Set(left.flatMap((service) => service.needs.filter((name) => name !== service.name)));
+    const free = left.filter((service) => !needed.has(service.name));
+    const group = free.length > 0 ? free : left;
+    groups.push(group.map((service) => service.name));
+    left = left.filter((service) => !group.includes(service));
+  }
+  return groups;
+}
+
 export interface ServicePlanInput extends ContractInput {
   /** The caller's environment, scrubbed. */
   callerEnv: Readonly<Record<string, string>>;

@@ -84,6 +84,7 @@ describe("scrubCallerEnvironment", () => {
       PATH: "/bin",
       SSH_AUTH_SOCK: "/s",
       GIT_DIR: "/other/.git",
+      GIT_SSH_COMMAND: "ssh -v",
       npm_config_local_prefix: "/x",
       npm_lifecycle_event: "demo",
       npm_config_registry: "http://registry.example",
@@ -93,7 +94,12 @@ describe("scrubCallerEnvironment", () => {
       WT_VARIABLES: "BACKEND_URL,PORT",
       BACKEND_URL: "http://127.0.0.1:20009",
     };
-    expect(scrubCallerEnvironment(caller)).toEqual({ PATH: "/bin", SSH_AUTH_SOCK: "/s", npm_config_registry: "http://registry.example" });
+    expect(scrubCallerEnvironment(caller)).toEqual({
+      PATH: "/bin",
+      SSH_AUTH_SOCK: "/s",
+      GIT_SSH_COMMAND: "ssh -v",
+      npm_config_registry: "http://registry.example",
+    });
     expect(foreignNames(caller)).toContain("BACKEND_URL");
   });
 

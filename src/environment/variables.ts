@@ -69,6 +69,31 @@ export function scrubCallerEnvironment(caller: Readonly<Record<string, string>>)
   return Object.fromEntries(Object.entries(caller).filter(([key]) => !unset.has(key)));
 }
 
+/** What ties a git command to one repository, as `git rev-parse --local-env-vars` lists it, and what hooks add; identity and ssh settings stay. */
+const repositoryNames = new Set(
+  [
+    "ALTERNATE_OBJECT_DIRECTORIES",
+    "COMMON_DIR",
+    "CONFIG",
+    "CONFIG_COUNT",
+    "CONFIG_PARAMETERS",
+    "DIR",
+    "GRAFT_FILE",
+    "IMPLICIT_WORK_TREE",
+    "INDEX_FILE",
+    "INTERNAL_SUPER_PREFIX",
+    "NAMESPACE",
+    "NO_REPLACE_OBJECTS",
+    "OBJECT_DIRECTORY",
+    "PREFIX",
+    "QUARANTINE_PATH",
+    "REFLOG_ACTION",
+    "REPLACE_REF_BASE",
+    "SHALLOW_FILE",
+    "WORK_TREE",
+  ].map((name) => `GIT_${name}`),
+);
+
 /** What `npx` and `npm run` say about the package they run for; a registry or cache that the user chose is not among it. */
 const packageRunnerName =
   /^npm_(lifecycle_|package_|command$|execpath$|node_execpath$|config_(local_prefix|user_agent|node_gyp|init_module|npm_version|noproxy)$)/;
@@ -79,7 +104,8 @@ export function foreignNames(caller: Readonly<Record<string, string>>): string[]
   return Object.keys(caller).filter(
     (key) =>
       listed.has(key) ||
-      /^(GIT_|WT_)/.test(key) ||
+      key.startsWith("WT_") ||
+      repositoryNames.has(key) ||
       packageRunnerName.test(key) ||
       key === "INIT_CWD" ||
       key === "PORT" ||

@@ -98,7 +98,7 @@ function failureError(input: FailureInput): WireError {
 }
 
 function hintsOf(route: Route): string[] {
-  return [`wt logs ${route.service}`, `wt restart ${route.service}`];
+  return [`wt logs ${route.service} -e ${route.slug}`, `wt restart ${route.service} -e ${route.slug}`];
 }
 
 function failureBody(input: FailureInput, error: WireError): string {

@@ -41,10 +41,21 @@ export function forwardedRequestHead(head: RequestHead, forwarding: Forwarding):
   return `${text}X-Forwarded-Port: ${port}\r\nX-Wt-Hops: ${hopsOf(head) + 1}\r\n\r\n`;
 }
 
+export interface ResponseForwarding {
+  upgrade: boolean;
+  close: boolean;
+  /** The service's own port, and the Host the client asked for. */
+  port: number;
+  host: string;
+}
+
 /** The head the client gets. The framing fields stay, since the body's bytes are passed on as they are. */
-export function forwardedResponseHead(head: ResponseHead, options: { upgrade: boolean; close: boolean }): string {
+export function forwardedResponseHead(head: ResponseHead, options: ResponseForwarding): string {
   let text = `HTTP/1.1 ${head.statusText}\r\n`;
-  for (const field of head.fields) if (!isHopByHop(field.name, head.connection)) text += `${field.line}\r\n`;
+  for (const field of head.fields) {
+    if (isHopByHop(field.name, head.connection)) continue;
+    text += `${field.name === "location" ? publicLocation(field, options) : field.line}\r\n`;
+  }
   if (options.upgrade) {
     text += "Connection: Upgrade\r\n";
     for (const field of head.fields) if (field.name === "upgrade") text += `${field.line}\r\n`;
@@ -52,6 +63,14 @@ export function forwardedResponseHead(head: ResponseHead, options: { upgrade: bo
     text += "Connection: close\r\n";
   }
   return `${text}\r\n`;
+}
+
+const ownAddress = /^http:\/\/(?:localhost|127\.0\.0\.1|0\.0\.0\.0|\[::1?\]):(\d+)(?=[/?#]|$)/i;
+
+/** Apps that make URLs from the address they listen on (Next.js does) would send the browser past the gateway, to another origin. */
+function publicLocation(field: HeaderField, { port, host }: ResponseForwarding): string {
+  const [own = "", named] = ownAddress.exec(field.value) ?? [];
+  return Number(named) === port ? `Location: http://${host}${field.value.slice(own.length)}` : field.line;
 }
 
 function passesUpstream(field: HeaderField, head: RequestHead): boolean {

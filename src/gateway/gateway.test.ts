@@ -249,6 +249,34 @@ describe("headers", () => {
     expect(rest.join("\r\n\r\n")).toBe(Buffer.from(body).toString("latin1"));
   });
 
+  test("that redirect to the service's own address lead to the public host; all other redirects stay", async () => {
+    const upstream = await rawServer(
+      answerEach((head) => responseText("", [`location: ${decodeURIComponent(/\?(\S+)/.exec(head)?.[1] ?? "")}`])),
+    );
+    const { port } = await gatewayTo([routeOf("a.localhost", upstream.port)]);
+    const own = upstream.port;
+    const moved = [`http://localhost:${own}/x?y=1#z`, `http://127.0.0.1:${own}`, `HTTP://[::1]:${own}?q`, `http://0.0.0.0:${own}/`];
+    const kept = [
+      "/x",
+      `http://localhost:${own}1/x`,
+      `http://localhost:${port}/x`,
+      `http://localhost/x`,
+      `https://localhost:${own}/x`,
+      `http://localhost:${own}@example.org/`,
+      `http://example.org/?next=http://localhost:${own}/`,
+    ];
+    const seen: (string | undefined)[] = [];
+    for (const location of [...moved, ...kept]) {
+      const path = `/?${encodeURIComponent(location)}`;
+      const answer = await exchange(port, requestText(`a.localhost:${port}`, { path, headers: [closing] }));
+      seen.push(/^location: .*$/im.exec(answer)?.[0]);
+    }
+    expect(seen).toEqual([
+      ...["/x?y=1#z", "", "?q", "/"].map((rest) => `Location: http://a.localhost:${port}${rest}`),
+      ...kept.map((location) => `location: ${location}`),
+    ]);
+  });
+
   test("of 64 KiB are accepted both ways; larger ones than 128 KiB are not", async () => {
     const big = "x".repeat(64 * 1024);
     const upstream = await rawServer(answerEach((head) => responseText(String(head.includes(`Cookie: ${big}`)), [`X-Big: ${big}`])));
@@ -301,7 +329,7 @@ describe("a service that cannot be reached", () => {
         kind: "unhealthy",
         code: "service_starting",
         message: "The service backend of my-branch is starting.",
-        hints: ["wt logs backend", "wt restart backend"],
+        hints: ["wt logs backend -e my-branch", "wt restart backend -e my-branch"],
       },
       state: "Starting",
       retryAfterMs: 1500,

@@ -2,7 +2,7 @@
 import { bodyReader, readBody } from "./body-reader.ts";
 import { closeExchange, type Exchange, noteActivity, resetClient, updateReading, updateUpstreamReading } from "./connection.ts";
 import type { UpstreamFailure } from "./error-page.ts";
-import { forwardedResponseHead } from "./forward-head.ts";
+import { forwardedResponseHead, type ResponseForwarding } from "./forward-head.ts";
 import { MalformedHttp, parseResponseHead, type ResponseHead } from "./http-head.ts";
 import { answerFailure, drainClient } from "./local-answer.ts";
 import type { DialFailure, PoolEvents, Upstream } from "./upstream-pool.ts";
@@ -81,7 +81,7 @@ function readResponseHead(exchange: Exchange, given: Buffer): Buffer | null {
     return null;
   }
   if (head.status < 200) {
-    const text = forwardedResponseHead(head, { upgrade: false, close: false });
+    const text = forwardedResponseHead(head, forwarding(exchange, { close: false }));
     if (!exchange.request.http10) sendOn(exchange.client, Buffer.from(text, "latin1"));
     return following.length > 0 ? following : null;
   }
@@ -97,8 +97,12 @@ function beginResponse(exchange: Exchange, head: ResponseHead, following: Buffer
   exchange.response = head;
   exchange.responseBody = bodyReader(head.framing);
   if (exchange.upstream && isEventStream(head)) client.core.pool.detach(exchange.upstream);
-  const text = forwardedResponseHead(head, { upgrade: false, close: !exchange.keepAlive });
+  const text = forwardedResponseHead(head, forwarding(exchange, { close: !exchange.keepAlive }));
   passBody(exchange, { head: text, bytes: following });
+}
+
+function forwarding(exchange: Exchange, { close }: { close: boolean }): ResponseForwarding {
+  return { upgrade: false, close, port: exchange.route?.port ?? 0, host: exchange.request.host };
 }
 
 function isEventStream(head: ResponseHead): boolean {
@@ -160,7 +164,7 @@ function switchProtocol(exchange: Exchange, head: ResponseHead, following: Buffe
   client.core.counters.activeSockets++;
   client.core.pool.detach(upstream);
   for (const wire of [client, upstream]) wire.socket?.setKeepAlive(true, 30_000);
-  sendOn(client, Buffer.from(forwardedResponseHead(head, { upgrade: true, close: false }), "latin1"));
+  sendOn(client, Buffer.from(forwardedResponseHead(head, { ...forwarding(exchange, { close: false }), upgrade: true }), "latin1"));
   sendOn(client, following);
   if (client.rest) sendOn(upstream, client.rest);
   client.rest = null;

@@ -188,7 +188,8 @@ async function readRefs(
   }
   const asRemote = ids[parents.length + remotes.length];
   if (asRemote) for (const remote of remotes) if (branch.startsWith(`${remote}/`)) found.asRemote.set(remote, asRemote);
-  found.from = start.trim() || null;
+  // A range (`a..b`) gives several ids.
+  found.from = /^[0-9a-f]{40,64}\n?$/.test(start) ? start.trim() : null;
   return found;
 }
 

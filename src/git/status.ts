@@ -18,21 +18,43 @@ export interface GitStatus {
 }
 
 /** null when git cannot answer: no such directory, no worktree any more, damage. Never the status of a repository further up. */
-export async function readGitStatus(
+export async function readGitStatus(git: Git, question: StatusQuestion): Promise<GitStatus | null> {
+  return (await readDetailedStatus(git, question))?.status ?? null;
+}
+
+export interface StatusQuestion {
+  path: string;
+  baseBranch: string | null;
+}
+
+export interface DetailedStatus {
+  status: GitStatus;
+  upstream: string | null;
+  /** What git did not look into: relative directories with a trailing `/`. */
+  ignoredDirectories: Set<string>;
+  untrackedDirectories: Set<string>;
+}
+
+/** As `readGitStatus`; `ignored` asks for the ignored directories too, which are left empty otherwise. */
+export async function readDetailedStatus(
   git: Git,
-  { path, baseBranch }: { path: string; baseBranch: string | null },
-): Promise<GitStatus | null> {
+  { path, baseBranch, ignored = false }: StatusQuestion & { ignored?: boolean },
+): Promise<DetailedStatus | null> {
   try {
     const options = { env: ceilingAt(path) };
-    const output = await git.run(
-      path,
-      ["status", "--porcelain=v2", "--branch", "--ahead-behind", "-z", "--untracked-files=normal"],
-      options,
-    );
-    const status = parseStatus(output);
-    const { head, branch, dirty, untracked } = status;
-    const known = status.aheadBehind ?? (await aheadBehindOfBase(git, { path, branch, head, baseBranch }));
-    return { head, branch, dirty, untracked, ...known };
+    const also = ignored ? ["--ignored=matching"] : [];
+    const args = ["status", "--porcelain=v2", "--branch", "--ahead-behind", "-z", "--untracked-files=normal", ...also];
+    const parsed = parseStatus(await git.run(path, args, options));
+    const { head, branch, upstream, dirty, untracked } = parsed;
+    const known = parsed.aheadBehind ?? (await aheadBehindOfBase(git, { path, branch, head, baseBranch }));
+    const directories = (kind: StatusEntry["kind"]) =>
+      new Set(parsed.entries.filter((entry) => entry.kind === kind && entry.path.endsWith("/")).map((entry) => entry.path));
+    return {
+      status: { head, branch, dirty, untracked, ...known },
+      upstream,
+      ignoredDirectories: directories("ignored"),
+      untrackedDirectories: directories("untracked"),
+    };
   } catch (error) {
     if (error instanceof WtError) return null;
     throw error;

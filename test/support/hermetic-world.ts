@@ -74,7 +74,8 @@ function program(): string {
 
 function hermeticEnvironment(directory: string, gatewayPort: number): Record<string, string> {
   const inherited = Object.entries(process.env).filter(
-    ([key]) => !/^(GIT_|WT_|XDG_|npm_|CLAUDE|CODEX|GEMINI|CURSOR|AIDER|OPENCODE)/.test(key) && key !== "AI_AGENT",
+    // `bun test` sets NODE_ENV; no shell of a person does.
+    ([key]) => key !== "NODE_ENV" && !/^(GIT_|WT_|XDG_|npm_|CLAUDE|CODEX|GEMINI|CURSOR|AIDER|OPENCODE)/.test(key) && key !== "AI_AGENT",
   );
   return {
     ...Object.fromEntries(inherited.flatMap(([key, value]) => (value === undefined ? [] : [[key, value]]))),

@@ -22,15 +22,18 @@ export const create = defineCommand({
     { command: "wt create spike --no-up --json", summary: "only the worktree, answered as JSON" },
   ],
   async handler({ options, arguments: [branch = ""] }, context) {
+    const create = options.from === undefined ? {} : { from: options.from };
     const request = {
       cwd: context.cwd,
       branch,
       up: !options["no-up"],
       env: callerEnvironment(context.env),
-      ...(options.from === undefined ? {} : { from: options.from }),
+      // Only the JSON shows git's facts.
+      git: context.json ? ("wait" as const) : ("skip" as const),
+      ...create,
     };
     const target = { cwd: context.cwd, name: branch };
-    const result = await runOperation(context, { path: "/v1/environments/create", request }, { target });
+    const result = await runOperation(context, { path: "/v1/environments/create", request }, { target, create });
     if (context.json) {
       await context.terminal.out(environmentJson(result));
       return 0;

@@ -1,6 +1,6 @@
 import { worldPaths } from "../../os/paths.ts";
 import { defineCommand } from "../command.ts";
-import { age, bytes } from "../render/age.ts";
+import { age, bytes, counted } from "../render/age.ts";
 
 export const daemonStatus = defineCommand({
   name: "daemon status",
@@ -25,8 +25,8 @@ export const daemonStatus = defineCommand({
       `${paint.good("The daemon is running")}, process ${daemon.pid}, for ${age(daemon.startedAt, Date.now())}.`,
       `version   ${daemon.version} (${daemon.build})`,
       `memory    ${bytes(daemon.memoryBytes)}`,
-      `cares for ${daemon.environments} environments of ${daemon.projects} projects, ${daemon.services} services`,
-      `working   ${daemon.operationsInFlight} operations in flight`,
+      `cares for ${counted(daemon.environments, "environment")} of ${counted(daemon.projects, "project")}, ${counted(daemon.services, "service")}`,
+      `working   ${counted(daemon.operationsInFlight, "operation")} in flight`,
       `socket    ${daemon.socket || socket}`,
       `state     ${daemon.stateDir || state}`,
       `log       ${daemonLog}`,

@@ -13,7 +13,7 @@ export const deleteCommand = defineCommand({
   summary: "Stop everything, then remove worktree, resources and (if merged) the branch",
   details: [
     "Refuses uncommitted, untracked and unpushed work. With --force it goes, and a rescue ref keeps it; the output names the ref.",
-    "The branch is deleted when its commits are merged or pushed; with --branch always, again with a rescue ref.",
+    "The branch is deleted when its work is merged; with --branch also when it is not, and then a rescue ref keeps its commits.",
     "The main checkout is never deleted.",
   ],
   arguments: [

@@ -5,7 +5,14 @@ import { runOperation } from "../run-operation.ts";
 export const down = defineCommand({
   name: "down",
   summary: "Stop services; worktree, ports and data stay",
-  arguments: [{ name: "service", summary: "Only these services; default: all", variadic: true, complete: "service" }],
+  arguments: [
+    {
+      name: "service",
+      summary: "Only these services; default: all. The first may be the name of an environment",
+      variadic: true,
+      complete: "service",
+    },
+  ],
   options: { environment: environmentOption },
   examples: [
     { command: "wt down", summary: "everything of the current environment" },
@@ -18,9 +25,10 @@ export const down = defineCommand({
       await context.terminal.out(environmentJson(result));
       return 0;
     }
-    const { slug, status } = result.environment;
-    const what = services.length > 0 ? `${services.join(", ")} of ${slug}` : slug;
-    await context.terminal.out(`Stopped ${what}${services.length > 0 ? ` (now ${status})` : ""}.\n`);
+    const { slug, status, services: known } = result.environment;
+    const stopped = services.filter((name) => known.some((service) => service.name === name));
+    const what = stopped.length > 0 ? `${stopped.join(", ")} of ${slug} (now ${status})` : slug;
+    await context.terminal.out(`Stopped ${what}.\n`);
     return 0;
   },
 });

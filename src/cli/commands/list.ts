@@ -1,14 +1,12 @@
 import { defineCommand } from "../command.ts";
 import { listJson } from "../render/list-json.ts";
-import { listLines } from "../render/list-text.ts";
-import { symbolsFor } from "../symbols.ts";
 
 export const list = defineCommand({
   name: "list",
   summary: "All environments: status, services, git, age",
   details: [
     "GIT reads +ahead -behind ~changed ?untracked. The current environment has a star after its name.",
-    "On a terminal the table appears at once and git's answers are filled in; in a pipe it waits for them.",
+    "The table appears at once, and git's answers are filled in; in a pipe each line waits for its own.",
   ],
   arguments: [],
   options: {
@@ -21,26 +19,12 @@ export const list = defineCommand({
     { command: "wt list --json | jq -r '.environments[].url'", summary: "for a script" },
   ],
   async handler({ options }, context) {
-    const { terminal } = context;
-    if (options.watch || (terminal.stdoutIsTty && !context.json)) {
+    if (options.watch || !context.json) {
       const { showLiveList } = await import("../live-list.ts");
       return await showLiveList(context, { all: options.all, follow: options.watch });
     }
     const { environments } = await context.client.call("/v1/environments/list", { cwd: context.cwd, all: options.all, git: "wait" });
-    if (context.json) {
-      await terminal.out(listJson(environments));
-      return 0;
-    }
-    const lines = listLines(environments, {
-      paint: terminal.paint,
-      nowMs: Date.now(),
-      cwd: context.cwd,
-      all: options.all,
-      width: null,
-      pending: new Set(),
-      ellipsis: symbolsFor(terminal.unicode).ellipsis,
-    });
-    await terminal.out(`${lines.join("\n")}\n`);
+    await context.terminal.out(listJson(environments));
     return 0;
   },
 });

@@ -50,6 +50,9 @@ function serviceUrl(environment: EnvironmentView, name: string): string {
     kind: "not_found",
     code: "service_unknown",
     message: `${environment.slug} has no service "${name}".`,
-    hints: [meant.length > 0 ? `Did you mean ${meant.join(" or ")}?` : `Its services: ${names.join(", ") || "none"}`],
+    hints: [
+      meant.length > 0 ? `Did you mean ${meant.join(" or ")}?` : `Its services: ${names.join(", ") || "none"}`,
+      `If ${name} is an environment: wt open -e ${name}`,
+    ],
   });
 }

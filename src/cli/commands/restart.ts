@@ -7,7 +7,14 @@ export const restart = defineCommand({
   name: "restart",
   summary: "Stop services and start them again, with the configuration as it is now",
   details: ["Ports and URLs stay the same."],
-  arguments: [{ name: "service", summary: "Only these services; default: all", variadic: true, complete: "service" }],
+  arguments: [
+    {
+      name: "service",
+      summary: "Only these services; default: all. The first may be the name of an environment",
+      variadic: true,
+      complete: "service",
+    },
+  ],
   options: { environment: environmentOption },
   examples: [
     { command: "wt restart", summary: "everything of the current environment" },

@@ -3,6 +3,7 @@ import { WtError } from "../../errors/wt-error.ts";
 import { codingAgent } from "../coding-agents.ts";
 import { type Context, defineCommand, targetOf } from "../command.ts";
 import { canAsk } from "../confirm.ts";
+import { counted } from "../render/age.ts";
 import { trustJson } from "../render/trust-json.ts";
 import { trustLines } from "../render/trust-text.ts";
 import { askForTrust } from "../trust-dialog.ts";
@@ -14,7 +15,9 @@ export const trust = defineCommand({
     "Shows the commands of wt.yaml and the scripts of the repository they call, what changed since the last approval, and asks.",
     "The approval holds for exactly this content, is kept outside of the repository, and has to come from a person.",
   ],
-  arguments: [{ name: "name", summary: "Slug or branch; default: the environment of the current directory", complete: "environment" }],
+  arguments: [
+    { name: "name", summary: "Slug, branch, tag or commit; default: the environment of the current directory", complete: "branch" },
+  ],
   options: {
     yes: { type: "boolean", short: "y", summary: "Approve without asking, for scripts run by a person" },
     show: { type: "boolean", summary: "Only show them" },
@@ -30,12 +33,12 @@ export const trust = defineCommand({
     const settled = view.state === "trusted" || view.state === "nothing_to_trust";
     if (settled || options.show) return await show(context, view);
     if (!options.yes) {
-      if (!canAsk(context)) throw needsPerson(view);
+      if (!canAsk(context)) throw needsPerson(view, name);
       if (!(await askForTrust(context, view))) return 6;
     }
     const granted = await context.client.call("/v1/trust/grant", { target, hash: view.hash });
     if (context.json) await context.terminal.out(trustJson(granted));
-    else await context.terminal.out(`Trusted ${granted.commands.length} command(s) of ${granted.project}.\n`);
+    else await context.terminal.out(`Trusted ${counted(granted.commands.length, "command")} of ${granted.project}.\n`);
     return 0;
   },
 });
@@ -59,12 +62,13 @@ function refuseAgent({ env, terminal }: Context): void {
   });
 }
 
-function needsPerson(view: TrustView): WtError {
+function needsPerson(view: TrustView, name: string | undefined): WtError {
+  const command = name === undefined ? "wt trust" : `wt trust ${name}`;
   return new WtError({
     kind: "untrusted",
     code: "trust_needs_terminal",
-    message: `${view.commands.length} command(s) of ${view.project} wait for approval, and there is no terminal to ask on.`,
-    hints: ["A person runs: wt trust", "See what would run: wt trust --show"],
+    message: `${counted(view.commands.length, "command")} of ${view.project} not approved yet, and there is no terminal to ask on.`,
+    hints: [`A person runs: ${command}`, `See what would run: ${command} --show`],
     details: { project: view.project, hash: view.hash },
   });
 }

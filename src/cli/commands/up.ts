@@ -7,7 +7,14 @@ export const up = defineCommand({
   name: "up",
   summary: "Start services that do not run",
   details: ["Starts what they need first and waits until all are ready."],
-  arguments: [{ name: "service", summary: "Only these services; default: all", variadic: true, complete: "service" }],
+  arguments: [
+    {
+      name: "service",
+      summary: "Only these services; default: all. The first may be the name of an environment",
+      variadic: true,
+      complete: "service",
+    },
+  ],
   options: { environment: environmentOption },
   examples: [
     { command: "wt up", summary: "everything of the current environment" },

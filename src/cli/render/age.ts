@@ -38,3 +38,8 @@ export function bytes(count: number): string {
   const digits = index >= 3 && value < 10 ? 1 : 0;
   return `${value.toFixed(digits)} ${names[index] ?? "B"}`;
 }
+
+/** `1 project`, `3 projects`. */
+export function counted(number: number, noun: string): string {
+  return `${number} ${noun}${number === 1 ? "" : "s"}`;
+}

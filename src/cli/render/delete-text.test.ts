@@ -9,6 +9,13 @@ test("says what became of the branch and where the work is kept", () => {
   expect(deleteLines({ ...base, branchOutcome: "deleted" }, paint)).toEqual(["Deleted one and its branch feature/one."]);
   expect(deleteLines({ ...base, branchOutcome: "kept_unmerged" }, paint)[0]).toContain("--branch deletes it");
   expect(deleteLines({ ...base, branch: null, branchOutcome: "none" }, paint)).toEqual(["Deleted one."]);
-  const rescued = deleteLines({ ...base, branchOutcome: "deleted", rescueRefs: ["refs/wt/rescue/one/1"] }, paint);
-  expect(rescued[1]).toBe("  Kept as refs/wt/rescue/one/1; bring it back with: git switch -c <new branch> refs/wt/rescue/one/1");
+  const prefix = "refs/wt/rescue/one/1";
+  const rescueRefs = [`${prefix}/head`, `${prefix}/index`, `${prefix}/worktree`, `${prefix}/branch`];
+  const rescued = deleteLines({ ...base, branchOutcome: "deleted", rescueRefs }, paint);
+  expect(rescued.slice(1)).toEqual([
+    "  Its files are kept; bring them back with:",
+    `    git worktree add --detach <directory> ${prefix}/worktree`,
+    "  Its commits are kept; bring them back with:",
+    `    git branch feature/one ${prefix}/branch`,
+  ]);
 });

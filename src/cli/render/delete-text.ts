@@ -4,9 +4,13 @@ import type { Paint } from "../paint.ts";
 /** What is gone, what was kept, and how to get back what `--force` or `--branch` gave up. */
 export function deleteLines(result: DeleteResult, paint: Paint): string[] {
   const lines = [`Deleted ${paint.bold(result.slug)}${branchSentence(result)}`];
-  for (const ref of result.rescueRefs) {
-    lines.push(`  Kept as ${paint.accent(ref)}; bring it back with: git switch -c <new branch> ${ref}`);
-  }
+  const branch = result.rescueRefs.find((ref) => ref.endsWith("/branch"));
+  // Of the refs of a worktree, this one holds everything; the others are named in --json.
+  const worktree = result.rescueRefs.filter((ref) => ref !== branch).at(-1);
+  if (worktree)
+    lines.push("  Its files are kept; bring them back with:", `    git worktree add --detach <directory> ${paint.accent(worktree)}`);
+  if (branch)
+    lines.push("  Its commits are kept; bring them back with:", `    git branch ${result.branch ?? "<name>"} ${paint.accent(branch)}`);
   return lines;
 }
 

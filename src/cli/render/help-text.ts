@@ -16,7 +16,7 @@ export const exitCodeMeanings: readonly [number, string][] = [
   [exitCodes.usage, "the command line is wrong"],
   [exitCodes.config, "wt.yaml is wrong"],
   [exitCodes.not_found, "no such project, environment or service"],
-  [exitCodes.refused, "it would lose work or touch what is not ours"],
+  [exitCodes.refused, "refused: it would lose work, touch what is not ours, or git does not allow it"],
   [exitCodes.untrusted, "commands of the repository are not approved (wt trust)"],
   [exitCodes.machine, "the machine cannot do it now: git missing, disk full, port held"],
   [exitCodes.unhealthy, "done, but a service does not become ready"],

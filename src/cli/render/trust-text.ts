@@ -6,7 +6,7 @@ export function trustLines(view: TrustView, paint: Paint): string[] {
   if (view.state === "nothing_to_trust") return [`${view.project} has no commands to run (${view.root}).`];
   const lines = [trustHeading(view, paint), ""];
   for (const command of view.commands) {
-    const [first = "", ...rest] = Bun.stripANSI(command.text).split("\n");
+    const [first = "", ...rest] = Bun.stripANSI(command.text).trimEnd().split("\n");
     lines.push(`${mark(command, paint)} ${paint.dim(command.source)}`, `    ${first}`, ...rest.map((line) => `    ${line}`));
   }
   return lines;

@@ -5,6 +5,8 @@ export interface NodeTool {
   /** Programs; with `verbs`, one of these must follow (`""`: nothing or an option). */
   programs: string[];
   verbs?: string[];
+  /** Its first argument may be a folder, so any word that is none of these other verbs means the server too. */
+  verbsThatServeNothing?: string[];
   /** Appended to the command. null: it reads PORT by itself. */
   arguments: string | null;
   /** `frontend`: pages alone. `web`: pages and a server. `backend`: a server. */
@@ -16,7 +18,15 @@ const viteArguments = "--port $PORT --strictPort --host 127.0.0.1";
 const plainArguments = "--port $PORT --host 127.0.0.1";
 
 export const nodeTools: readonly NodeTool[] = [
-  { label: "Vite", programs: ["vite", "vp"], verbs: ["", "dev", "serve", "preview"], arguments: viteArguments, kind: "frontend" },
+  {
+    label: "Vite",
+    programs: ["vite"],
+    verbs: ["", "dev", "serve", "preview"],
+    verbsThatServeNothing: ["build", "optimize"],
+    arguments: viteArguments,
+    kind: "frontend",
+  },
+  { label: "Vite", programs: ["vp"], verbs: ["", "dev", "serve", "preview"], arguments: viteArguments, kind: "frontend" },
   { label: "React Router", programs: ["react-router"], verbs: ["dev"], arguments: viteArguments, kind: "web" },
   { label: "Remix", programs: ["remix"], verbs: ["vite:dev"], arguments: viteArguments, kind: "web" },
   { label: "Remix", programs: ["remix", "remix-serve"], arguments: null, kind: "web" },
@@ -44,7 +54,14 @@ export const nodeTools: readonly NodeTool[] = [
   { label: "webpack", programs: ["webpack-dev-server"], arguments: plainArguments, kind: "frontend" },
   { label: "Rsbuild", programs: ["rsbuild"], verbs: ["", "dev", "preview"], arguments: plainArguments, kind: "frontend" },
   { label: "Rspack", programs: ["rspack"], verbs: ["dev", "serve", "s"], arguments: plainArguments, kind: "frontend" },
-  { label: "Parcel", programs: ["parcel"], verbs: ["", "serve"], arguments: plainArguments, kind: "frontend" },
+  {
+    label: "Parcel",
+    programs: ["parcel"],
+    verbs: ["", "serve"],
+    verbsThatServeNothing: ["build", "watch"],
+    arguments: plainArguments,
+    kind: "frontend",
+  },
   { label: "Gatsby", programs: ["gatsby"], verbs: ["develop"], arguments: "-p $PORT -H 127.0.0.1", kind: "web" },
   { label: "Docusaurus", programs: ["docusaurus"], verbs: ["start"], arguments: `${plainArguments} --no-open`, kind: "web" },
   { label: "Vinxi", programs: ["vinxi"], verbs: ["dev"], arguments: plainArguments, kind: "web" },
@@ -98,7 +115,7 @@ export function toolOf(words: readonly string[]): NodeTool | null {
     return (
       tool.verbs.includes(verb) ||
       (tool.verbs.includes("") && verb.startsWith("-")) ||
-      (tool.label === "Parcel" && verb !== "build" && verb !== "watch")
+      (tool.verbsThatServeNothing !== undefined && !tool.verbsThatServeNothing.includes(verb))
     );
   };
   return nodeTools.find(fits) ?? null;

@@ -60,6 +60,22 @@ export function createMemoryMachine(): MemoryMachine {
   return { services: [], strangers: new Map(), logs: new Map(), waiting: new Set(), nextPid: 1000 };
 }
 
+function launched(machine: MemoryMachine, spec: ServiceSpec, startedAtMs: number): MemoryService {
+  const service: MemoryService = {
+    spec,
+    pid: machine.nextPid++,
+    startedAtMs,
+    end: null,
+    detached: false,
+    unknownBecause: null,
+    ignoresSignals: false,
+    leftovers: [],
+    listening: new Set(),
+  };
+  machine.services.push(service);
+  return service;
+}
+
 export function createMemoryDriver(options: MemoryDriverOptions): RuntimeDriver & MemoryControls {
   const machine = options.machine ?? createMemoryMachine();
   const { clock } = options;
@@ -87,18 +103,7 @@ export function createMemoryDriver(options: MemoryDriverOptions): RuntimeDriver 
       const failure = nextFailure;
       nextFailure = null;
       if (failure) throw failure;
-      const service: MemoryService = {
-        spec,
-        pid: machine.nextPid++,
-        startedAtMs: clock.now(),
-        end: null,
-        detached: false,
-        unknownBecause: null,
-        ignoresSignals: false,
-        leftovers: [],
-        listening: new Set(),
-      };
-      machine.services.push(service);
+      const service = launched(machine, spec, clock.now());
       started.add(service.pid);
       if (!machine.logs.has(spec.logPath)) machine.logs.set(spec.logPath, []);
       tell(machine);

@@ -1,0 +1,108 @@
+// `npm run bench [-- --quick] [--only <name>]… [--write]`: every measurement against a named peer in the same run, printed as a table.
+import { resolve } from "node:path";
+import { type BenchWorld, benchDirectory, endChildren, makeWorld } from "./bench-world.ts";
+import { benchDaemonCost } from "./daemon-cost.ts";
+import { benchFirstAnswer } from "./first-answer.ts";
+import { type BenchRow, benchGateway } from "./gateway.ts";
+import { benchList, benchStart } from "./start-and-list.ts";
+import { describeMachine, printTable, writeTable } from "./table.ts";
+import { benchParallel, benchWorktrees } from "./worktrees.ts";
+
+interface Asked {
+  quick: boolean;
+  write: boolean;
+  only: string[];
+}
+
+type Suite = (world: BenchWorld, asked: Asked) => Promise<BenchRow[]>;
+
+const suites: Record<string, Suite> = {
+  start: (world, { quick }) => benchStart(world, quick ? 5 : 15),
+  list: (world, { quick }) => benchList(world, quick ? 3 : 15),
+  worktrees: (world, { quick }) => benchWorktrees(world, quick ? 3 : 11),
+  parallel: (world, { quick }) => benchParallel(world, quick ? 1 : 3),
+  answer: (world, { quick }) => benchFirstAnswer(world, quick ? 3 : 9),
+  daemon: (world, { quick }) =>
+    benchDaemonCost(world, quick ? { requests: 100_000, idleSeconds: 5 } : { requests: 1_000_000, idleSeconds: 30 }),
+  gateway: async (_world, { quick }) => {
+    if (!quick) return (await benchGateway()).rows;
+    console.log("skipped: gateway (takes minutes; not with --quick)");
+    return [];
+  },
+};
+
+process.exit(await main(process.argv.slice(2)));
+
+async function main(args: readonly string[]): Promise<number> {
+  const asked = parseArguments(args);
+  if (!asked) return 2;
+  const machine = describeMachine(benchDirectory());
+  const world = await makeWorld();
+  const removed = removeOnSignal(world.remove);
+  const rows: BenchRow[] = [];
+  try {
+    for (const name of asked.only) {
+      console.log(`── ${name}`);
+      rows.push(...((await suites[name]?.(world, asked)) ?? []));
+    }
+  } catch (error) {
+    // The directory went away under a measurement that was interrupted.
+    if (!removed.interrupted) throw error;
+  } finally {
+    await removed.remove();
+  }
+  console.log(`\n${machine.join("\n")}\n`);
+  printTable(rows);
+  if (asked.write) writeTable(resolve(import.meta.dir, "../docs/benchmarks.md"), rows, machine);
+  const missed = rows.filter((row) => !row.met).length;
+  if (missed > 0) console.log(`\n${missed} of the bars ${missed === 1 ? "is" : "are"} not met.`);
+  return 0;
+}
+
+function parseArguments(args: readonly string[]): Asked | null {
+  const asked: Asked = { quick: false, write: false, only: [] };
+  const names = Object.keys(suites);
+  for (let index = 0; index < args.length; index++) {
+    const argument = args[index] ?? "";
+    if (argument === "--quick") asked.quick = true;
+    else if (argument === "--write") asked.write = true;
+    else if (argument === "--only" && names.includes(args[index + 1] ?? "")) asked.only.push(args[++index] ?? "");
+    else {
+      console.error(`Usage: npm run bench [-- --quick] [--write] [--only ${names.join("|")}]…`);
+      return null;
+    }
+  }
+  if (asked.write && (asked.quick || asked.only.length > 0)) {
+    console.error("--write is for a whole run: leave out --quick and --only.");
+    return null;
+  }
+  if (asked.only.length === 0) asked.only = names;
+  return asked;
+}
+
+/** Ctrl-C in the middle of a measurement leaves nothing behind either. */
+function removeOnSignal(remove: () => Promise<void>): { remove: () => Promise<void>; interrupted: boolean } {
+  let removing: Promise<void> | null = null;
+  const state = {
+    interrupted: false,
+    remove: () => {
+      removing ??= remove();
+      return removing;
+    },
+  };
+  for (const [signal, code] of [
+    ["SIGINT", 130],
+    ["SIGTERM", 143],
+    ["SIGHUP", 129],
+  ] as const) {
+    process.on(signal, () => {
+      state.interrupted = true;
+      endChildren("SIGTERM");
+      state.remove().finally(() => {
+        endChildren("SIGKILL");
+        process.exit(code);
+      });
+    });
+  }
+  return state;
+}

@@ -52,7 +52,8 @@ export async function hydratePackage(packageDirectory: string, { stateDirectory,
   if (existsSync(join(target, ".complete"))) return programs;
   const temporary = `${target}.${crypto.randomUUID().slice(0, 8)}`;
   try {
-    await mkdir(temporary, { recursive: true, mode: 0o755 });
+    await makeOpen(dirname(parent));
+    await makeOpen(parent);
     await copyLinked(join(packageDirectory, "native"), temporary);
     for (const { source, target: place } of parseLinks(list)) {
       const at = join(temporary, place);
@@ -99,12 +100,17 @@ function sharedCache(): string {
 
 /** Hard links where they are allowed (60 MB less), else copies. */
 async function copyLinked(from: string, to: string): Promise<void> {
-  await mkdir(to, { recursive: true, mode: 0o755 });
+  await makeOpen(to);
   for (const entry of await readdir(from, { withFileTypes: true })) {
     const [source, target] = [join(from, entry.name), join(to, entry.name)];
     if (entry.isDirectory()) await copyLinked(source, target);
     else if (entry.isFile()) await link(source, target).catch(() => copyFile(source, target, constants.COPYFILE_FICLONE));
   }
+}
+
+/** Whatever the umask says: another user has to get in, where the parents let it. */
+async function makeOpen(directory: string): Promise<void> {
+  if (await mkdir(directory, { recursive: true })) await chmod(directory, 0o755);
 }
 
 function unusable(packageDirectory: string, cause: unknown): WtError {

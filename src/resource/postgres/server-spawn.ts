@@ -1,0 +1,79 @@
+// Starting PostgreSQL's programs so that they reach a data directory whose parents are closed to them, and telling by the kernel whose they are.
+import { closeSync, openSync, readFileSync, statSync } from "node:fs";
+import { exec } from "../../os/exec.ts";
+import { type ProcessInfo, readProcessTable } from "../../os/process-table.ts";
+import type { ServerUser } from "./system-user.ts";
+
+export interface Spawning {
+  /** Absolute path of the program, then its arguments; the data directory's own argument is added. */
+  command: string[];
+  data: string;
+  user: ServerUser | null;
+  /** A descriptor, or "pipe". */
+  output: number | "pipe";
+  /** In a session of its own: it outlives us. */
+  detached?: boolean;
+}
+
+/**
+ * Runs `command -D <data>`. As root the data directory is handed over as an open descriptor (3): the user the program runs as cannot reach it
+ * by its path, and need not.
+ */
+export function spawnOnData({ command, data, user, output, detached = false }: Spawning): Bun.Subprocess {
+  const directory = user ? openSync(data, "r") : null;
+  try {
+    const child = Bun.spawn([...(user?.prefix ?? []), ...command, "-D", user ? "/proc/self/fd/3" : data], {
+      cwd: user ? "/" : data,
+      env: { PATH: "/usr/bin:/bin", LC_ALL: "C", TZ: "UTC" },
+      stdio: ["ignore", output, output, ...(directory === null ? [] : [directory])],
+      detached,
+    });
+    if (detached) child.unref();
+    return child;
+  } finally {
+    if (directory !== null) closeSync(directory);
+  }
+}
+
+/** The processes that work in this data directory, the server itself first. Proven by the directory's inode, not by a number in a file. */
+export async function findServerProcesses(data: string): Promise<ProcessInfo[]> {
+  const place = statSync(data, { throwIfNoEntry: false });
+  if (!place) return [];
+  const isHere = (path: string) => {
+    try {
+      const at = statSync(path);
+      return at.ino === place.ino && at.dev === place.dev;
+    } catch {
+      return false;
+    }
+  };
+  const table = await readProcessTable();
+  const macPids = process.platform === "linux" ? null : await readDarwinWorkers(data);
+  const found = table.filter((info) => {
+    if (!info.alive || !/^(postgres|postmaster|initdb|setpriv|runuser)/.test(info.name)) return false;
+    return macPids ? macPids.has(info.pid) : isHere(`/proc/${info.pid}/cwd`) || isHere(`/proc/${info.pid}/fd/3`);
+  });
+  const pids = new Set(found.map((info) => info.pid));
+  return found.sort((one, other) => Number(pids.has(one.ppid)) - Number(pids.has(other.ppid)));
+}
+
+/** `lsof -d cwd`: a line `p<pid>`, then `n<path>`. */
+async function readDarwinWorkers(data: string): Promise<Set<number>> {
+  const result = await exec(["/usr/sbin/lsof", "-a", "-d", "cwd", "-c", "postgres", "-Fpn"], { cwd: "/", env: { LC_ALL: "C" } });
+  const pids = new Set<number>();
+  let pid = 0;
+  for (const line of result.stdout.split("\n")) {
+    if (line.startsWith("p")) pid = Number(line.slice(1));
+    else if (line === `n${data}` || line === `n/private${data}`) pids.add(pid);
+  }
+  return pids;
+}
+
+/** The last lines of a log from a byte on; empty when there are none. */
+export function lastLines(log: string, from: number, count = 12): string[] {
+  try {
+    return readFileSync(log).subarray(from).toString("utf8").trimEnd().split("\n").slice(-count);
+  } catch {
+    return [];
+  }
+}

@@ -14,7 +14,10 @@ export interface Activity {
 /**
  * `listeners`: those known from earlier looks; PostgreSQL shows each session's last statement only, so a LISTEN is remembered while its session lives.
  */
-export async function readActivity(session: Session, { major, listeners, idleMs }: { major: number; listeners: string[]; idleMs: number }): Promise<Activity> {
+export async function readActivity(
+  session: Session,
+  { major, listeners, idleMs }: { major: number; listeners: string[]; idleMs: number },
+): Promise<Activity> {
   const sessions = await session.query(`
     SELECT pid || '/' || extract(epoch FROM backend_start) AS id, state, backend_type, xact_start IS NOT NULL AS working,
       query ~* '^\\s*listen\\M' AS listens, coalesce(extract(epoch FROM clock_timestamp() - state_change) * 1000, 0) AS idle

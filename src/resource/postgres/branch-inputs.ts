@@ -89,7 +89,9 @@ function locate(spec: ResourceSpec, written: string): string {
 async function hashInputs(spec: ResourceSpec, patterns: string[]): Promise<string> {
   const files = new Set<string>();
   for (const pattern of patterns) {
-    const names = statSync(join(spec.worktree, pattern), { throwIfNoEntry: false })?.isDirectory() ? `${pattern.replace(/\/+$/, "")}/**/*` : pattern;
+    const names = statSync(join(spec.worktree, pattern), { throwIfNoEntry: false })?.isDirectory()
+      ? `${pattern.replace(/\/+$/, "")}/**/*`
+      : pattern;
     const found = [...new Bun.Glob(names).scanSync({ cwd: spec.worktree, onlyFiles: true, dot: true })];
     for (const name of found) files.add(name);
     if (found.length === 0) {

@@ -90,11 +90,19 @@ async function initdb({ place, programs, user, options, name }: Build, abort: Ab
   const plain = ["-U", adminRole, "-A", "trust", "--data-checksums", "--no-sync", "--encoding=UTF8", "--wal-segsize=4"];
   const choices = options.locale
     ? [[`--locale=${options.locale}`]]
-    : [programs.major >= 17 ? ["--locale=C", "--locale-provider=builtin", "--builtin-locale=C.UTF-8"] : ["--locale=C.UTF-8"], ["--locale=C"]];
+    : [
+        programs.major >= 17 ? ["--locale=C", "--locale-provider=builtin", "--builtin-locale=C.UTF-8"] : ["--locale=C.UTF-8"],
+        ["--locale=C"],
+      ];
   let output = "";
   for (const locale of choices) {
     abort.throwIfAborted();
-    const child = spawnOnData({ command: [join(programs.directory, "initdb"), ...plain, ...locale], data: place.data, user, output: "pipe" });
+    const child = spawnOnData({
+      command: [join(programs.directory, "initdb"), ...plain, ...locale],
+      data: place.data,
+      user,
+      output: "pipe",
+    });
     const texts = [child.stdout, child.stderr].map((stream) => new Response(stream as ReadableStream).text());
     const [stdout = "", stderr = ""] = await Promise.all(texts);
     if ((await child.exited) === 0) return;

@@ -36,7 +36,8 @@ export interface UrlParts {
 }
 
 export function postgresUrl({ user, password, host, port, database }: UrlParts): string {
-  const encode = (text: string) => encodeURIComponent(text).replace(/[!'()*]/g, (char) => `%${char.charCodeAt(0).toString(16).toUpperCase()}`);
+  const encode = (text: string) =>
+    encodeURIComponent(text).replace(/[!'()*]/g, (char) => `%${char.charCodeAt(0).toString(16).toUpperCase()}`);
   return `postgres://${encode(user)}:${encode(password)}@${host}:${port}/${encode(database)}`;
 }
 

@@ -8,7 +8,8 @@ export function diskError(error: unknown, path: string): unknown {
   const code = (error as NodeJS.ErrnoException | undefined)?.code ?? "";
   const text = error instanceof Error ? error.message : String(error);
   if (error instanceof WtError && error.code !== "postgres_copy_failed") return error;
-  if (code === "ENOSPC" || code === "EDQUOT" || /No space left on device|Disk quota exceeded/.test(text)) return diskFull(path, null, error);
+  if (code === "ENOSPC" || code === "EDQUOT" || /No space left on device|Disk quota exceeded/.test(text))
+    return diskFull(path, null, error);
   if (code === "EROFS" || code === "EACCES" || /Read-only file system/.test(text)) {
     const message = `The database cannot be made: ${dirname(path)} cannot be written.`;
     return new WtError({ kind: "machine", code: "directory_read_only", message, hints: ["Run `wt doctor`."], cause: error });

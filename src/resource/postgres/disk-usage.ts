@@ -20,7 +20,10 @@ export async function readDiskUsage(directory: string, path: string): Promise<Re
   if (fileSystem === "btrfs" || fileSystem === "xfs") {
     let [exclusiveBytes, sharedBytes] = [0, 0];
     for (let from = 0; from < files.length; from += filesAtOnce) {
-      const read = await readExtents(files.slice(from, from + filesAtOnce).map((file) => file.path), path);
+      const read = await readExtents(
+        files.slice(from, from + filesAtOnce).map((file) => file.path),
+        path,
+      );
       if (!read) return { exclusiveBytes: null, sharedBytes: null, how: "filefrag (e2fsprogs) is missing" };
       for (const extent of read.extents) {
         if (extent.shared) sharedBytes += extent.blocks * read.blockBytes;
@@ -30,7 +33,11 @@ export async function readDiskUsage(directory: string, path: string): Promise<Re
     return { exclusiveBytes, sharedBytes, how: "extents as the file system tells them (FIEMAP)" };
   }
   if (fileSystem === "apfs") return { exclusiveBytes: null, sharedBytes: null, how: "APFS does not tell what clones share" };
-  return { exclusiveBytes: files.reduce((sum, file) => sum + file.bytes, 0), sharedBytes: 0, how: `full copy (${fileSystem} shares no blocks)` };
+  return {
+    exclusiveBytes: files.reduce((sum, file) => sum + file.bytes, 0),
+    sharedBytes: 0,
+    how: `full copy (${fileSystem} shares no blocks)`,
+  };
 }
 
 /** `     Total   Exclusive  Set shared  Filename`, then one line of numbers. */

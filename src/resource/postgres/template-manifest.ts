@@ -25,7 +25,8 @@ export interface TemplateRecord {
 
 export async function readManifest(data: string): Promise<ManifestFile[]> {
   const files: ManifestFile[] = [];
-  for (const { path, bytes, modifiedMs } of listFiles(data)) files.push({ path, bytes, modifiedMs, hash: await hashContent(join(data, path)) });
+  for (const { path, bytes, modifiedMs } of listFiles(data))
+    files.push({ path, bytes, modifiedMs, hash: await hashContent(join(data, path)) });
   return files;
 }
 

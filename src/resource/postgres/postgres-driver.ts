@@ -1,0 +1,142 @@
+// `type: postgres`: a server of its own for every environment, or one database that all share.
+import { existsSync } from "node:fs";
+import { mkdir } from "node:fs/promises";
+import { join } from "node:path";
+import { WtError } from "../../errors/wt-error.ts";
+import type { Clock } from "../../os/clock.ts";
+import type { ResourceDriver, ResourceSpec } from "../resource-driver.ts";
+import { type BranchServer, createBranchServer } from "./branch-server.ts";
+import type { CloneProbe } from "./clone-method.ts";
+import { variableNames } from "./connection.ts";
+import { type PostgresOptions, parsePostgresOptions, postgresOptions } from "./postgres-options.ts";
+import { findServerPrograms, type ServerPrograms } from "./server-programs.ts";
+import { checkReachable, sharedConnection, sharedDetail } from "./shared-database.ts";
+import { type ServerUser, serverUser } from "./system-user.ts";
+import { createTemplates, type Templates } from "./templates.ts";
+
+export interface PostgresDriverOptions {
+  /** The world's state directory; templates lie in `postgres/` below it. */
+  stateDirectory: string;
+  clock: Clock;
+  /** PATH that programs are searched on; default: this process's own. */
+  path?: string;
+  /** Takes what goes wrong in the background. */
+  report?: (error: unknown) => void;
+}
+
+export interface PostgresDriver extends ResourceDriver {
+  /** How databases are copied on this machine, with the proof; tried out when nothing is recorded. */
+  describeStorage(): Promise<CloneProbe>;
+  readonly templates: Pick<Templates, "list" | "remove">;
+}
+
+export function createPostgresDriver({
+  stateDirectory,
+  clock,
+  path = process.env.PATH ?? "",
+  report = ignore,
+}: PostgresDriverOptions): PostgresDriver {
+  let known: ServerUser | null | undefined;
+  const user = () => {
+    if (known === undefined) known = serverUser(path);
+    return known;
+  };
+  const found = new Map<number | null, ServerPrograms>();
+  const programs = async (major: number | null): Promise<ServerPrograms> => {
+    const before = found.get(major);
+    if (before && existsSync(join(before.directory, "postgres"))) return before;
+    const now = await findServerPrograms(major, { path, stateDirectory, user: user() });
+    found.set(major, now);
+    return now;
+  };
+  const templates = createTemplates({ stateDirectory, clock, path, user });
+  const branches = createBranchServer({ stateDirectory, clock, path, user, programs, templates, report });
+
+  return {
+    type: "postgres",
+    features: { checkpoints: true, sleep: true, port: true },
+    variableNames: () => variableNames,
+    parseOptions: parsePostgresOptions,
+    ...byMode(branches),
+    templates: { list: templates.list, remove: templates.remove },
+    async describeStorage() {
+      await mkdir(join(stateDirectory, "postgres"), { recursive: true, mode: 0o700 });
+      return templates.cloneMethod(join(stateDirectory, "postgres"));
+    },
+  };
+}
+
+/** The verbs of a branch, with those of `branch: shared` in their stead where that is written. */
+function byMode(branches: BranchServer): BranchServer {
+  const shared = (spec: ResourceSpec): string | null => {
+    const options: PostgresOptions = postgresOptions(spec.options);
+    if (options.mode === "server") throw notYet(spec);
+    return options.mode === "shared" ? options.url : null;
+  };
+  const refuse = (spec: ResourceSpec, what: string) => {
+    if (shared(spec) !== null) throw sharedRefusal(spec, what);
+  };
+  const connect = async (spec: ResourceSpec, url: string) => {
+    await checkReachable(url, `resources.${spec.name}.url`);
+    return sharedConnection(url);
+  };
+  return {
+    async observe(spec) {
+      const url = shared(spec);
+      return url === null ? branches.observe(spec) : { state: "shared", detail: sharedDetail(url) };
+    },
+    async ensure(spec, call) {
+      const url = shared(spec);
+      return url === null ? branches.ensure(spec, call) : connect(spec, url);
+    },
+    async reset(spec, call) {
+      refuse(spec, "reset");
+      return branches.reset(spec, call);
+    },
+    // Also when wt.yaml says `shared` by now: a branch from before goes.
+    remove: (spec) => branches.remove(spec),
+    async connection(spec) {
+      const url = shared(spec);
+      return url === null ? branches.connection(spec) : sharedConnection(url);
+    },
+    async checkpoint(spec, id) {
+      refuse(spec, "kept as a checkpoint");
+      return branches.checkpoint(spec, id);
+    },
+    async restore(spec, id) {
+      refuse(spec, "restored");
+      return branches.restore(spec, id);
+    },
+    removeCheckpoint: (spec, id) => branches.removeCheckpoint(spec, id),
+    sleep: async (spec) => (shared(spec) === null ? branches.sleep(spec) : false),
+    wake: async (spec) => (shared(spec) === null ? branches.wake(spec) : undefined),
+    async usage(spec) {
+      if (shared(spec) === null) return branches.usage(spec);
+      return { exclusiveBytes: 0, sharedBytes: null, how: "the database is shared by everybody" };
+    },
+    adopt: async (spec) => (shared(spec) === null ? branches.adopt(spec) : undefined),
+    close: () => branches.close(),
+  };
+}
+
+function notYet(spec: ResourceSpec): WtError {
+  return new WtError({
+    kind: "config",
+    code: "postgres_server_mode",
+    message: `resources.${spec.name}.server: a database on a server that is there already is not possible yet.`,
+    hints: ["Leave `server:` out for a server of its own, or write `branch: shared` and `url:`."],
+  });
+}
+
+function sharedRefusal(spec: ResourceSpec, what: string): WtError {
+  return new WtError({
+    kind: "refused",
+    code: "database_shared",
+    message: `The database ${spec.name} is shared by everybody and is not ${what}.`,
+    hints: ["Take `branch: shared` out of wt.yaml to give each environment its own."],
+  });
+}
+
+function ignore(): void {
+  // Nobody asked to hear of it.
+}

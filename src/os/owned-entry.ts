@@ -111,7 +111,7 @@ async function putInPlace(entry: OwnedEntry, making: Making): Promise<void> {
     // With its companions: a database must never meet the write-ahead log of another.
     await renameWithCompanions(entry, entry.place, old);
     try {
-      await rename(fresh, entry.place);
+      await renameWithCompanions(entry, fresh, entry.place);
       await writeRecord(entry, { place: entry.place, stage: "placed", inode });
       await making.finish?.();
       await writeRecord(entry, { place: entry.place, stage: "made", inode });

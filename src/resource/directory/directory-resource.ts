@@ -1,5 +1,4 @@
 // `type: directory`: uploads, buckets on disk. A copy of a directory in every worktree, sharing blocks where the file system can.
-import { existsSync } from "node:fs";
 import { mkdir } from "node:fs/promises";
 import { homedir } from "node:os";
 import { dirname, isAbsolute, join, normalize, relative } from "node:path";
@@ -7,7 +6,8 @@ import { pathToFileURL } from "node:url";
 import { WtError } from "../../errors/wt-error.ts";
 import { readDiskUsage } from "../../os/disk-usage.ts";
 import { copyTree, entryAt, removeTree } from "../../os/files.ts";
-import { ensureMarkedDirectory, observeMarkedDirectory, removeMarkedDirectory } from "../../os/marked-directory.ts";
+import { mainEntryDetail, mainEntryRefused, observeMainEntry } from "../../os/main-entry.ts";
+import { ensureMarkedDirectory, removeMarkedDirectory } from "../../os/marked-directory.ts";
 import {
   addCheckpoint,
   checkpointPlace,
@@ -43,10 +43,10 @@ export function createDirectoryResource(): ResourceDriver {
     },
     checkpoint: (spec, id) =>
       spec.main
-        ? Promise.reject(mainRefused(spec))
+        ? Promise.reject(mainEntryRefused(entryOf(spec)))
         : addCheckpoint(entryOf(spec), id, async (place) => void (await copyTree(entryOf(spec).place, place))),
     async restore(spec, id) {
-      if (spec.main) throw mainRefused(spec);
+      if (spec.main) throw mainEntryRefused(entryOf(spec));
       const from = await requireCheckpoint(entryOf(spec), id);
       await replaceOwned(entryOf(spec), { produce: async (staging) => void (await copyTree(from, staging)) });
     },
@@ -60,9 +60,8 @@ export function createDirectoryResource(): ResourceDriver {
 }
 
 async function observe(spec: ResourceSpec): Promise<ResourceObservation> {
-  if (spec.main) return observeMain(spec);
-  const seen = await observeOwned(entryOf(spec));
-  return seen.state === "made" ? { state: "ready", detail: null } : seen;
+  const seen = await (spec.main ? observeMainEntry : observeOwned)(entryOf(spec));
+  return seen.state === "made" ? { state: "ready", detail: spec.main ? mainEntryDetail : null } : seen;
 }
 
 async function ensure(spec: ResourceSpec, call: ResourceCall): Promise<ResourceConnection> {
@@ -73,7 +72,7 @@ async function ensure(spec: ResourceSpec, call: ResourceCall): Promise<ResourceC
 }
 
 async function reset(spec: ResourceSpec, call: ResourceCall): Promise<ResourceConnection> {
-  if (spec.main) throw mainRefused(spec);
+  if (spec.main) throw mainEntryRefused(entryOf(spec));
   await replaceOwned(entryOf(spec), { produce: (staging) => fill(spec, staging, call) });
   return connectionOf(spec);
 }
@@ -82,16 +81,6 @@ async function reset(spec: ResourceSpec, call: ResourceCall): Promise<ResourceCo
 async function ensureMain(spec: ResourceSpec): Promise<void> {
   await ensureMarkedDirectory(spec.directory, markOf(spec));
   await mkdir(entryOf(spec).place, { recursive: true });
-}
-
-async function observeMain(spec: ResourceSpec): Promise<ResourceObservation> {
-  const owner = await observeMarkedDirectory(spec.directory, markOf(spec));
-  if (owner === "foreign") return { state: "foreign", reason: `${spec.directory} does not carry the mark of this environment.` };
-  if (owner === "absent") return { state: "absent" };
-  const { place } = entryOf(spec);
-  return existsSync(place)
-    ? { state: "ready", detail: "the main worktree's own, which wt never changes" }
-    : { state: "broken", reason: `${place} is gone.` };
 }
 
 async function fill(spec: ResourceSpec, staging: string, call: ResourceCall): Promise<void> {
@@ -158,14 +147,5 @@ function sourceError(spec: ResourceSpec, what: string): WtError {
     message: `resources.${spec.name} cannot be copied: ${what}.`,
     hints: [`Set \`from:\` of resources.${spec.name} in wt.yaml to a directory, by its real path.`],
     details: { resource: spec.name },
-  });
-}
-
-function mainRefused(spec: ResourceSpec): WtError {
-  return new WtError({
-    kind: "refused",
-    code: "main_resource",
-    message: `resources.${spec.name} of the main worktree is its own ${String(spec.options.path)}, which wt never changes.`,
-    hints: ["Do it in another environment: `wt create <branch>`."],
   });
 }

@@ -25,7 +25,8 @@ export const env = defineCommand({
     if (options.dotenv && options.export) {
       throw new WtError({ kind: "usage", code: "options_exclude_each_other", message: "Use either --dotenv or --export, not both." });
     }
-    const result = await fetchVariables(context, options);
+    const explain = options.explain !== undefined;
+    const result = await fetchVariables(context, { environment: options.environment, service: options.service, explain });
     const { out } = context.terminal;
     if (options.explain !== undefined) {
       const variable = find(result, options.explain);

@@ -28,7 +28,7 @@ export const run = defineCommand({
   ],
   passthrough: true,
   async handler({ options, arguments: command }, context) {
-    const variables = await fetchVariables(context, options);
+    const variables = await fetchVariables(context, { environment: options.environment, service: options.service });
     const env = environmentWith(callerEnvironment(context.env), variables);
     const inside = context.cwd === variables.path || context.cwd.startsWith(`${variables.path}/`);
     const cwd = inside ? context.cwd : variables.path;

@@ -2,6 +2,7 @@ import type { EnvironmentView, ServiceView } from "../../api/environment.ts";
 import type { Paint } from "../paint.ts";
 import { age, bytes } from "./age.ts";
 import { gitText } from "./list-text.ts";
+import { resourceState, statusResourceLines } from "./resource-text.ts";
 import { statePaint } from "./state-paint.ts";
 import { type Cell, tableLines } from "./table.ts";
 
@@ -22,6 +23,7 @@ export function statusLines(environment: EnvironmentView, options: EnvironmentTe
   const urls = urlLines(environment, options);
   if (urls.length > 0) lines.push("", ...urls);
   if (environment.services.length > 0) lines.push("", ...serviceLines(environment.services, options));
+  if (environment.resources.length > 0) lines.push("", ...statusResourceLines(environment.resources, options));
   const reasons = environment.services.filter(({ reason }) => reason).map((service) => `${paint.bold(service.name)}: ${service.reason}`);
   if (reasons.length > 0) lines.push("", ...reasons);
   const logs = environment.services.flatMap((service): Cell[][] =>
@@ -35,11 +37,13 @@ export function statusLines(environment: EnvironmentView, options: EnvironmentTe
 export function hereLines(environment: EnvironmentView, options: EnvironmentTextOptions): string[] {
   const { paint } = options;
   const services = environment.services.map(({ name, state }) => `${name} ${statePaint(state, paint)(state)}`).join(", ");
+  const resources = environment.resources.map(({ name, state }) => `${name} ${statePaint(state, paint)(resourceState(state))}`).join(", ");
   return [
     `${paint.bold(environment.slug)}  ${statePaint(environment.status, paint)(environment.status)}`,
     ...facts(environment, options),
     ...(environment.url ? [`url       ${paint.accent(environment.url)}`] : []),
     ...(services ? [`services  ${services}`] : []),
+    ...(resources ? [`resources ${resources}`] : []),
   ];
 }
 

@@ -1,6 +1,7 @@
 import type { EnvironmentView, GitView } from "../../api/environment.ts";
 import type { Paint } from "../paint.ts";
 import { age } from "./age.ts";
+import { resourceCell } from "./resource-text.ts";
 import { statePaint } from "./state-paint.ts";
 import { type Cell, tableLines } from "./table.ts";
 
@@ -26,12 +27,15 @@ export function listLines(environments: readonly EnvironmentView[], options: Lis
   const { paint } = options;
   const services = serviceNames(environments);
   const current = currentEnvironment(environments, options.cwd);
-  const header = [...(options.all ? ["PROJECT"] : []), "NAME", "STATUS", ...services.map((name) => name.toUpperCase()), "GIT", "AGE"];
+  const resources = resourceTitle(environments);
+  const columns = [...services.map((name) => name.toUpperCase()), ...resources];
+  const header = [...(options.all ? ["PROJECT"] : []), "NAME", "STATUS", ...columns, "GIT", "AGE"];
   const rows = environments.map((environment): Cell[] => [
     ...(options.all ? [{ text: environment.project, paint: paint.dim }] : []),
     nameCell(environment, environment === current, paint),
     { text: environment.status, paint: statePaint(environment.status, paint) },
     ...services.map((name) => serviceCell(environment, name, paint)),
+    ...resources.map(() => resourceCell(environment.resources, paint)),
     gitCell(environment, options),
     { text: age(environment.createdAt, options.nowMs), paint: paint.dim },
   ]);
@@ -74,6 +78,14 @@ export function gitText(git: GitView): string {
 
 function serviceNames(environments: readonly EnvironmentView[]): string[] {
   return [...new Set(environments.flatMap(({ services }) => services.map(({ name }) => name)))];
+}
+
+/** No column where nobody has any; its name where all have the same one. */
+function resourceTitle(environments: readonly EnvironmentView[]): string[] {
+  const names = new Set(environments.flatMap(({ resources }) => resources.map(({ name }) => name)));
+  const [only] = names;
+  if (only === undefined) return [];
+  return [names.size === 1 ? only.toUpperCase() : "RESOURCES"];
 }
 
 /** The marks come after the name, so that the first word of a line is always a name that commands take. */

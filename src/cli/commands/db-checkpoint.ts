@@ -1,0 +1,28 @@
+import { defineCommand, environmentOption, targetOf } from "../command.ts";
+import { runOperation } from "../run-operation.ts";
+
+export const dbCheckpoint = defineCommand({
+  name: "db checkpoint",
+  summary: "Keep the present content of all resources of an environment under one name",
+  details: [
+    "Bring it back with `wt db restore`. Resources whose type has no checkpoints, and shared ones, are left out and named.",
+    "All are taken right after each other while services run. Each one is whole in itself; what is written to two of them in that moment may be in one and not in the other. For one exact instant: wt down, checkpoint, wt up.",
+  ],
+  arguments: [{ name: "id", summary: "Its name, of a-z, 0-9 and -; default: the time, such as 20260301-120000 (UTC)" }],
+  options: { environment: environmentOption },
+  examples: [
+    { command: "wt db checkpoint", summary: "before an experiment" },
+    { command: "wt db checkpoint before-import -e main", summary: "with a name, in another environment" },
+  ],
+  async handler({ options, arguments: [id] }, context) {
+    const target = targetOf(context, options.environment);
+    const result = await runOperation(context, { path: "/v1/checkpoints/create", request: { target, id: id ?? null } }, { target });
+    const { checkpoint, environment } = result;
+    if (context.json) await context.terminal.out(`${JSON.stringify(result)}\n`);
+    else {
+      const kept = `Kept ${checkpoint.resources.join(", ")} of ${environment} as ${checkpoint.id}.`;
+      await context.terminal.out(`${kept}\nBring it back: wt db restore ${checkpoint.id}\n`);
+    }
+    return 0;
+  },
+});

@@ -2,7 +2,7 @@
 // content or the new one, and `settleContent` finds out which.
 import { existsSync } from "node:fs";
 import { mkdir, rename } from "node:fs/promises";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { WtError } from "../../errors/wt-error.ts";
 import type { Clock } from "../../os/clock.ts";
 import { removeTree } from "../../os/files.ts";
@@ -67,17 +67,20 @@ export function checkpointData(directory: string, id: string): string {
   throw new WtError({ kind: "usage", code: "checkpoint_name", message: `${JSON.stringify(id)} cannot be the name of a checkpoint.` });
 }
 
-/** Copies the data of a stopped server under this id. Throws `WtError` (`refused`) when there is one already. */
+/** Throws `WtError` (`refused`) when there is a checkpoint of this id already. */
+export function refuseTaken(directory: string, id: string): void {
+  if (!existsSync(dirname(checkpointData(directory, id)))) return;
+  throw new WtError({
+    kind: "refused",
+    code: "checkpoint_exists",
+    message: `There is a checkpoint ${id} already.`,
+    hints: ["Choose another name."],
+  });
+}
+
+/** Copies the data of a stopped server under this id, which is free. */
 export async function writeCheckpoint(directory: string, id: string, copying: Omit<Copying, "to" | "from">): Promise<void> {
-  const target = join(checkpointData(directory, id), "..");
-  if (existsSync(target)) {
-    throw new WtError({
-      kind: "refused",
-      code: "checkpoint_exists",
-      message: `There is a checkpoint ${id} already.`,
-      hints: ["Choose another name."],
-    });
-  }
+  const target = dirname(checkpointData(directory, id));
   const partial = `${target}.partial`;
   await removeTree(partial);
   await mkdir(partial, { recursive: true, mode: 0o700 });

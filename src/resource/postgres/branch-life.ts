@@ -2,8 +2,9 @@
 // happens one after another.
 import type { Clock } from "../../os/clock.ts";
 import type { ResourceSpec } from "../resource-driver.ts";
-import { readActivity } from "./activity.ts";
+import { type Activity, readActivity } from "./activity.ts";
 import { type BranchRecord, readBranchRecord } from "./branch-record.ts";
+import { readMajor } from "./data-directory.ts";
 import { type BranchOptions, postgresOptions } from "./postgres-options.ts";
 import { asAdmin, findServer, type ServerPlace, serverPlace, startServer, stopServer } from "./postmaster.ts";
 import type { ServerPrograms } from "./server-programs.ts";
@@ -55,192 +56,189 @@ const gatherMs = 4;
 const defaultIdleMs = 10 * 60_000;
 const bindTries = 100;
 
-export function createBranchLife({ clock, user, programs, report }: BranchLifeOptions): BranchLife {
-  const branches = new Map<string, Branch>();
-  let closed = false;
-
-  const branch = (spec: ResourceSpec): Branch => {
-    const known = branches.get(spec.directory);
-    if (known) {
-      known.spec = spec;
-      return known;
-    }
-    const place = serverPlace(spec.directory);
-    const fresh = { listener: null, bridges: [], problem: null, watch: null, lastActiveMs: 0, mark: "", listeners: [] };
-    const made: Branch = { spec, place, queue: Promise.resolve(), ...fresh };
-    branches.set(spec.directory, made);
-    return made;
-  };
-
-  const exclusively = <T>(spec: ResourceSpec, work: (branch: Branch) => Promise<T>): Promise<T> => {
-    const one = branch(spec);
-    const result = one.queue.then(() => work(one));
-    one.queue = result.catch(() => undefined);
-    return result;
-  };
-
-  const listen = async (one: Branch, record: BranchRecord): Promise<void> => {
-    if (one.listener || closed) return;
-    for (let attempt = 1; ; attempt++) {
-      try {
-        one.listener = await listenForWake(record.port, () => void wakeByConnection(one.spec));
-        one.problem = null;
-        return;
-      } catch (error) {
-        if (attempt < bindTries) await clock.sleep(10);
-        else {
-          one.problem = `its port ${record.port} cannot be held: ${error instanceof Error ? error.message : String(error)}`;
-          return;
-        }
-      }
-    }
-  };
-
-  const wakeByConnection = async (spec: ResourceSpec): Promise<void> => {
-    try {
-      await clock.sleep(gatherMs);
-      await exclusively(spec, async (one) => {
-        const record = await readBranchRecord(spec.directory);
-        if (!closed && record?.complete) await awaken(one, record);
-      });
-    } catch (error) {
-      report(error);
-    }
-  };
-
-  const awaken = async (one: Branch, record: BranchRecord, abort?: AbortSignal): Promise<void> => {
-    if (!(await findServer(one.place))) {
-      await one.listener?.release();
-      try {
-        await startServer({
-          place: one.place,
-          programs: await programs(record.major),
-          user: user(),
-          settings: { major: record.major, port: record.port, label: one.spec.label, settings: optionsOf(one.spec).settings },
-          clock,
-          ...(abort ? { abort } : {}),
-          onEnd: () => void settleEnded(one.spec),
-        });
-      } catch (error) {
-        const reason = error instanceof Error ? error.message : String(error);
-        one.listener?.refuse(`worldtree could not wake this database: ${reason}`);
-        await dropListener(one);
-        if (record.complete) await listen(one, record);
-        one.problem = reason;
-        throw error;
-      }
-    }
-    one.problem = null;
-    if (one.listener) {
-      // Where the server ran already nobody took the port; otherwise this is a second release and does nothing.
-      await one.listener.release();
-      one.listener.handOver();
-      one.bridges.push(one.listener);
-      one.listener = null;
-    }
-    watch(one);
-  };
-
-  const dropListener = async (one: Branch) => {
-    const { listener } = one;
-    one.listener = null;
-    await listener?.release();
-    if (listener) one.bridges.push(listener);
-  };
-
-  const layDown = async (one: Branch, record: BranchRecord) => {
-    one.watch?.abort();
-    one.watch = null;
-    await stopServer(one.place, clock);
-    await listen(one, record);
-  };
-
-  const halt = async (one: Branch) => {
-    one.watch?.abort();
-    one.watch = null;
-    const listeners = [...one.bridges, ...(one.listener ? [one.listener] : [])];
-    one.listener = null;
-    one.bridges = [];
-    for (const listener of listeners) await listener.close();
-    await stopServer(one.place, clock);
-  };
-
-  const look = async (one: Branch, record: BranchRecord) => {
-    const idleMs = optionsOf(one.spec).sleepMs ?? defaultIdleMs;
-    const asked = { major: record.major, listeners: one.listeners, idleMs };
-    const activity = await asAdmin(one.place, record.port, (session) => readActivity(session, asked));
-    one.listeners = activity.listeners;
-    return activity;
-  };
-
-  const rest = async (one: Branch, record: BranchRecord): Promise<boolean> => {
-    if (!(await findServer(one.place))) {
-      await listen(one, record);
-      return true;
-    }
-    if ((await look(one, record)).inUse) return false;
-    await layDown(one, record);
-    return true;
-  };
-
-  /** After a server ended: if nobody meant it to, its port is held, and the next connection starts it again. */
-  const settleEnded = async (spec: ResourceSpec): Promise<void> => {
-    if (closed || !branches.has(spec.directory)) return;
-    await exclusively(spec, async (one) => {
-      const record = await readBranchRecord(spec.directory);
-      if (closed || !record?.complete || one.listener || (await findServer(one.place))) return;
-      one.watch?.abort();
-      one.watch = null;
-      await listen(one, record);
-    }).catch(report);
-  };
-
-  /** Looks rarely whether the server is used; lays it down after the idle time. */
-  const watch = (one: Branch) => {
-    if (one.watch || closed) return;
-    const abort = new AbortController();
-    one.watch = abort;
-    one.lastActiveMs = clock.now();
-    one.mark = "";
-    const { sleepMs } = optionsOf(one.spec);
-    const pauseMs = Math.min(60_000, Math.max(100, (sleepMs ?? defaultIdleMs) / 4));
-    const round = async (current: Branch) => {
-      const record = await readBranchRecord(current.spec.directory);
-      if (abort.signal.aborted || !record) return;
-      if (!(await findServer(current.place))) return void settleEnded(current.spec);
-      if (sleepMs === null) return;
-      const { inUse, mark } = await look(current, record);
-      if (inUse || mark !== current.mark) current.lastActiveMs = clock.now();
-      current.mark = mark;
-      if (clock.now() - current.lastActiveMs >= sleepMs) await layDown(current, record);
-    };
-    const loop = async () => {
-      while (!abort.signal.aborted) {
-        await clock.sleep(pauseMs, abort.signal);
-        await exclusively(one.spec, round).catch(report);
-      }
-    };
-    loop().catch(() => undefined);
-  };
-
+export function createBranchLife(options: BranchLifeOptions): BranchLife {
+  const life: Life = { ...options, branches: new Map(), closed: false };
   return {
-    branch,
-    exclusively,
-    awaken,
-    layDown,
-    rest,
-    halt,
-    forget: (one) => void branches.delete(one.spec.directory),
+    branch: (spec) => branchOf(life, spec),
+    exclusively: (spec, work) => exclusively(life, spec, work),
+    awaken: (branch, record, abort) => awaken(life, branch, { record, abort }),
+    layDown: (branch, record) => layDown(life, branch, record),
+    rest: (branch, record) => rest(life, branch, record),
+    halt: (branch) => halt(life, branch),
+    forget: (branch) => void life.branches.delete(branch.spec.directory),
     async close() {
-      closed = true;
-      for (const one of branches.values()) {
-        one.watch?.abort();
-        await one.queue;
-        for (const listener of [...one.bridges, ...(one.listener ? [one.listener] : [])]) await listener.close();
+      life.closed = true;
+      for (const branch of life.branches.values()) {
+        branch.watch?.abort();
+        await branch.queue;
+        for (const listener of listenersOf(branch)) await listener.close();
       }
-      branches.clear();
+      life.branches.clear();
     },
   };
+}
+
+interface Life extends BranchLifeOptions {
+  branches: Map<string, Branch>;
+  closed: boolean;
+}
+
+function branchOf({ branches }: Life, spec: ResourceSpec): Branch {
+  const known = branches.get(spec.directory);
+  if (known) {
+    known.spec = spec;
+    return known;
+  }
+  const fresh = { listener: null, bridges: [], problem: null, watch: null, lastActiveMs: 0, mark: "", listeners: [] };
+  const made: Branch = { spec, place: serverPlace(spec.directory), queue: Promise.resolve(), ...fresh };
+  branches.set(spec.directory, made);
+  return made;
+}
+
+function exclusively<T>(life: Life, spec: ResourceSpec, work: (branch: Branch) => Promise<T>): Promise<T> {
+  const branch = branchOf(life, spec);
+  const result = branch.queue.then(() => work(branch));
+  branch.queue = result.catch(() => undefined);
+  return result;
+}
+
+async function listen(life: Life, branch: Branch, record: BranchRecord): Promise<void> {
+  if (branch.listener || life.closed) return;
+  for (let attempt = 1; ; attempt++) {
+    try {
+      branch.listener = await listenForWake(record.port, () => void wakeByConnection(life, branch.spec));
+      branch.problem = null;
+      return;
+    } catch (error) {
+      if (attempt < bindTries) await life.clock.sleep(10);
+      else {
+        branch.problem = `its port ${record.port} cannot be held: ${error instanceof Error ? error.message : String(error)}`;
+        return;
+      }
+    }
+  }
+}
+
+async function wakeByConnection(life: Life, spec: ResourceSpec): Promise<void> {
+  try {
+    await life.clock.sleep(gatherMs);
+    await exclusively(life, spec, async (branch) => {
+      const record = await readBranchRecord(spec.directory);
+      if (!life.closed && record?.complete) await awaken(life, branch, { record, abort: undefined });
+    });
+  } catch (error) {
+    life.report(error);
+  }
+}
+
+interface Awakening {
+  record: BranchRecord;
+  abort: AbortSignal | undefined;
+}
+
+async function awaken(life: Life, branch: Branch, { record, abort }: Awakening): Promise<void> {
+  if (!(await findServer(branch.place))) {
+    // Before the port is given free: finding programs may take a moment.
+    const major = readMajor(branch.place.data) ?? record.major;
+    const programs = await life.programs(major);
+    await branch.listener?.release();
+    try {
+      const settings = { major, port: record.port, label: branch.spec.label, settings: optionsOf(branch.spec).settings };
+      const onEnd = () => void settleEnded(life, branch.spec);
+      await startServer({ place: branch.place, programs, user: life.user(), settings, clock: life.clock, abort, onEnd });
+    } catch (error) {
+      const reason = error instanceof Error ? error.message : String(error);
+      branch.listener?.refuse(`worldtree could not wake this database: ${reason}`);
+      await branch.listener?.close();
+      branch.listener = null;
+      if (record.complete) await listen(life, branch, record);
+      branch.problem = reason;
+      throw error;
+    }
+  }
+  branch.problem = null;
+  if (branch.listener) {
+    await branch.listener.release();
+    branch.listener.handOver();
+    branch.bridges.push(branch.listener);
+    branch.listener = null;
+  }
+  watch(life, branch);
+}
+
+async function layDown(life: Life, branch: Branch, record: BranchRecord): Promise<void> {
+  stopWatching(branch);
+  await stopServer(branch.place, life.clock);
+  await listen(life, branch, record);
+}
+
+async function halt(life: Life, branch: Branch): Promise<void> {
+  stopWatching(branch);
+  for (const listener of listenersOf(branch)) await listener.close();
+  branch.listener = null;
+  branch.bridges = [];
+  await stopServer(branch.place, life.clock);
+}
+
+async function rest(life: Life, branch: Branch, record: BranchRecord): Promise<boolean> {
+  if ((await findServer(branch.place)) && (await look(branch, record)).inUse) return false;
+  await layDown(life, branch, record);
+  return true;
+}
+
+async function look(branch: Branch, record: BranchRecord): Promise<Activity> {
+  const idleMs = optionsOf(branch.spec).sleepMs ?? defaultIdleMs;
+  const asked = { major: record.major, listeners: branch.listeners, idleMs };
+  const activity = await asAdmin(branch.place, record.port, (session) => readActivity(session, asked));
+  branch.listeners = activity.listeners;
+  return activity;
+}
+
+/** After a server ended: if nobody meant it to, its port is held, and the next connection starts it again. */
+async function settleEnded(life: Life, spec: ResourceSpec): Promise<void> {
+  if (life.closed || !life.branches.has(spec.directory)) return;
+  await exclusively(life, spec, async (branch) => {
+    const record = await readBranchRecord(spec.directory);
+    if (life.closed || !record?.complete || branch.listener || (await findServer(branch.place))) return;
+    stopWatching(branch);
+    await listen(life, branch, record);
+  }).catch(life.report);
+}
+
+/** Looks rarely whether the server is used; lays it down after the idle time. */
+function watch(life: Life, branch: Branch): void {
+  if (branch.watch || life.closed) return;
+  const { clock } = life;
+  const abort = new AbortController();
+  Object.assign(branch, { watch: abort, lastActiveMs: clock.now(), mark: "" });
+  const { sleepMs } = optionsOf(branch.spec);
+  const pauseMs = Math.min(60_000, Math.max(100, (sleepMs ?? defaultIdleMs) / 4));
+  const round = async () => {
+    const record = await readBranchRecord(branch.spec.directory);
+    if (abort.signal.aborted || !record?.complete) return;
+    if (!(await findServer(branch.place))) return void settleEnded(life, branch.spec);
+    if (sleepMs === null) return;
+    const { inUse, mark } = await look(branch, record);
+    if (inUse || mark !== branch.mark) branch.lastActiveMs = clock.now();
+    branch.mark = mark;
+    if (clock.now() - branch.lastActiveMs >= sleepMs) await layDown(life, branch, record);
+  };
+  const loop = async () => {
+    while (!abort.signal.aborted) {
+      await clock.sleep(pauseMs, abort.signal);
+      await exclusively(life, branch.spec, round).catch(life.report);
+    }
+  };
+  loop().catch(() => undefined);
+}
+
+function stopWatching(branch: Branch): void {
+  branch.watch?.abort();
+  branch.watch = null;
+}
+
+function listenersOf(branch: Branch): WakeListener[] {
+  return branch.listener ? [...branch.bridges, branch.listener] : branch.bridges;
 }
 
 function optionsOf(spec: ResourceSpec): BranchOptions {

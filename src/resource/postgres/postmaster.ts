@@ -1,10 +1,9 @@
 // One PostgreSQL server on one data directory: started so that it outlives us, found again by proof, stopped and verified gone.
 import { closeSync, existsSync, openSync, renameSync, statSync } from "node:fs";
-import { readFile } from "node:fs/promises";
+import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { WtError } from "../../errors/wt-error.ts";
 import type { Clock } from "../../os/clock.ts";
-import { writeFileAtomic } from "../../os/files.ts";
 import { observePortHolder } from "../../os/ports.ts";
 import { observeProcess, type ProcessIdentity, readProcessIdentity, signalProcess } from "../../os/process-identity.ts";
 import { adminRole, type ServerSettings, writeSettings } from "./data-directory.ts";
@@ -26,7 +25,7 @@ export interface ServerStart {
   user: ServerUser | null;
   settings: ServerSettings;
   clock: Clock;
-  abort?: AbortSignal;
+  abort?: AbortSignal | undefined;
   /** Called when the server ends, whoever ended it; only while this process lives. */
   onEnd?: () => void;
 }
@@ -72,7 +71,8 @@ export async function startServer(start: ServerStart): Promise<void> {
   });
   try {
     const identity = await readProcessIdentity(child.pid);
-    if (identity) await writeFileAtomic(place.identity, JSON.stringify(identity), { mode: 0o600 });
+    // Half a file after a crash is no harm: the server is then found by its directory.
+    if (identity) await writeFile(place.identity, JSON.stringify(identity), { mode: 0o600 });
     await waitUntilReady(start, run);
   } catch (error) {
     if (!run.ended) child.kill("SIGQUIT");

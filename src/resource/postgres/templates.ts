@@ -53,110 +53,26 @@ export interface TemplatesOptions {
   user: () => ServerUser | null;
 }
 
-export function createTemplates({ stateDirectory, clock, path, user }: TemplatesOptions): Templates {
-  const root = join(stateDirectory, "postgres");
+export function createTemplates(options: TemplatesOptions): Templates {
+  const root = join(options.stateDirectory, "postgres");
   const places = { templates: join(root, "templates"), building: join(root, "building"), trash: join(root, "trash") };
-  const building = new Map<string, Promise<Template>>();
+  const shop: Workshop = { ...options, places, probeFile: join(root, "clone-method.json"), building: new Map() };
   let prepared: Promise<void> | null = null;
-  const cloneMethod = async (target: string) => {
-    await mkdir(places.templates, { recursive: true, mode: 0o700 });
-    return readCloneMethod(join(root, "clone-method.json"), { source: places.templates, target, path, nowMs: clock.now() });
-  };
-
   const prepare = async () => {
     for (const place of Object.values(places)) await mkdir(place, { recursive: true, mode: 0o700 });
-    await sweep(places, clock);
+    await sweep(places, options.clock);
   };
-  const find = async (key: string): Promise<Template | null> => {
-    const data = join(places.templates, key, "data");
-    const record = await readRecord(join(places.templates, key));
-    if (record && looksSealed(data, record.files)) return { key, data, record };
-    if (existsSync(join(places.templates, key))) await putAway(join(places.templates, key), places.trash);
-    return null;
-  };
-
-  /** One builder per key; who finds it at work waits, and takes over when that one was interrupted. */
-  const once = async (key: string, wish: TemplateWish, build: () => Promise<Template>): Promise<Template> => {
-    for (;;) {
-      wish.call.abort.throwIfAborted();
-      const other = building.get(key);
-      if (!other) break;
-      wish.call.report("waiting for the same template, which is being built");
-      const outcome = await untilAborted(other, wish.call.abort).catch(() => null);
-      if (outcome) return outcome;
-    }
-    const work = (async () => (await find(key)) ?? (await build()))();
-    building.set(key, work);
-    try {
-      return await work;
-    } finally {
-      building.delete(key);
-    }
-  };
-
-  /** Builds in a private directory and moves it into place. */
-  const seal = async (key: string, wish: TemplateWish, fill: (build: Build) => Promise<string[]>): Promise<Template> => {
-    const directory = join(places.building, `${key}.${crypto.randomUUID().slice(0, 8)}`);
-    const { programs, options, call } = wish;
-    const place = serverPlace(directory);
-    const build: Build = { place, programs, user: user(), options, clock, path, name: wish.name };
-    try {
-      await mkdir(directory, { mode: 0o700 });
-      await writeFileAtomic(join(directory, "builder.json"), JSON.stringify(await readProcessIdentity(process.pid)));
-      const notes = await fill(build);
-      await verifyBuild(build, call.abort);
-      await defuse(place.data);
-      const files = await readManifest(place.data);
-      const bytes = files.reduce((sum, file) => sum + file.bytes, 0);
-      const version = `PostgreSQL ${programs.version}`;
-      const record: TemplateRecord = { schema: 1, key, version, major: programs.major, createdAtMs: clock.now(), notes, bytes, files };
-      await writeFileAtomic(join(directory, "template.json"), JSON.stringify(record), { mode: 0o600 });
-      await syncFileSystem(directory);
-      await rename(directory, join(places.templates, key));
-      for (const note of notes.slice(0, 5)) call.report(`note: ${note}`);
-      return { key, data: join(places.templates, key, "data"), record };
-    } catch (error) {
-      await stopServer(place, clock);
-      await removeTree(directory);
-      throw diskError(error, directory);
-    }
-  };
-
-  const ensureBase = (wish: TemplateWish): Promise<Template> => {
-    const key = templateKey(wish.programs, wish.options, null);
-    return once(key, wish, () =>
-      seal(key, wish, async (build) => {
-        wish.call.report(`making an empty database with PostgreSQL ${wish.programs.version}`);
-        const probe = await cloneMethod(places.building);
-        await makeDataDirectory(build.place.data, probe.method, path);
-        await buildBase(build, wish.call.abort);
-        return [];
-      }),
-    );
-  };
-
   return {
-    cloneMethod,
+    cloneMethod: (target) => cloneMethod(shop, target),
     async ensure(wish) {
       prepared ??= prepare();
       await prepared;
-      if (!needsOwnTemplate(wish.options, wish.inputs)) return ensureBase(wish);
-      const key = templateKey(wish.programs, wish.options, wish.inputs);
-      return once(key, wish, async () => {
-        const base = await ensureBase(wish);
-        return seal(key, wish, async (build) => {
-          wish.call.report("building the template of this database");
-          const probe = await cloneMethod(places.building);
-          await cloneData({ probe, from: base.data, to: build.place.data, path, abort: wish.call.abort });
-          return buildContent(build, wish.inputs, wish.call);
-        });
-      });
+      return needsOwnTemplate(wish.options, wish.inputs) ? ensureFilled(shop, wish) : ensureBase(shop, wish);
     },
     async putAwayIfDamaged({ key, data, record }) {
       const damage = await findDamage(data, record.files);
-      if (damage === null) return false;
-      await putAway(join(places.templates, key), places.trash);
-      return true;
+      if (damage !== null) await putAway(join(places.templates, key), places.trash);
+      return damage !== null;
     },
     async list() {
       const keys = await readdir(places.templates).catch(() => []);
@@ -164,10 +80,112 @@ export function createTemplates({ stateDirectory, clock, path, user }: Templates
       return records.filter((record) => record !== null);
     },
     async remove(key) {
-      if (!/^[0-9a-f]+$/.test(key)) return;
-      if (existsSync(join(places.templates, key))) await putAway(join(places.templates, key), places.trash);
+      if (/^[0-9a-f]+$/.test(key) && existsSync(join(places.templates, key))) await putAway(join(places.templates, key), places.trash);
     },
   };
+}
+
+interface Workshop extends TemplatesOptions {
+  places: { templates: string; building: string; trash: string };
+  probeFile: string;
+  /** By key. */
+  building: Map<string, Promise<Template>>;
+}
+
+async function cloneMethod({ places, probeFile, path, clock }: Workshop, target: string): Promise<CloneProbe> {
+  await mkdir(places.templates, { recursive: true, mode: 0o700 });
+  return readCloneMethod(probeFile, { source: places.templates, target, path, nowMs: clock.now() });
+}
+
+function ensureBase(shop: Workshop, wish: TemplateWish): Promise<Template> {
+  const key = templateKey(wish.programs, wish.options, null);
+  return once(shop, key, {
+    wish,
+    async fill(build) {
+      wish.call.report(`making an empty database with PostgreSQL ${wish.programs.version}`);
+      const probe = await cloneMethod(shop, shop.places.building);
+      await makeDataDirectory(build.place.data, probe.method, shop.path);
+      await buildBase(build, wish.call.abort);
+      return [];
+    },
+  });
+}
+
+function ensureFilled(shop: Workshop, wish: TemplateWish): Promise<Template> {
+  const key = templateKey(wish.programs, wish.options, wish.inputs);
+  return once(shop, key, {
+    wish,
+    async fill(build) {
+      const base = await ensureBase(shop, wish);
+      wish.call.report("building the template of this database");
+      const probe = await cloneMethod(shop, shop.places.building);
+      await cloneData({ probe, from: base.data, to: build.place.data, path: shop.path, abort: wish.call.abort });
+      return buildContent(build, wish.inputs, wish.call);
+    },
+  });
+}
+
+interface Building {
+  wish: TemplateWish;
+  /** Fills the private directory; gives notes. */
+  fill: (build: Build) => Promise<string[]>;
+}
+
+/** One builder per key; who finds it at work waits, and takes over when that one failed or was interrupted. */
+async function once(shop: Workshop, key: string, building: Building): Promise<Template> {
+  const { call } = building.wish;
+  for (;;) {
+    call.abort.throwIfAborted();
+    const other = shop.building.get(key);
+    if (!other) break;
+    call.report("waiting for the same template, which is being built");
+    const outcome = await untilAborted(other, call.abort).catch(() => null);
+    if (outcome) return outcome;
+  }
+  const work = (async () => (await findSealed(shop, key)) ?? (await seal(shop, key, building)))();
+  shop.building.set(key, work);
+  try {
+    return await work;
+  } finally {
+    shop.building.delete(key);
+  }
+}
+
+async function findSealed({ places }: Workshop, key: string): Promise<Template | null> {
+  const directory = join(places.templates, key);
+  const data = join(directory, "data");
+  const record = await readRecord(directory);
+  if (record && looksSealed(data, record.files)) return { key, data, record };
+  if (existsSync(directory)) await putAway(directory, places.trash);
+  return null;
+}
+
+/** Builds in a private directory, verifies, moves it into place. */
+async function seal({ places, clock, path, user }: Workshop, key: string, { wish, fill }: Building): Promise<Template> {
+  const directory = join(places.building, `${key}.${crypto.randomUUID().slice(0, 8)}`);
+  const { programs, options, call } = wish;
+  const place = serverPlace(directory);
+  const build: Build = { place, programs, user: user(), options, clock, path, name: wish.name };
+  try {
+    await mkdir(directory, { mode: 0o700 });
+    await writeFileAtomic(join(directory, "builder.json"), JSON.stringify(await readProcessIdentity(process.pid)));
+    const notes = await fill(build);
+    await verifyBuild(build, call.abort);
+    await defuse(place.data);
+    const files = await readManifest(place.data);
+    const bytes = files.reduce((sum, file) => sum + file.bytes, 0);
+    const version = `PostgreSQL ${programs.version}`;
+    const record: TemplateRecord = { schema: 1, key, version, major: programs.major, createdAtMs: clock.now(), notes, bytes, files };
+    await writeFileAtomic(join(directory, "template.json"), JSON.stringify(record), { mode: 0o600 });
+    await syncFileSystem(directory);
+    await rename(directory, join(places.templates, key));
+    for (const note of notes.slice(0, 5)) call.report(`note: ${note}`);
+    return { key, data: join(places.templates, key, "data"), record };
+  } catch (error) {
+    await stopServer(place, clock);
+    await removeTree(directory);
+    throw diskError(error, directory);
+  }
 }
 
 export interface Copying {

@@ -1,0 +1,148 @@
+// Making and exchanging the content of a branch: a template's copy, started, with its password, migrated.
+import { mkdir } from "node:fs/promises";
+import { WtError } from "../../errors/wt-error.ts";
+import { removeTree } from "../../os/files.ts";
+import type { ResourceCall, ResourceConnection, ResourceSpec } from "../resource-driver.ts";
+import { exchangeContent, keepContent, prepareContent, putBackContent } from "./branch-content.ts";
+import { type BranchInputs, readBranchInputs } from "./branch-inputs.ts";
+import type { Branch, BranchLife } from "./branch-life.ts";
+import { type BranchRecord, writeBranchRecord } from "./branch-record.ts";
+import type { BranchServerOptions } from "./branch-server.ts";
+import { connectionOf, connectionVariables, randomPassword } from "./connection.ts";
+import { appRole } from "./data-directory.ts";
+import { checkFreeSpace, diskError } from "./disk-error.ts";
+import { quoteLiteral } from "./pg-session.ts";
+import { type BranchOptions, postgresOptions } from "./postgres-options.ts";
+import { asAdmin, findServer } from "./postmaster.ts";
+import type { ServerPrograms } from "./server-programs.ts";
+import type { Template } from "./templates.ts";
+
+export type BranchParts = BranchServerOptions & { life: BranchLife };
+
+/** What the branch itself has to run after it is up; nulls: nothing. */
+export interface AfterStart {
+  inputs: BranchInputs | null;
+  call: ResourceCall | null;
+}
+
+export interface Prepared {
+  template: Template;
+  programs: ServerPrograms;
+  inputs: BranchInputs;
+  method: string;
+}
+
+export function branchOptions(spec: ResourceSpec): BranchOptions {
+  const options = postgresOptions(spec.options);
+  if (options.mode !== "branch") throw new Error(`the resource ${spec.name} is not a branch`);
+  return options;
+}
+
+function freshRecord(spec: ResourceSpec, { template, programs, inputs, method }: Prepared, nowMs: number): BranchRecord {
+  if (spec.port === null) throw new Error(`the resource ${spec.name} has no port`);
+  return {
+    schema: 1,
+    environmentId: spec.environmentId,
+    nonce: spec.nonce,
+    name: spec.name,
+    port: spec.port,
+    password: randomPassword(),
+    major: programs.major,
+    version: programs.version,
+    template: template.key,
+    method,
+    inputsHash: inputs.inputsHash,
+    createdAtMs: nowMs,
+    complete: false,
+  };
+}
+
+/** A template for what wt.yaml says now, and a copy of it prepared beside the data. */
+export async function prepareBranch(
+  { templates, programs: find, path }: BranchParts,
+  spec: ResourceSpec,
+  call: ResourceCall,
+): Promise<Prepared> {
+  const options = branchOptions(spec);
+  const programs = await find(options.version);
+  const inputs = await readBranchInputs(spec, options);
+  const probe = await templates.cloneMethod(spec.directory);
+  const template = await templates.ensure({ name: `resources.${spec.name}`, options, inputs, programs, call });
+  checkFreeSpace(spec.directory, probe.method === "copy" ? template.record.bytes : 16_000_000);
+  await prepareContent(spec.directory, { probe, from: template.data, path, abort: call.abort });
+  return { template, programs, inputs, method: probe.method };
+}
+
+/** Makes a branch from nothing, or from what a crash left. Throws, and then nothing is left. */
+export async function createBranch(parts: BranchParts, branch: Branch, call: ResourceCall): Promise<ResourceConnection> {
+  const { spec } = branch;
+  const { life } = parts;
+  try {
+    await life.halt(branch);
+    await removeTree(spec.directory);
+    await mkdir(spec.directory, { recursive: true, mode: 0o700 });
+    const record = await attempt(parts, branch, { call, last: false });
+    return connectionOf(connectionVariables(record));
+  } catch (error) {
+    await life.halt(branch);
+    await removeTree(spec.directory);
+    life.forget(branch);
+    throw diskError(error, spec.directory);
+  }
+}
+
+async function attempt(parts: BranchParts, branch: Branch, { call, last }: { call: ResourceCall; last: boolean }): Promise<BranchRecord> {
+  const { spec } = branch;
+  const prepared = await prepareBranch(parts, spec, call);
+  const record = freshRecord(spec, prepared, parts.clock.now());
+  await writeBranchRecord(spec.directory, record);
+  await exchangeContent(spec.directory);
+  try {
+    await bringUp(parts, branch, { record, after: { inputs: prepared.inputs, call } });
+  } catch (error) {
+    // A copy that does not start may come from a template that was damaged on the disk.
+    if (last || !isStartFailure(error) || !(await parts.templates.putAwayIfDamaged(prepared.template))) throw error;
+    await parts.life.halt(branch);
+    call.report("the template was damaged and is built again");
+    return attempt(parts, branch, { call, last: true });
+  }
+  const complete = { ...record, complete: true };
+  await writeBranchRecord(spec.directory, complete);
+  return complete;
+}
+
+/** Exchanges the content of a branch that is there for the prepared one; on failure the old one is back as it was. */
+export async function exchangeBranch(parts: BranchParts, branch: Branch, made: { record: BranchRecord; after: AfterStart }): Promise<void> {
+  const { spec } = branch;
+  const { record } = made;
+  const ran = (await findServer(branch.place)) !== null;
+  await parts.life.layDown(branch, record);
+  try {
+    await exchangeContent(spec.directory);
+    await bringUp(parts, branch, made);
+  } catch (error) {
+    await parts.life.layDown(branch, record);
+    await putBackContent(spec.directory);
+    if (ran) await parts.life.awaken(branch, record).catch(parts.report);
+    throw diskError(error, spec.directory);
+  }
+  await keepContent(spec.directory);
+}
+
+async function bringUp(
+  { life }: BranchParts,
+  branch: Branch,
+  { record, after }: { record: BranchRecord; after: AfterStart },
+): Promise<void> {
+  const { inputs, call } = after;
+  await life.awaken(branch, record, call?.abort);
+  await asAdmin(branch.place, record.port, (session) => session.query(`ALTER ROLE ${appRole} PASSWORD ${quoteLiteral(record.password)}`));
+  for (const { key, command } of inputs?.branchCommands ?? []) {
+    call?.report(`${key}: ${command}`);
+    await call?.run(command, connectionVariables(record));
+  }
+}
+
+function isStartFailure(error: unknown): boolean {
+  return error instanceof WtError && error.code === "postgres_start_failed";
+}

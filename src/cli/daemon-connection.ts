@@ -38,6 +38,9 @@ const repeatable = new Set([
   "/v1/gateway",
   "/v1/doctor",
   "/v1/logs",
+  "/v1/resources/list",
+  "/v1/resources/connection",
+  "/v1/checkpoints/list",
 ]);
 
 export function connectDaemon(options: ConnectOptions): DaemonConnection {

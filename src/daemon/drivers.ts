@@ -5,6 +5,7 @@ import type { WorldPaths } from "../os/paths.ts";
 import { checkOptions, type OptionProblem } from "../resource/check-options.ts";
 import { createDirectoryResource, directoryOptions } from "../resource/directory/directory-resource.ts";
 import type { ResourceDriver } from "../resource/resource-driver.ts";
+import { createSqliteResource, sqliteOptions } from "../resource/sqlite/sqlite-resource.ts";
 
 export interface DriverOptions {
   paths: WorldPaths;
@@ -19,6 +20,7 @@ interface ResourceKind {
 
 /** By `type:` in wt.yaml. */
 const kinds: Readonly<Record<string, ResourceKind>> = {
+  sqlite: { parseOptions: (written) => checkOptions(written, sqliteOptions), create: () => createSqliteResource() },
   directory: { parseOptions: (written) => checkOptions(written, directoryOptions), create: () => createDirectoryResource() },
 };
 

@@ -1,7 +1,14 @@
 // What every `Ledger` must do; each implementation's test calls this with a way to open a fresh one.
 import { afterEach, beforeEach, describe, expect, test } from "bun:test";
 import { WtError } from "../errors/wt-error.ts";
-import type { EnvironmentRecord, Ledger, OperationRecord, ProjectRecord, ServiceRecord } from "./ledger.ts";
+import {
+  type EnvironmentRecord,
+  type Ledger,
+  type OperationRecord,
+  operationKinds,
+  type ProjectRecord,
+  type ServiceRecord,
+} from "./ledger.ts";
 
 export function aProject(number: number, change: Partial<ProjectRecord> = {}): ProjectRecord {
   return {
@@ -215,6 +222,10 @@ export function ledgerConformance(name: string, open: (nowMs: () => number) => L
         ledger.endOperation("o1");
         ledger.endOperation("o1");
         expect(ledger.operations()).toEqual([]);
+      });
+      test.each(operationKinds)("of kind %s", (kind) => {
+        ledger.beginOperation(anOperation("o1", { kind }));
+        expect(ledger.operations()[0]?.kind).toBe(kind);
       });
       test("begin before their environment exists and end after it is gone", () => {
         ledger.beginOperation(anOperation("o1", { environmentId: "e9" }));

@@ -55,18 +55,9 @@ export interface Lease {
   createdAtMs: number;
 }
 
-export type OperationKind =
-  | "create"
-  | "up"
-  | "down"
-  | "restart"
-  | "delete"
-  /** Of resources. */
-  | "reset"
-  | "wake"
-  | "sleep"
-  | "checkpoint"
-  | "restore";
+/** The last five are of resources. */
+export const operationKinds = ["create", "up", "down", "restart", "delete", "reset", "wake", "sleep", "checkpoint", "restore"] as const;
+export type OperationKind = (typeof operationKinds)[number];
 
 /** An operation in flight. Its row is there from before the first effect until after the last. */
 export interface OperationRecord {

@@ -1,5 +1,13 @@
 // Rows of the database to records of the ledger and back. A row that does not make a record is damage.
-import type { EnvironmentRecord, Lease, OperationRecord, ProjectRecord, ServiceRecord, TrustRecord } from "../environment/ledger.ts";
+import {
+  type EnvironmentRecord,
+  type Lease,
+  type OperationRecord,
+  operationKinds,
+  type ProjectRecord,
+  type ServiceRecord,
+  type TrustRecord,
+} from "../environment/ledger.ts";
 import { type JsonValue, WtError } from "../errors/wt-error.ts";
 
 export type Cell = string | number | null;
@@ -77,7 +85,7 @@ export function toOperation(row: Row): OperationRecord {
   return {
     id: text(row, "id"),
     environmentId: text(row, "environment_id"),
-    kind: oneOf(row, "kind", ["create", "up", "down", "restart", "delete"]),
+    kind: oneOf(row, "kind", operationKinds),
     step: textOrNull(row, "step"),
     data: json(row, "data"),
     startedAtMs: integer(row, "started_at_ms"),

@@ -8,7 +8,7 @@ import { type BranchInputs, readBranchInputs } from "./branch-inputs.ts";
 import type { Branch, BranchLife } from "./branch-life.ts";
 import { type BranchRecord, writeBranchRecord } from "./branch-record.ts";
 import type { BranchServerOptions } from "./branch-server.ts";
-import { connectionOf, connectionVariables, randomPassword } from "./connection.ts";
+import { appLogin, connectionOf, randomPassword } from "./connection.ts";
 import { appRole } from "./data-directory.ts";
 import { checkFreeSpace, diskError } from "./disk-error.ts";
 import { quoteLiteral } from "./pg-session.ts";
@@ -82,7 +82,7 @@ export async function createBranch(parts: BranchParts, branch: Branch, call: Res
     await removeTree(spec.directory);
     await mkdir(spec.directory, { recursive: true, mode: 0o700 });
     const record = await attempt(parts, branch, { call, last: false });
-    return connectionOf(connectionVariables(record));
+    return connectionOf(appLogin(record), branchOptions(spec).variable);
   } catch (error) {
     await life.halt(branch);
     await removeTree(spec.directory);
@@ -139,7 +139,7 @@ async function bringUp(
   await asAdmin(branch.place, record.port, (session) => session.query(`ALTER ROLE ${appRole} PASSWORD ${quoteLiteral(record.password)}`));
   for (const { key, command } of inputs?.branchCommands ?? []) {
     call?.report(`${key}: ${command}`);
-    await call?.run(command, connectionVariables(record));
+    await call?.run(command, connectionOf(appLogin(record), branchOptions(branch.spec).variable).variables);
   }
 }
 

@@ -11,7 +11,7 @@ import { type Branch, createBranchLife } from "./branch-life.ts";
 import { type BranchParts, branchOptions, createBranch, exchangeBranch, prepareBranch } from "./branch-making.ts";
 import { type BranchRecord, readBranchRecord, writeBranchRecord } from "./branch-record.ts";
 import { syncFileSystem } from "./build-template.ts";
-import { connectionOf, connectionVariables } from "./connection.ts";
+import { appLogin, connectionOf } from "./connection.ts";
 import { readMajor } from "./data-directory.ts";
 import { readDiskUsage } from "./disk-usage.ts";
 import { findServer, serverPlace } from "./postmaster.ts";
@@ -41,7 +41,7 @@ export function createBranchServer(options: BranchServerOptions): BranchServer {
     observe: (spec) => observe(spec, life.branch(spec)),
     async connection(spec) {
       const record = await readBranchRecord(spec.directory);
-      return record?.complete && record.nonce === spec.nonce ? connectionOf(connectionVariables(record)) : null;
+      return record?.complete && record.nonce === spec.nonce ? connectionOf(appLogin(record), branchOptions(spec).variable) : null;
     },
     sleep: (spec) => life.exclusively(spec, async (branch) => life.rest(branch, await readOwn(spec))),
     wake: (spec) => life.exclusively(spec, async (branch) => life.awaken(branch, await readOwn(spec))),
@@ -74,7 +74,7 @@ function contentVerbs(parts: BranchParts): Pick<BranchServer, "ensure" | "reset"
         const moved = await movePort(branch, record, life);
         await life.awaken(branch, moved, call.abort);
         await reportChanges(spec, moved, call);
-        return connectionOf(connectionVariables(moved));
+        return connectionOf(appLogin(moved), branchOptions(spec).variable);
       }),
     reset: (spec, call) =>
       life.exclusively(spec, async (branch) => {
@@ -85,7 +85,7 @@ function contentVerbs(parts: BranchParts): Pick<BranchServer, "ensure" | "reset"
         const next = { ...record, ...about };
         await exchangeBranch(parts, branch, { record: next, after: { inputs, call } });
         await writeBranchRecord(spec.directory, next);
-        return connectionOf(connectionVariables(next));
+        return connectionOf(appLogin(next), branchOptions(spec).variable);
       }),
     remove: (spec) =>
       life.exclusively(spec, async (branch) => {
@@ -153,16 +153,20 @@ async function observe(spec: ResourceSpec, branch: Branch): Promise<ResourceObse
   const record = await readBranchRecord(spec.directory);
   if (!record) {
     const entry = entryAt(spec.directory);
-    return entry ? { state: "broken", reason: "it was left half-made; `wt up` makes it anew" } : { state: "absent" };
+    return entry ? { state: "broken", reason: "it was left half-made; `wt up` makes it anew." } : { state: "absent" };
   }
-  if (record.nonce !== spec.nonce) return { state: "foreign", reason: "its directory belongs to another environment" };
-  if (!record.complete) return { state: "broken", reason: "it was left half-made; `wt up` makes it anew" };
+  if (record.nonce !== spec.nonce) return { state: "foreign", reason: "its directory belongs to another environment." };
+  if (!record.complete) return { state: "broken", reason: "it was left half-made; `wt up` makes it anew." };
   const detail = `PostgreSQL ${record.version}, ${record.method === "copy" ? "full copy" : `copy-on-write (${record.method})`}`;
   if (await findServer(branch.place)) return { state: "ready", detail };
-  if (branch.problem) return { state: "broken", reason: branch.problem };
+  if (branch.problem) return { state: "broken", reason: sentence(branch.problem) };
   return branch.listener
     ? { state: "asleep", detail }
-    : { state: "broken", reason: "its server does not run and nothing waits to start it" };
+    : { state: "broken", reason: "its server does not run and nothing waits to start it." };
+}
+
+function sentence(text: string): string {
+  return text.endsWith(".") ? text : `${text}.`;
 }
 
 /** The lease may have been made anew on another port; then the server moves there. */

@@ -7,7 +7,7 @@ import type { Clock } from "../../os/clock.ts";
 import { exec } from "../../os/exec.ts";
 import type { ResourceCall } from "../resource-driver.ts";
 import type { BranchInputs } from "./branch-inputs.ts";
-import { connectionVariables, randomPassword } from "./connection.ts";
+import { appLogin, connectionOf, randomPassword } from "./connection.ts";
 import { adminRole, appRole, linkSettings, readControlState, refuseShared } from "./data-directory.ts";
 import { loadSql, restoreDump } from "./load-dump.ts";
 import { openSession, PgFailure, quoteLiteral, quoteName, type Session, withSession } from "./pg-session.ts";
@@ -62,7 +62,7 @@ export async function buildContent(build: Build, inputs: BranchInputs, call: Res
     }
     for (const { key, command } of inputs.templateCommands) {
       call.report(`${key}: ${command}`);
-      await call.run(command, connectionVariables({ password, port }));
+      await call.run(command, connectionOf(appLogin({ password, port }), build.options.variable).variables);
     }
     if (inputs.mask) {
       call.report(`masking with ${inputs.mask.path}`);

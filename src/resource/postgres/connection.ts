@@ -1,29 +1,36 @@
 // How an app reaches its branch. Pure but for the random password.
 import type { ResourceConnection } from "../resource-driver.ts";
 import { appRole } from "./data-directory.ts";
+import { defaultVariable } from "./postgres-options.ts";
 
-export interface AppLogin {
-  password: string;
-  port: number;
+export interface Login extends UrlParts {
+  /** As it was written, where it was written. */
+  url?: string;
 }
 
-/** Names of the variables a connection gives. */
-export const variableNames = ["DATABASE_URL", "PGHOST", "PGPORT", "PGUSER", "PGPASSWORD", "PGDATABASE"];
+/** The app's own login to its branch. */
+export function appLogin({ password, port }: { password: string; port: number }): Login {
+  return { user: appRole, password, host: "127.0.0.1", port, database: appRole };
+}
 
-export function connectionVariables({ password, port }: AppLogin): Record<string, string> {
-  return {
-    DATABASE_URL: postgresUrl({ user: appRole, password, host: "127.0.0.1", port, database: appRole }),
-    PGHOST: "127.0.0.1",
-    PGPORT: String(port),
-    PGUSER: appRole,
+/** Names of the variables a connection gives. Under a name of its own a URL comes alone: `PGHOST` and the like can mean one database only. */
+export function variableNames(variable: string): string[] {
+  return variable === defaultVariable ? [variable, "PGHOST", "PGPORT", "PGUSER", "PGPASSWORD", "PGDATABASE"] : [variable];
+}
+
+export function connectionOf(login: Login, variable: string): ResourceConnection {
+  const { host, user, password, database } = login;
+  const url = login.url ?? postgresUrl(login);
+  const port = String(login.port);
+  const all: Record<string, string> = {
+    [variable]: url,
+    PGHOST: host,
+    PGPORT: port,
+    PGUSER: user,
     PGPASSWORD: password,
-    PGDATABASE: appRole,
+    PGDATABASE: database,
   };
-}
-
-export function connectionOf(variables: Record<string, string>): ResourceConnection {
-  const { DATABASE_URL: url = "", PGHOST: host = "", PGPORT: port = "" } = variables;
-  const { PGUSER: user = "", PGPASSWORD: password = "", PGDATABASE: database = "" } = variables;
+  const variables = Object.fromEntries(variableNames(variable).map((name) => [name, all[name] ?? ""]));
   return { variables, values: { url, host, port, user, password, database } };
 }
 

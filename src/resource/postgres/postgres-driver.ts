@@ -7,10 +7,10 @@ import type { Clock } from "../../os/clock.ts";
 import type { ResourceDriver, ResourceSpec } from "../resource-driver.ts";
 import { type BranchServer, createBranchServer } from "./branch-server.ts";
 import type { CloneProbe } from "./clone-method.ts";
-import { variableNames } from "./connection.ts";
+import { connectionOf, variableNames } from "./connection.ts";
 import { type PostgresOptions, parsePostgresOptions, postgresOptions } from "./postgres-options.ts";
 import { findServerPrograms, type ServerPrograms } from "./server-programs.ts";
-import { checkReachable, sharedConnection, sharedDetail } from "./shared-database.ts";
+import { checkReachable, sharedDetail, sharedLogin } from "./shared-database.ts";
 import { type ServerUser, serverUser } from "./system-user.ts";
 import { createTemplates, type Templates } from "./templates.ts";
 
@@ -55,7 +55,7 @@ export function createPostgresDriver({
   return {
     type: "postgres",
     features: { checkpoints: true, sleep: true, port: true },
-    variableNames: () => variableNames,
+    variableNames: (options) => variableNames(postgresOptions(options).variable),
     parseOptions: parsePostgresOptions,
     ...byMode(branches),
     templates: { list: templates.list, remove: templates.remove },
@@ -78,7 +78,7 @@ function byMode(branches: BranchServer): BranchServer {
   };
   const connect = async (spec: ResourceSpec, url: string) => {
     await checkReachable(url, `resources.${spec.name}.url`);
-    return sharedConnection(url);
+    return connectionOf(sharedLogin(url), postgresOptions(spec.options).variable);
   };
   return {
     async observe(spec) {
@@ -97,7 +97,7 @@ function byMode(branches: BranchServer): BranchServer {
     remove: (spec) => branches.remove(spec),
     async connection(spec) {
       const url = shared(spec);
-      return url === null ? branches.connection(spec) : sharedConnection(url);
+      return url === null ? branches.connection(spec) : connectionOf(sharedLogin(url), postgresOptions(spec.options).variable);
     },
     async checkpoint(spec, id) {
       refuse(spec, "kept as a checkpoint");

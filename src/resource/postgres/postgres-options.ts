@@ -1,10 +1,13 @@
 // What may stand beside `type: postgres` in wt.yaml. Pure.
 import type { JsonValue } from "../../errors/wt-error.ts";
+import { type OptionProblem, variableName } from "../check-options.ts";
 import type { ResourceOptions } from "../resource-driver.ts";
 
 /** A server of its own for every environment. */
 export interface BranchOptions {
   mode: "branch";
+  /** Gets the URL. */
+  variable: string;
   /** Major version; null: any. */
   version: number | null;
   /** Path of an SQL file or dump. */
@@ -25,12 +28,14 @@ export interface BranchOptions {
 /** Everybody uses the same database. */
 export interface SharedOptions {
   mode: "shared";
+  variable: string;
   url: string;
 }
 
 /** A database and role of its own on a server that is there already. */
 export interface ServerOptions {
   mode: "server";
+  variable: string;
   url: string;
   /** Name of the template database; null: an empty database. */
   from: string | null;
@@ -40,24 +45,19 @@ export interface ServerOptions {
 
 export type PostgresOptions = BranchOptions | SharedOptions | ServerOptions;
 
-export interface OptionProblem {
-  key: string;
-  message: string;
-  hint: string | null;
-}
-
 const keysOf: Record<PostgresOptions["mode"], string[]> = {
-  branch: ["branch", "version", "from", "migrate", "seed", "mask", "inputs", "extensions", "locale", "sleep", "settings"],
-  shared: ["branch", "url"],
-  server: ["server", "from", "migrate", "seed"],
+  branch: ["branch", "version", "from", "migrate", "seed", "mask", "inputs", "extensions", "locale", "sleep", "settings", "variable"],
+  shared: ["branch", "url", "variable"],
+  server: ["server", "from", "migrate", "seed", "variable"],
 };
 
+export const defaultVariable = "DATABASE_URL";
 const defaultSleepMs = 10 * 60_000;
 
 export function parsePostgresOptions(written: ResourceOptions): { options: ResourceOptions } | { problems: OptionProblem[] } {
   const problems: OptionProblem[] = [];
   const problem = (key: string, message: string, hint: string | null = null): null => {
-    problems.push({ key, message, hint });
+    problems.push({ key, message: `${key} ${message}`, hint });
     return null;
   };
   const reader = createReader(written, problem);
@@ -72,8 +72,14 @@ export function parsePostgresOptions(written: ResourceOptions): { options: Resou
     mode === "branch"
       ? readBranch(reader, written, problem)
       : mode === "shared"
-        ? { mode, url: reader.url("url") }
-        : { mode, url: reader.url("server"), ...readCommands(reader), from: reader.text("from") };
+        ? { mode, variable: readVariable(written.variable, problem), url: reader.url("url") }
+        : {
+            mode,
+            variable: readVariable(written.variable, problem),
+            url: reader.url("server"),
+            ...readCommands(reader),
+            from: reader.text("from"),
+          };
   // Interfaces have no index signature; every value above is plain JSON.
   return problems.length > 0 ? { problems } : { options: options as unknown as ResourceOptions };
 }
@@ -95,6 +101,7 @@ function unknownKey(key: string, mode: PostgresOptions["mode"]): string {
 function readBranch(reader: Reader, written: ResourceOptions, problem: Problem): BranchOptions {
   const options: BranchOptions = {
     mode: "branch",
+    variable: readVariable(written.variable, problem),
     version: readVersion(written.version, problem),
     from: reader.text("from"),
     ...readCommands(reader),
@@ -165,6 +172,13 @@ function createReader(written: ResourceOptions, problem: Problem): Reader {
       return typeof value === "string" ? value : "";
     },
   };
+}
+
+function readVariable(value: JsonValue | undefined, problem: Problem): string {
+  if (value === undefined || value === null) return defaultVariable;
+  const wrong = typeof value === "string" ? variableName(value) : "must be the name of a variable";
+  if (wrong !== null) problem("variable", `${wrong}.`);
+  return String(value);
 }
 
 function readVersion(value: JsonValue | undefined, problem: Problem): number | null {

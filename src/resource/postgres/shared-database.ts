@@ -1,29 +1,28 @@
 // `branch: shared`: everybody uses the one database that a URL names. Nothing is made and nothing is removed.
 import { SQL } from "bun";
 import { WtError } from "../../errors/wt-error.ts";
-import type { ResourceConnection } from "../resource-driver.ts";
-import { connectionOf } from "./connection.ts";
+import type { Login } from "./connection.ts";
 
 const connectTimeoutMs = 5_000;
 
-export function sharedConnection(url: string): ResourceConnection {
+/** What a URL says, decoded. */
+export function sharedLogin(url: string): Login {
   const parts = new URL(url);
   const user = decodeURIComponent(parts.username);
-  const database = decodeURIComponent(parts.pathname.slice(1)) || user;
-  return connectionOf({
-    DATABASE_URL: url,
-    PGHOST: parts.hostname.replace(/^\[|\]$/g, ""),
-    PGPORT: parts.port || "5432",
-    PGUSER: user,
-    PGPASSWORD: decodeURIComponent(parts.password),
-    PGDATABASE: database,
-  });
+  return {
+    url,
+    user,
+    password: decodeURIComponent(parts.password),
+    host: parts.hostname.replace(/^\[|\]$/g, ""),
+    port: Number(parts.port || 5432),
+    database: decodeURIComponent(parts.pathname.slice(1)) || user,
+  };
 }
 
 /** `app on db.example.com:5432`: never the password. */
 export function sharedDetail(url: string): string {
-  const { values } = sharedConnection(url);
-  return `${values.database} on ${values.host}:${values.port}`;
+  const { database, host, port } = sharedLogin(url);
+  return `${database} on ${host}:${port}`;
 }
 
 /** Throws `WtError` when the database does not answer. `key` is the option that named it. */

@@ -202,7 +202,7 @@ const recordName = "entry.json";
 const checkpointsName = "checkpoints";
 
 /** Where the checkpoint `id` is kept. */
-export function checkpointPlace(entry: OwnedEntry, id: string): string {
+export function checkpointPlace({ directory }: Pick<OwnedEntry, "directory">, id: string): string {
   if (!/^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$/.test(id)) {
     throw new WtError({
       kind: "usage",
@@ -211,7 +211,7 @@ export function checkpointPlace(entry: OwnedEntry, id: string): string {
       hints: ["Use letters, digits, `.`, `_` and `-`, at most 100 characters."],
     });
   }
-  return join(entry.directory, checkpointsName, id);
+  return join(directory, checkpointsName, id);
 }
 
 /** Keeps what `produce` makes under `id`. Throws `WtError` (`refused`) for a taken id, (`not_found`) when there is nothing to keep. */

@@ -1,0 +1,197 @@
+// `type: redis`: a server process of its own for every environment, asleep while nobody uses it.
+import { WtError } from "../../errors/wt-error.ts";
+import { readDiskUsage } from "../../os/disk-usage.ts";
+import { entryAt, removeTree } from "../../os/files.ts";
+import { ensureMarkedDirectory, foreignDirectory, observeMarkedDirectory, removeMarkedDirectory } from "../../os/marked-directory.ts";
+import { checkpointPlace } from "../../os/owned-entry.ts";
+import { checkOptions, type OptionRules, textOption, variableName } from "../check-options.ts";
+import type { ResourceCall, ResourceConnection, ResourceDriver, ResourceObservation, ResourceSpec } from "../resource-driver.ts";
+import {
+  bringBackOldData,
+  fillData,
+  keepCheckpoint,
+  loadCheckpoint,
+  refuseTakenCheckpoint,
+  replaceData,
+  requireCheckpointOf,
+  saveData,
+} from "./redis-data.ts";
+import { type RedisRecord, readRecord, redisFiles, writeRecord } from "./redis-files.ts";
+import { findRedis, killRedis, saveAndStopRedis, tryLink } from "./redis-process.ts";
+import { connectionOf, madeRecord, markOf, newPassword, ownRecord, portOf, variablesOf } from "./redis-record.ts";
+import { createServers, never, type RedisResourceOptions, requireAnswer, type Servers, withLink } from "./redis-servers.ts";
+import { sleepRedis } from "./redis-sleep.ts";
+
+export const redisOptions: OptionRules = {
+  from: { kind: "text" },
+  seed: { kind: "command" },
+  persist: { kind: "text", choices: ["snapshot", "append", "none"] },
+  max_memory: { kind: "text", check: (text) => (/^\d+([kmg]b?|b)?$/i.test(text) ? null : "is not a size such as 256mb") },
+  variable: { kind: "text", check: (text) => variableName(text) ?? (text.endsWith("_URL") ? null : "must end with _URL") },
+};
+
+export function createRedisResource(options: RedisResourceOptions): ResourceDriver {
+  const servers = createServers(options);
+  const { exclusive } = servers;
+  return {
+    type: "redis",
+    features: { checkpoints: true, sleep: true, port: true },
+    variableNames: (written) => Object.values(variablesOf(written)),
+    parseOptions: (written) => checkOptions(written, redisOptions),
+    observe: (spec) => observe(spec, servers),
+    ensure: (spec, call) => exclusive(spec, () => ensure(spec, call, servers)),
+    reset: (spec, call) => exclusive(spec, () => reset(spec, call, servers)),
+    remove: (spec) => exclusive(spec, () => remove(spec, servers)),
+    async connection(spec) {
+      const record = await ownRecord(spec);
+      return record?.made ? connectionOf(spec, record) : null;
+    },
+    checkpoint: (spec, id) => exclusive(spec, () => checkpoint(spec, id, servers)),
+    restore: (spec, id) => exclusive(spec, () => restore(spec, id, servers)),
+    removeCheckpoint: (spec, id) => removeTree(checkpointPlace(spec, id)),
+    sleep: (spec) => exclusive(spec, () => sleepRedis(spec, servers)),
+    wake: (spec) =>
+      exclusive(spec, async () => {
+        const record = await ownRecord(spec);
+        if (record?.made) await servers.awake(spec, record, never);
+      }),
+    usage: async (spec) => readDiskUsage([spec.directory]),
+    adopt: (spec) =>
+      exclusive(spec, async () => {
+        const record = await ownRecord(spec);
+        if (record?.made && !(await findRedis(spec))) await servers.openDoor(spec);
+      }),
+    close: () => servers.close(),
+  };
+}
+
+async function observe(spec: ResourceSpec, servers: Servers): Promise<ResourceObservation> {
+  const owner = await observeMarkedDirectory(spec.directory, markOf(spec));
+  if (owner === "absent") return { state: "absent" };
+  if (owner === "foreign") return { state: "foreign", reason: foreignDirectory(spec.directory).message };
+  const record = readRecord(spec);
+  if (!record?.made) return { state: "broken", reason: `The Redis of resources.${spec.name} was not made to its end.` };
+  if (servers.hasDoor(spec)) return { state: "asleep", detail: null };
+  if (!(await findRedis(spec))) {
+    return record.asleep
+      ? { state: "asleep", detail: null }
+      : { state: "broken", reason: `The Redis of resources.${spec.name} has ended.` };
+  }
+  try {
+    await requireAnswer(spec, record);
+    return { state: "ready", detail: null };
+  } catch (error) {
+    return { state: "broken", reason: WtError.from(error).message };
+  }
+}
+
+async function ensure(spec: ResourceSpec, call: ResourceCall, servers: Servers): Promise<ResourceConnection> {
+  call.abort.throwIfAborted();
+  const found = await ownRecord(spec);
+  if (found?.made) {
+    await servers.awake(spec, found, call.abort);
+    return connectionOf(spec, found);
+  }
+  await ensureMarkedDirectory(spec.directory, markOf(spec));
+  const record = { password: found?.password ?? newPassword(), port: portOf(spec), made: false, asleep: false };
+  try {
+    await killRedis(spec);
+    await removeTree(redisFiles(spec).oldData);
+    await writeRecord(spec, record);
+    await fillData(spec, call.abort);
+    await servers.start(spec, record, call.abort);
+    await seed(spec, record, call);
+    await writeRecord(spec, { ...record, made: true });
+  } catch (error) {
+    await killRedis(spec);
+    await removeMarkedDirectory(spec.directory, markOf(spec));
+    throw error;
+  }
+  return connectionOf(spec, record);
+}
+
+async function reset(spec: ResourceSpec, call: ResourceCall, servers: Servers): Promise<ResourceConnection> {
+  const record = await madeRecord(spec);
+  call.abort.throwIfAborted();
+  await replaceContent(spec, servers, {
+    record,
+    async replace() {
+      await fillData(spec, call.abort);
+      await servers.start(spec, record, call.abort);
+      await seed(spec, record, call);
+    },
+  });
+  return connectionOf(spec, record);
+}
+
+async function restore(spec: ResourceSpec, id: string, servers: Servers): Promise<void> {
+  const record = await madeRecord(spec);
+  const place = requireCheckpointOf(spec, id);
+  const asleep = servers.hasDoor(spec);
+  await replaceContent(spec, servers, {
+    record,
+    async replace() {
+      await loadCheckpoint(spec, place);
+      if (!asleep) await servers.start(spec, record, never);
+    },
+  });
+}
+
+interface Replacing {
+  record: RedisRecord;
+  /** Makes the new data and, unless it is to sleep on, starts the server. */
+  replace: () => Promise<void>;
+}
+
+/** When it fails, the server is back as it was. */
+async function replaceContent(spec: ResourceSpec, servers: Servers, { record, replace }: Replacing): Promise<void> {
+  const wasAwake = (await findRedis(spec)) !== null;
+  if (wasAwake) await stopForGood(spec, record);
+  await bringBackOldData(spec);
+  try {
+    await replaceData(spec, { replace, undo: () => killRedis(spec) });
+  } catch (error) {
+    if (wasAwake) await servers.start(spec, record, never);
+    else await servers.openDoor(spec);
+    throw error;
+  }
+}
+
+async function remove(spec: ResourceSpec, servers: Servers): Promise<void> {
+  if ((await observeMarkedDirectory(spec.directory, markOf(spec))) === "ours") {
+    await servers.closeDoor(spec);
+    await killRedis(spec);
+  }
+  await removeMarkedDirectory(spec.directory, markOf(spec));
+}
+
+async function checkpoint(spec: ResourceSpec, id: string, servers: Servers): Promise<void> {
+  const record = await madeRecord(spec);
+  refuseTakenCheckpoint(spec, id);
+  const running = (await findRedis(spec)) !== null;
+  // Asleep in order, the dump holds everything; after a crash only the server knows.
+  if (running || !record.asleep || !entryAt(redisFiles(spec).dump)) {
+    await servers.awake(spec, record, never);
+    await withLink(spec, record, (link) => saveData(spec, link));
+  }
+  await keepCheckpoint(spec, id);
+}
+
+async function seed(spec: ResourceSpec, record: RedisRecord, call: ResourceCall): Promise<void> {
+  const command = textOption(spec.options, "seed");
+  if (command !== null) await call.run(command, connectionOf(spec, record).variables);
+  call.abort.throwIfAborted();
+}
+
+/** Saves what it holds where it can, then ends it: only for what is about to be replaced. */
+async function stopForGood(spec: ResourceSpec, record: RedisRecord): Promise<void> {
+  const link = await tryLink(spec, record.password);
+  try {
+    if (link) await saveAndStopRedis(spec, link);
+  } catch {
+    // A full disk must not keep somebody from going back to a smaller state.
+  } finally {
+    link?.close();
+  }
+  await killRedis(spec);
+}

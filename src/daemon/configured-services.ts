@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { parseConfig } from "../config/parse-config.ts";
 import type { EnvironmentRecord, ProjectRecord } from "../environment/ledger.ts";
 import { configFile } from "./config-reader.ts";
+import { resourceTypes } from "./drivers.ts";
 
 interface Kept {
   signature: string;
@@ -34,7 +35,7 @@ export class ConfiguredServices {
     const signature = `${stat.ino} ${stat.size} ${stat.mtimeNs}`;
     const kept = this.#kept.get(path);
     if (kept?.signature === signature) return kept.names;
-    const { config } = parseConfig(readFileSync(path, "utf8"), { path, projectFallback: "", resourceTypes: [] });
+    const { config } = parseConfig(readFileSync(path, "utf8"), { path, projectFallback: "", resourceTypes });
     const names = config?.services.map((service) => service.name) ?? [];
     this.#kept.set(path, { signature, names });
     return names;

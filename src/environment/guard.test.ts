@@ -9,6 +9,11 @@ test("the environment's own value passes, and so does a variable that is not the
   guardResources({ user: "services.api", variables: [own], connections });
 });
 
+test("the value of another resource of the same environment passes", () => {
+  const other = { variables: { DATABASE_URL: "postgres://other" }, values: {} };
+  guardResources({ user: "services.api", variables: [own], connections: { other, ...connections } });
+});
+
 test("another value is refused with the key and where it comes from", () => {
   const foreign = { key: "DATABASE_URL", value: "postgres://prod", origin: "wt.yaml: services.api.env.DATABASE_URL" };
   const refusal = (() => {

@@ -14,10 +14,12 @@ export interface GuardInput {
 /** Throws `WtError` (`refused`, `foreign_resource`) when a variable of a resource ends up with another value than the resource's own. */
 export function guardResources(input: GuardInput): void {
   const values = new Map(input.variables.map((variable) => [variable.key, variable]));
+  // Of two resources that give the same variable one wins, and the other's value is the environment's own too.
+  const isOwn = (key: string, value: string) => Object.values(input.connections).some(({ variables }) => variables[key] === value);
   for (const [name, connection] of Object.entries(input.connections)) {
-    for (const [key, own] of Object.entries(connection.variables)) {
+    for (const key of Object.keys(connection.variables)) {
       const effective = values.get(key);
-      if (!effective || effective.value === own) continue;
+      if (!effective || isOwn(key, effective.value)) continue;
       throw new WtError({
         kind: "refused",
         code: "foreign_resource",

@@ -71,6 +71,17 @@ describe("contractVariables", () => {
     expect(values("my-api")).toMatchObject({ STAGE: "own", FRONT: "http://feat-x.localhost:7080" });
   });
 
+  test("of two resources that give the same variable the first in wt.yaml wins, whichever was made first", () => {
+    const resource = (url: string) => ({ variables: { DATABASE_URL: url }, values: { url } });
+    const resources = { second: resource("b"), first: resource("a") };
+    const both = {
+      ...input,
+      config: { ...config, resources: { first: { type: "x", options: {} }, second: { type: "x", options: {} } } },
+      resources,
+    };
+    expect(contractVariables(both, null)).toContainEqual({ key: "DATABASE_URL", value: "a", origin: "resource first" });
+  });
+
   test("each value says where it came from", () => {
     const origin = Object.fromEntries(contractVariables(input, named("my-api")).map((one) => [one.key, one.origin]));
     expect(origin.PORT).toBe("ledger: port lease of my-api");

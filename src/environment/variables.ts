@@ -31,9 +31,7 @@ export function contractVariables(input: ContractInput, service: ServiceConfig |
   const put = (key: string, value: string, origin: string) => found.set(key, { key, value, origin });
   for (const variable of identityVariables(input, service)) put(variable.key, variable.value, variable.origin);
   for (const variable of addressVariables(input, service)) put(variable.key, variable.value, variable.origin);
-  for (const [name, connection] of Object.entries(input.resources)) {
-    for (const [key, value] of Object.entries(connection.variables)) put(key, value, `resource ${name}`);
-  }
+  for (const variable of resourceVariables(input)) put(variable.key, variable.value, variable.origin);
   const lookup = referenceLookup(input);
   const file = input.config.origin.kind === "file" ? "wt.yaml" : "detected";
   for (const [key, text] of Object.entries(input.config.env)) {
@@ -49,6 +47,16 @@ export function contractVariables(input: ContractInput, service: ServiceConfig |
     "worldtree: names to drop when another environment's command starts",
   );
   return [...found.values()];
+}
+
+/** Where two resources give the same variable, the one that stands first in wt.yaml does. */
+function resourceVariables(input: ContractInput): ContractVariable[] {
+  const written = Object.keys(input.config.resources);
+  const order = (name: string) => (written.includes(name) ? written.indexOf(name) : written.length);
+  const names = Object.keys(input.resources).toSorted((a, b) => order(b) - order(a));
+  return names.flatMap((name) =>
+    Object.entries(input.resources[name]?.variables ?? {}).map(([key, value]) => ({ key, value, origin: `resource ${name}` })),
+  );
 }
 
 /** What `${{ … }}` resolves to; null for what this environment has not. */

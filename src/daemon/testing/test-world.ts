@@ -1,0 +1,145 @@
+// A daemon's world for tests of what it does with resources: a real repository, ledger, supervisor and gateway; services and databases are
+// data structures.
+import { createServer } from "node:net";
+import { join } from "node:path";
+import { gitRepository, type TestRepository } from "../../../test/support/git-repository.ts";
+import type { OperationEvent } from "../../api/environment.ts";
+import { memoryLedger } from "../../environment/memory-ledger.ts";
+import { openChangeWatch } from "../../os/change-watch.ts";
+import { type Clock, systemClock } from "../../os/clock.ts";
+import { worldPaths } from "../../os/paths.ts";
+import { repositoryFiles } from "../../os/repository-files.ts";
+import { createMemoryResource, type MemoryResourceControls, type MemoryResourceOptions } from "../../resource/memory/memory-resource.ts";
+import type { ResourceDriver, ResourceOptions } from "../../resource/resource-driver.ts";
+import { createMemoryDriver, type MemoryControls } from "../../runtime/memory/memory-driver.ts";
+import { Admission } from "../admission.ts";
+import { Changes } from "../changes.ts";
+import { readConfig, readTrust } from "../config-reader.ts";
+import { ConfiguredServices } from "../configured-services.ts";
+import { startGatewayControl } from "../gateway-control.ts";
+import { GitStatusCache } from "../git-status-cache.ts";
+import type { Call } from "../journaled-run.ts";
+import { KeyedLock } from "../keyed-lock.ts";
+import { locate } from "../projects.ts";
+import { Supervisor } from "../supervisor.ts";
+import type { World } from "../world.ts";
+
+export interface TestWorld extends AsyncDisposable {
+  world: World;
+  repository: TestRepository;
+  services: MemoryControls;
+  /** By type. */
+  databases: Record<string, ResourceDriver & MemoryResourceControls>;
+  /** What the world reported instead of throwing. */
+  reported: unknown[];
+  target: { cwd: string };
+  /** For requests of operations; everything emitted is kept. */
+  call(abort?: AbortSignal): Call & { events: OperationEvent<never>[] };
+}
+
+/** Types are real ones, so that wt.yaml may name them; what stands behind them is in memory and takes any option. */
+export async function testWorld(files: Record<string, string>, types: Record<string, MemoryResourceOptions>): Promise<TestWorld> {
+  const repository = await gitRepository({ files });
+  const env = { ...repository.env, XDG_STATE_HOME: join(repository.base, "state"), XDG_RUNTIME_DIR: join(repository.base, "run") };
+  const databases = Object.fromEntries(
+    Object.entries(types).map(([type, options]) => {
+      const driver = createMemoryResource({ ...options, type });
+      return [type, { ...driver, parseOptions: (written: ResourceOptions) => ({ options: { ...written } }) }];
+    }),
+  );
+  const { world, services, reported } = await buildTestWorld(env, new Map(Object.entries(databases)));
+  await trustAll(world, repository);
+  return {
+    world,
+    repository,
+    services,
+    databases,
+    reported,
+    target: { cwd: repository.root },
+    call(abort = new AbortController().signal) {
+      const events: OperationEvent<never>[] = [];
+      return { emit: (event) => void events.push(event), abort, events };
+    },
+    async [Symbol.asyncDispose]() {
+      await world.gateway.stop();
+      world.supervisor.detach();
+      await services.close();
+      await repository[Symbol.asyncDispose]();
+    },
+  };
+}
+
+async function buildTestWorld(env: Record<string, string>, resources: World["resources"]) {
+  const clock = fastClock();
+  const ledger = memoryLedger({ nowMs: () => clock.now() });
+  const changes = new Changes();
+  const services = createMemoryDriver({ clock });
+  const reported: unknown[] = [];
+  const report = (error: unknown) => void reported.push(error);
+  const supervisor = new Supervisor({ ledger, driver: services, clock, changes, startsAtOnce: 4, report });
+  const built: { world: World | null } = { world: null };
+  const gateway = await startGatewayControl({
+    ledger,
+    clock,
+    wantedPort: await freePort(),
+    world: () => {
+      if (!built.world) throw new Error("the world is used before it is built");
+      return built.world;
+    },
+  });
+  const world: World = {
+    paths: worldPaths(env),
+    env,
+    clock,
+    ledger,
+    driver: services,
+    resources,
+    supervisor,
+    gateway,
+    configured: new ConfiguredServices(),
+    gitStatus: new GitStatusCache({ clock, atOnce: 2, watch: openChangeWatch(), env }),
+    changes,
+    locks: new KeyedLock(),
+    setups: new Admission(2),
+    ledgerRecovery: null,
+    reached: () => undefined,
+    report,
+  };
+  built.world = world;
+  return { world, services, reported };
+}
+
+/** Services that listen on nothing count as ready after a second: nobody waits for it here, time passes by itself. */
+function fastClock(): Clock {
+  let aheadMs = 0;
+  return {
+    now: () => systemClock.now() + aheadMs,
+    async sleep(ms, abort) {
+      await systemClock.sleep(Math.min(ms, 5), abort);
+      aheadMs += Math.max(0, ms - 5);
+    },
+  };
+}
+
+async function trustAll(world: World, repository: TestRepository): Promise<void> {
+  const { project } = await locate(world, repository.git, repository.root);
+  const files = repositoryFiles(repository.root);
+  const { hash, commands } = await readTrust(world, project, { config: await readConfig(project, files), files });
+  world.ledger.grantTrust({
+    projectId: project.id,
+    hash,
+    commands: commands.map(({ source, text }) => ({ source, text })),
+    grantedAtMs: 0,
+  });
+}
+
+function freePort(): Promise<number> {
+  return new Promise((done, fail) => {
+    const server = createServer();
+    server.once("error", fail);
+    server.listen(0, "127.0.0.1", () => {
+      const address = server.address();
+      server.close(() => done(typeof address === "object" && address ? address.port : 0));
+    });
+  });
+}

@@ -1,4 +1,5 @@
 import { describe, expect, test } from "bun:test";
+import { type TestWorld, testWorld } from "../../test/support/daemon-world.ts";
 import { WtError } from "../errors/wt-error.ts";
 import { createCheckpoint, listCheckpoints, removeCheckpoint, restoreCheckpoint, settleCheckpoints } from "./checkpoint-operations.ts";
 import { deleteEnvironment } from "./delete-environment.ts";
@@ -8,7 +9,6 @@ import { listResources } from "./list-resources.ts";
 import { resetOperation, startOperation, stopOperation } from "./resource-operations.ts";
 import { resourceConnection, withoutPassword } from "./resource-views.ts";
 import { leasedResources } from "./resources.ts";
-import { type TestWorld, testWorld } from "./testing/test-world.ts";
 import { upEnvironment } from "./up-environment.ts";
 import { readVariables } from "./variables.ts";
 

@@ -55,6 +55,20 @@ describe("the table", () => {
     expect(listLines(environments, { ...options, width: 68 })[2]).toStartWith("earl-fib-123-fe…  Degraded");
   });
 
+  test("has a column for resources where any environment has one, named after the only one", () => {
+    const db = (state: "Ready" | "Shared") => ({ name: "db", type: "postgres", state });
+    const [main, earl] = environments.map((one, index) =>
+      fakeEnvironment({ slug: one.slug, resources: index === 0 ? [] : [db("Shared")] }),
+    );
+    expect(listLines([main, earl] as never, options)).toEqual([
+      "NAME                  STATUS   DB      GIT       AGE",
+      "main                  Healthy  -                 2h",
+      "earl-fib-123-feature  Healthy  SHARED            2h",
+    ]);
+    const both = fakeEnvironment({ resources: [db("Ready"), { name: "cache", type: "redis", state: "Asleep" }] });
+    expect(listLines([both], options)).toEqual(["NAME  STATUS   RESOURCES     GIT       AGE", "one   Healthy  cache Asleep            2h"]);
+  });
+
   test("is only a header without environments", () => {
     expect(listLines([], options)).toEqual(["NAME  STATUS  GIT       AGE"]);
   });

@@ -15,9 +15,12 @@ export function resourceState(state: ResourceView["state"]): string {
   return state === "Shared" ? "SHARED" : state;
 }
 
+const nothing = "No environment has resources; they stand under resources: in wt.yaml.";
+
 /** `wt db list`. */
 export function resourceLines(resources: readonly ListedResource[], options: ResourceTextOptions & { all: boolean }): string[] {
   const { paint, all } = options;
+  if (resources.length === 0) return [nothing];
   const rows = resources.map((one): Cell[] => [
     ...(all ? [{ text: one.project, paint: paint.dim }] : []),
     { text: one.environment, paint: paint.bold },
@@ -34,6 +37,7 @@ export function resourceLines(resources: readonly ListedResource[], options: Res
 /** `wt db usage`, with the sum of what would come back if all of it went. */
 export function usageLines(resources: readonly ListedResource[], options: ResourceTextOptions & { all: boolean }): string[] {
   const { paint, all } = options;
+  if (resources.length === 0) return [nothing];
   const size = (count: number | null | undefined) => (count === null || count === undefined ? "?" : bytes(count));
   const place = (project: string, environment: string): Cell[] => [
     ...(all ? [{ text: project, paint: paint.dim }] : []),

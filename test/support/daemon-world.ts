@@ -2,27 +2,31 @@
 // data structures.
 import { createServer } from "node:net";
 import { join } from "node:path";
-import { gitRepository, type TestRepository } from "../../../test/support/git-repository.ts";
-import type { OperationEvent } from "../../api/environment.ts";
-import { memoryLedger } from "../../environment/memory-ledger.ts";
-import { openChangeWatch } from "../../os/change-watch.ts";
-import { type Clock, systemClock } from "../../os/clock.ts";
-import { worldPaths } from "../../os/paths.ts";
-import { repositoryFiles } from "../../os/repository-files.ts";
-import { createMemoryResource, type MemoryResourceControls, type MemoryResourceOptions } from "../../resource/memory/memory-resource.ts";
-import type { ResourceDriver, ResourceOptions } from "../../resource/resource-driver.ts";
-import { createMemoryDriver, type MemoryControls } from "../../runtime/memory/memory-driver.ts";
-import { Admission } from "../admission.ts";
-import { Changes } from "../changes.ts";
-import { readConfig, readTrust } from "../config-reader.ts";
-import { ConfiguredServices } from "../configured-services.ts";
-import { startGatewayControl } from "../gateway-control.ts";
-import { GitStatusCache } from "../git-status-cache.ts";
-import type { Call } from "../journaled-run.ts";
-import { KeyedLock } from "../keyed-lock.ts";
-import { locate } from "../projects.ts";
-import { Supervisor } from "../supervisor.ts";
-import type { World } from "../world.ts";
+import type { OperationEvent } from "../../src/api/environment.ts";
+import { Admission } from "../../src/daemon/admission.ts";
+import { Changes } from "../../src/daemon/changes.ts";
+import { readConfig, readTrust } from "../../src/daemon/config-reader.ts";
+import { ConfiguredServices } from "../../src/daemon/configured-services.ts";
+import { startGatewayControl } from "../../src/daemon/gateway-control.ts";
+import { GitStatusCache } from "../../src/daemon/git-status-cache.ts";
+import type { Call } from "../../src/daemon/journaled-run.ts";
+import { KeyedLock } from "../../src/daemon/keyed-lock.ts";
+import { locate } from "../../src/daemon/projects.ts";
+import { Supervisor } from "../../src/daemon/supervisor.ts";
+import type { World } from "../../src/daemon/world.ts";
+import { memoryLedger } from "../../src/environment/memory-ledger.ts";
+import { openChangeWatch } from "../../src/os/change-watch.ts";
+import { type Clock, systemClock } from "../../src/os/clock.ts";
+import { worldPaths } from "../../src/os/paths.ts";
+import { repositoryFiles } from "../../src/os/repository-files.ts";
+import {
+  createMemoryResource,
+  type MemoryResourceControls,
+  type MemoryResourceOptions,
+} from "../../src/resource/memory/memory-resource.ts";
+import type { ResourceDriver, ResourceOptions } from "../../src/resource/resource-driver.ts";
+import { createMemoryDriver, type MemoryControls } from "../../src/runtime/memory/memory-driver.ts";
+import { gitRepository, type TestRepository } from "./git-repository.ts";
 
 export interface TestWorld extends AsyncDisposable {
   world: World;

@@ -1,0 +1,61 @@
+import { afterAll, beforeAll, expect, test } from "bun:test";
+import { chmodSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { clientProgram, postgresEnvironment } from "./client-program.ts";
+
+let bin: string;
+beforeAll(() => {
+  bin = mkdtempSync(join(tmpdir(), "wt-client-"));
+  for (const name of ["psql", "sqlite3", "mysql"]) {
+    writeFileSync(join(bin, name), "#!/bin/sh\n");
+    chmodSync(join(bin, name), 0o755);
+  }
+});
+afterAll(() => rmSync(bin, { recursive: true, force: true }));
+
+test("psql is told by its variables alone, and nothing of the caller's leads elsewhere", () => {
+  const caller = { HOME: "/h", PGHOST: "prod", PGHOSTADDR: "10.0.0.1", PGSERVICE: "prod", PGOPTIONS: "-c x", PGCLIENTENCODING: "UTF8" };
+  expect(postgresEnvironment("postgres://app:s%40c%3Aret@127.0.0.1:20001/app", caller)).toEqual({
+    HOME: "/h",
+    PGCLIENTENCODING: "UTF8",
+    PGHOST: "127.0.0.1",
+    PGPORT: "20001",
+    PGUSER: "app",
+    PGPASSWORD: "s@c:ret",
+    PGDATABASE: "app",
+  });
+});
+
+test.each([
+  ["postgresql:///app?host=/run/pg&port=5433&user=me", { PGHOST: "/run/pg", PGPORT: "5433", PGUSER: "me", PGDATABASE: "app" }],
+  ["postgres://me@[::1]/?sslmode=require", { PGHOST: "::1", PGUSER: "me", PGDATABASE: "me", PGSSLMODE: "require" }],
+  ["postgres://%2Frun%2Fpg/db?options=-c%20a%3D1+2", { PGHOST: "/run/pg", PGDATABASE: "db", PGOPTIONS: "-c a=1+2" }],
+])("%s", (url, env) => {
+  expect(postgresEnvironment(url, {})).toEqual(env);
+});
+
+test("no password stands on a command line", () => {
+  const client = clientProgram({ dialect: "mysql", at: "mysql://app:secret@127.0.0.1:3307/shop" }, { PATH: bin });
+  expect(client?.env.MYSQL_PWD).toBe("secret");
+  expect(client?.arguments(["-e", "select 1"])).toEqual([
+    "--host=127.0.0.1",
+    "--port=3307",
+    "--user=app",
+    "--database=shop",
+    "-e",
+    "select 1",
+  ]);
+  const psql = clientProgram({ dialect: "postgres", at: "postgres://app:secret@127.0.0.1/app" }, { PATH: bin });
+  expect([psql?.path, ...(psql?.arguments(["--csv"]) ?? [])]).toEqual([join(bin, "psql"), "--csv"]);
+});
+
+test("sqlite3 gets its options before the file and SQL after it", () => {
+  const client = clientProgram({ dialect: "sqlite", at: "/a/b.db" }, { PATH: bin });
+  expect(client?.arguments(["-json", "-header", "select 1"])).toEqual(["-json", "-header", "/a/b.db", "select 1"]);
+  expect(client?.arguments([])).toEqual(["/a/b.db"]);
+});
+
+test("null where it is not installed", () => {
+  expect(clientProgram({ dialect: "postgres", at: "postgres://a@b/c" }, { PATH: "/nonexistent" })).toBeNull();
+});

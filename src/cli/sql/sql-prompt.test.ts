@@ -1,0 +1,125 @@
+import { Database } from "bun:sqlite";
+import { afterEach, beforeEach, describe, expect, test } from "bun:test";
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import type { WtError } from "../../errors/wt-error.ts";
+import { createPaint } from "../paint.ts";
+import type { Terminal } from "../terminal.ts";
+import { runSqlStatements, runSqlText } from "./sql-prompt.ts";
+import { dialectOf, openSqlSession, type SqlSession, sqlitePath } from "./sql-session.ts";
+
+let directory: string;
+let session: SqlSession;
+let printed: { out: string; err: string };
+let terminal: Terminal;
+
+beforeEach(async () => {
+  directory = mkdtempSync(join(tmpdir(), "wt-sql-"));
+  const path = join(directory, "a%b.db");
+  new Database(path, { create: true }).close();
+  session = await openSqlSession(`file:${path.replace("%", "%25")}`, "sqlite");
+  printed = { out: "", err: "" };
+  const paint = createPaint(false);
+  terminal = {
+    out: async (text) => {
+      printed.out += text;
+    },
+    err: async (text) => {
+      printed.err += text;
+    },
+    stdinIsTty: false,
+    stdoutIsTty: false,
+    stderrIsTty: false,
+    size: () => ({ columns: 80, rows: 24 }),
+    paint,
+    errPaint: paint,
+    unicode: true,
+  };
+});
+afterEach(async () => {
+  await session.close();
+  rmSync(directory, { recursive: true, force: true });
+});
+
+/** Arrives in pieces, as from a pipe. */
+function piped(...pieces: string[]): ReadableStream<Uint8Array> {
+  return new Blob(["", ...pieces]).stream();
+}
+
+describe("statements from a pipe", () => {
+  test("tables, NULL, control characters, long and binary values", async () => {
+    const text = `create table t (a, b); insert into t values (1, 'x'), (9007199254740993, null);
+      select a, b from t; select '${"y".repeat(300)}' as long; select x'00ff' as bytes, 'a' || char(10, 27) || 'b' as control`;
+    expect(await runSqlText(session, piped(text), { terminal, json: false })).toBe(0);
+    expect(printed.out.split("\n")).toEqual([
+      "Done",
+      "2 rows changed",
+      "a                 b",
+      "1                 x",
+      "9007199254740993  NULL",
+      "(2 rows)",
+      "long",
+      `${"y".repeat(200)}…`,
+      "(1 row)",
+      "bytes    control",
+      "X'00ff'  a\\nb",
+      "(1 row)",
+      "",
+    ]);
+  });
+
+  test("the first that fails ends it with 1", async () => {
+    expect(await runSqlText(session, piped("select 1 as n;\nselec;\nselect 2;"), { terminal, json: false })).toBe(1);
+    expect(printed.out).toBe("n\n1\n(1 row)\n");
+    expect(printed.err).toContain('error: near "selec": syntax error');
+  });
+
+  test("\\q leaves", async () => {
+    expect(await runSqlText(session, piped("select 1 as n;\n\\q\nselect 2;"), { terminal, json: false })).toBe(0);
+    expect(printed.out).toBe("n\n1\n(1 row)\n");
+    expect(await runSqlText(session, piped("-- nothing\n"), { terminal, json: false })).toBe(0);
+  });
+
+  test("as JSON: a line a statement, then the error", async () => {
+    expect(await runSqlStatements(session, "select 1 as a, null as b; oops", { terminal, json: true })).toBe(1);
+    const [first, second] = printed.out
+      .trim()
+      .split("\n")
+      .map((line) => JSON.parse(line));
+    expect(first).toEqual({ schema: 1, columns: ["a", "b"], rows: [["1", null]], done: "1 row" });
+    expect(second.error).toMatchObject({ code: "sql_failed", message: 'near "oops": syntax error' });
+    expect(printed.err).toBe("");
+  });
+});
+
+test("a database that does not answer", async () => {
+  const failure = async (url: string, dialect: "sqlite" | "postgres") =>
+    (await openSqlSession(url, dialect).catch((error) => error)) as WtError;
+  expect((await failure(join(directory, "absent.db"), "sqlite")).code).toBe("database_unreachable");
+  const error = await failure("postgres://app:secret@127.0.0.1:1/app", "postgres");
+  expect([error.code, JSON.stringify(error.toWire()).includes("secret")]).toEqual(["database_unreachable", false]);
+});
+
+test.each([
+  ["postgres://a@b/c", "postgres"],
+  ["postgresql://a@b/c", "postgres"],
+  ["mysql://a@b/c", "mysql"],
+  ["file:/a", "sqlite"],
+  ["sqlite:///a", "sqlite"],
+  ["/a/b.db", "sqlite"],
+  ["redis://a", null],
+  ["memory://x", null],
+])("%s is %s", (url, dialect) => {
+  expect(dialectOf(url)).toBe(dialect as never);
+});
+
+test.each([
+  ["/a/b.db", "/a/b.db"],
+  ["file:/a/b%3F.db", "/a/b?.db"],
+  ["file:///a/b.db?mode=ro", "/a/b.db"],
+  ["sqlite:////a/b.db", "/a/b.db"],
+  ["sqlite:///a/b.db", "/a/b.db"],
+])("%s is the file %s", (url, path) => {
+  expect(sqlitePath(url)).toBe(path);
+});

@@ -6,7 +6,7 @@ import { WtError } from "../../errors/wt-error.ts";
 import { exec } from "../../os/exec.ts";
 import { PgFailure, type Session } from "./pg-session.ts";
 import { findClientProgram, type ServerPrograms } from "./server-programs.ts";
-import { createScriptCutter, type ScriptPart } from "./sql-script.ts";
+import { createScriptCutter, type ScriptPart, withoutComments } from "./sql-script.ts";
 
 export type DumpKind = "sql" | "custom" | "tar" | "directory";
 
@@ -60,12 +60,12 @@ export async function loadSql({ session, path, key, abort }: SqlLoad): Promise<s
         throw sourceError(key, `${basename(path)} line ${part.line}: ${what}`, "Make the dump with `pg_dump` of one database.");
       }
       if (part.kind === "copy") await session.copyIn(Buffer.from(part.text, "latin1"), copyData(parts));
-      else if (part.kind === "statement" && !/^(CREATE|DROP|ALTER)\s+DATABASE\b/i.test(part.text)) {
+      else if (part.kind === "statement" && !/^(CREATE|DROP|ALTER)\s+DATABASE\b/i.test(withoutComments(part.text))) {
         await session.query(Buffer.from(part.text, "latin1"));
       }
     } catch (error) {
       if (!(error instanceof PgFailure) || !("line" in part)) throw error;
-      if (!mayPassOver(part.text, error.code)) throw statementError(key, `${basename(path)} line ${part.line}`, error);
+      if (!mayPassOver(withoutComments(part.text), error.code)) throw statementError(key, `${basename(path)} line ${part.line}`, error);
       passedOver.push(`line ${part.line}: ${error.message}`);
     }
   }

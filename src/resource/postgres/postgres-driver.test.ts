@@ -1,5 +1,5 @@
-// The contract of every resource driver, kept by real servers: the embedded PostgreSQL 18 and, where it is installed, 15.
-import { afterAll, describe, expect, setDefaultTimeout, test } from "bun:test";
+// The contract of every resource driver, kept by real servers: the embedded PostgreSQL 18.
+import { afterAll, expect, setDefaultTimeout } from "bun:test";
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -95,10 +95,4 @@ const cases: ResourceCases = {
   ],
 };
 
-for (const version of [18, 15]) {
-  const present = version === 18 || existsSync(`/usr/lib/postgresql/${version}/bin/postgres`);
-  if (present) describeResourceDriver(`postgres ${version}`, () => createHarness(version), cases);
-  else
-    describe(`postgres ${version}`, () =>
-      test.skip(`keeps the contract (skipped: PostgreSQL ${version} is not installed)`, () => undefined));
-}
+describeResourceDriver("postgres", () => createHarness(18), cases);

@@ -106,12 +106,17 @@ async function tryOpen(target: SessionTarget): Promise<Session | null> {
   }
 }
 
-/** The server of this place if it runs: by the identity we recorded, else by the processes that work in its directory. */
+/**
+ * The server of this place if it runs: by the identity we recorded, else the process that the data directory names, if it works there.
+ * What a killed server left for a moment is not it.
+ */
 export async function findServer(place: ServerPlace): Promise<ProcessIdentity | null> {
   const recorded = await readIdentity(place.identity);
   if (recorded && (await observeProcess(recorded)) === "alive") return recorded;
-  const [first] = await findServerProcesses(place.data);
-  return first ? readProcessIdentity(first.pid) : null;
+  const named = Number.parseInt(await readFile(join(place.data, "postmaster.pid"), "utf8").catch(() => ""), 10);
+  if (!Number.isInteger(named)) return null;
+  const found = (await findServerProcesses(place.data)).find((info) => info.pid === named);
+  return found ? readProcessIdentity(found.pid) : null;
 }
 
 async function readIdentity(path: string): Promise<ProcessIdentity | null> {

@@ -35,7 +35,7 @@ export function spawnOnData({ command, data, user, output, detached = false }: S
   }
 }
 
-/** The processes that work in this data directory, the server itself first. Proven by the directory's inode, not by a number in a file. */
+/** The processes of PostgreSQL that work in this data directory. Proven by the directory's inode, not by a number in a file. */
 export async function findServerProcesses(data: string): Promise<ProcessInfo[]> {
   const place = statSync(data, { throwIfNoEntry: false });
   if (!place) return [];
@@ -49,12 +49,10 @@ export async function findServerProcesses(data: string): Promise<ProcessInfo[]> 
   };
   const table = await readProcessTable();
   const macPids = process.platform === "linux" ? null : await readDarwinWorkers(data);
-  const found = table.filter((info) => {
+  return table.filter((info) => {
     if (!info.alive || !/^(postgres|postmaster|initdb|setpriv|runuser)/.test(info.name)) return false;
     return macPids ? macPids.has(info.pid) : isHere(`/proc/${info.pid}/cwd`) || isHere(`/proc/${info.pid}/fd/3`);
   });
-  const pids = new Set(found.map((info) => info.pid));
-  return found.sort((one, other) => Number(pids.has(one.ppid)) - Number(pids.has(other.ppid)));
 }
 
 /** `lsof -d cwd`: a line `p<pid>`, then `n<path>`. */

@@ -142,7 +142,7 @@ function hasContent(text: string): boolean {
   return withoutComments(text).replaceAll(";", "").trim() !== "";
 }
 
-/** Good enough for what stands before the first word. */
-function withoutComments(text: string): string {
+/** The text from its first word on. */
+export function withoutComments(text: string): string {
   return text.replace(/^(\s*(--[^\n]*(\n|$)|\/\*[\s\S]*?\*\/))*\s*/, "");
 }

@@ -64,7 +64,7 @@ function listFiles(data: string): Omit<ManifestFile, "hash">[] {
       if (entry.isDirectory()) walk(path);
       else {
         const { size, mtimeMs } = lstatSync(join(data, path));
-        files.push({ path, bytes: size, modifiedMs: mtimeMs });
+        files.push({ path, bytes: size, modifiedMs: Math.trunc(mtimeMs) });
       }
     }
   };

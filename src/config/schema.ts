@@ -223,8 +223,8 @@ export const resourceKinds = {
       examples: ["./scripts/vhost.sh check"],
     }),
     variables: key(texts, {
-      description: "Names of the variables that `create` prints, neither more nor fewer; `wt` makes sure that nothing else sets them.",
-      default: [],
+      description:
+        "Names of the variables that `create` prints, neither more nor fewer; `wt` makes sure that nothing else sets them. Without this key it may print any.",
       examples: [["AMQP_URL"]],
     }),
   }),

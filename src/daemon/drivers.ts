@@ -4,12 +4,19 @@ import type { Clock } from "../os/clock.ts";
 import type { WorldPaths } from "../os/paths.ts";
 import { checkOptions, type OptionProblem } from "../resource/check-options.ts";
 import { createDirectoryResource, directoryOptions } from "../resource/directory/directory-resource.ts";
+import { createPostgresDriver } from "../resource/postgres/postgres-driver.ts";
+import { parsePostgresOptions } from "../resource/postgres/postgres-options.ts";
+import { createRedisResource, redisOptions } from "../resource/redis/redis-resource.ts";
 import type { ResourceDriver } from "../resource/resource-driver.ts";
 import { createSqliteResource, sqliteOptions } from "../resource/sqlite/sqlite-resource.ts";
 
 export interface DriverOptions {
   paths: WorldPaths;
   clock: Clock;
+  /** The daemon's own; its PATH is where servers are looked for. */
+  env: Readonly<Record<string, string>>;
+  /** Takes what goes wrong in the background. */
+  report: (error: unknown) => void;
 }
 
 /** What a build knows of a type of resource before any driver exists. */
@@ -20,6 +27,14 @@ interface ResourceKind {
 
 /** By `type:` in wt.yaml. */
 const kinds: Readonly<Record<string, ResourceKind>> = {
+  postgres: {
+    parseOptions: parsePostgresOptions,
+    create: ({ paths, clock, env, report }) => createPostgresDriver({ stateDirectory: paths.state, clock, path: env.PATH ?? "", report }),
+  },
+  redis: {
+    parseOptions: (written) => checkOptions(written, redisOptions),
+    create: ({ env, report }) => createRedisResource({ env, report }),
+  },
   sqlite: { parseOptions: (written) => checkOptions(written, sqliteOptions), create: () => createSqliteResource() },
   directory: { parseOptions: (written) => checkOptions(written, directoryOptions), create: () => createDirectoryResource() },
 };

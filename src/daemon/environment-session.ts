@@ -70,7 +70,7 @@ export function unmadeVariableNames(world: World, session: EnvironmentSession): 
     .flatMap(([name, { type, options }]) => {
       const driver = driverOf(world, type);
       const parsed = driver.parseOptions(options);
-      return driver.variableNames("options" in parsed ? parsed.options : options, name);
+      return "options" in parsed ? driver.variableNames(parsed.options, name) : [];
     });
 }
 

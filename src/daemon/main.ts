@@ -17,6 +17,7 @@ import { startGatewayControl } from "./gateway-control.ts";
 import { GitStatusCache } from "./git-status-cache.ts";
 import { KeyedLock } from "./keyed-lock.ts";
 import { adoptServices, settleOperations } from "./recovery.ts";
+import { restResources } from "./resources.ts";
 import { startServer } from "./server.ts";
 import { Supervisor } from "./supervisor.ts";
 import type { World } from "./world.ts";
@@ -75,7 +76,7 @@ async function buildWorld({ ledger, paths, env }: Parts): Promise<World> {
     clock,
     ledger,
     driver,
-    resources: createResourceDrivers({ paths, clock }),
+    resources: createResourceDrivers({ paths, clock, env: definedOnly(env), report }),
     supervisor,
     gateway,
     configured: new ConfiguredServices(),
@@ -104,6 +105,7 @@ async function stopAllServices(world: World): Promise<void> {
     world.ledger.environments().map(async (environment) => {
       const names = world.supervisor.runners(environment.id).map((runner) => runner.name);
       await world.supervisor.stop(environment.id, names).catch(report);
+      await restResources(world, environment.id);
       world.ledger.updateEnvironment(environment.id, { wanted: "down" });
     }),
   );

@@ -4,7 +4,7 @@ import { getMetadata } from "valibot";
 import { stringify } from "yaml";
 import { nodeOf, type SchemaNode } from "../src/config/check-written.ts";
 import { environmentKeys, serviceKeys } from "../src/config/references.ts";
-import { writtenConfig } from "../src/config/schema.ts";
+import { resourceKinds, writtenConfig } from "../src/config/schema.ts";
 import type { GeneratedFile } from "./generate.ts";
 
 export function generateConfigReference(): GeneratedFile[] {
@@ -19,6 +19,7 @@ export function generateConfigReference(): GeneratedFile[] {
     section("`ready` of a service", mapIn(service, "ready"), "services.<name>.ready."),
     section("`stop` of a service", mapIn(service, "stop"), "services.<name>.stop."),
     section("A resource", mapIn(top, "resources"), "resources.<name>."),
+    ...Object.entries(resourceKinds).map(([type, kind]) => sectionOfKind(type, nodeOf(kind))),
     references,
   ];
   return [{ path: "docs/config-reference.md", text: `${sections.join("\n\n")}\n` }];
@@ -56,6 +57,12 @@ interface About {
 function section(title: string, node: SchemaNode, prefix: string): string {
   const keys = Object.entries(node.entries ?? {}).map(([name, schema]) => entry(name, schema, prefix));
   return [`## ${title}`, ...keys].join("\n\n");
+}
+
+/** Its keys without `type`, which stands with the resource. */
+function sectionOfKind(type: string, node: SchemaNode): string {
+  const { type: _, ...entries } = node.entries ?? {};
+  return section(`A resource of type \`${type}\``, { ...node, entries }, "resources.<name>.");
 }
 
 function entry(name: string, schema: GenericSchema, prefix: string): string {

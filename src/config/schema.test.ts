@@ -1,7 +1,8 @@
 import { expect, test } from "bun:test";
 import { type GenericSchema, getMetadata, safeParse } from "valibot";
+import { parsePostgresOptions } from "../resource/postgres/postgres-options.ts";
 import { checkWritten, nodeOf } from "./check-written.ts";
-import { writtenConfig } from "./schema.ts";
+import { resourceKinds, writtenConfig } from "./schema.ts";
 
 interface Key {
   name: string;
@@ -15,7 +16,8 @@ function keysUnder(schema: GenericSchema): Key[] {
   return [...own, ...inner.flatMap((part) => (part ? keysUnder(part) : []))];
 }
 
-const keys = keysUnder(writtenConfig);
+const ofKinds = Object.values(resourceKinds).flatMap((kind) => keysUnder(kind).filter(({ name }) => name !== "type"));
+const keys = [...keysUnder(writtenConfig), ...ofKinds];
 
 test("there are keys to document", () => {
   expect(keys.length).toBeGreaterThan(30);
@@ -30,4 +32,14 @@ test.each(keys)("$name has a description, and examples and a default that fit", 
     expect(safeParse(inner, value).issues).toBeUndefined();
     expect(checkWritten(inner, value)).toEqual({ value, findings: [] });
   }
+});
+
+test("the documented options of postgres are those its driver reads", () => {
+  const url = "postgres://app@localhost/app";
+  const read = [{}, { branch: "shared", url }, { server: url }].flatMap((mode) => {
+    const parsed = parsePostgresOptions({ ...mode, nonsense: 1 });
+    const hint = "problems" in parsed ? parsed.problems.find(({ key }) => key === "nonsense")?.hint : null;
+    return hint?.replace(/^Keys that fit: |\.$/g, "").split(", ") ?? [];
+  });
+  expect(Object.keys(resourceKinds.postgres.entries).sort()).toEqual([...new Set(["type", ...read])].sort());
 });

@@ -134,6 +134,68 @@ const seed = key(v.string(), {
 
 /** What each kind of resource understands; documentation and editors read it, the drivers check. Tests keep the two equal. */
 export const resourceKinds = {
+  postgres: v.strictObject({
+    type: type("postgres"),
+    branch: key(v.picklist(["own", "shared"]), {
+      description:
+        "`own`: a database server of its own for every environment, asleep when idle. `shared`: everybody uses the database at `url`.",
+      default: "own",
+      examples: ["shared"],
+    }),
+    url: key(v.string(), {
+      description: "With `branch: shared` only: the database that everybody uses.",
+      examples: ["postgres://app:secret@localhost:5432/app"],
+    }),
+    server: key(v.string(), {
+      description:
+        "A server that is there already, by a URL that may create databases and roles: each environment gets a database and a role of its own there.",
+      examples: ["postgres://postgres:secret@localhost:5432/postgres"],
+    }),
+    version: key(v.union([v.number(), v.string()]), {
+      description: "Major version of PostgreSQL, from 13 on. Without this key: any.",
+      examples: [18],
+    }),
+    from: key(v.string(), {
+      description:
+        "What a new database begins with: an SQL file or a dump of `pg_dump`, by its path; with `server`, the name of a template database.",
+      examples: ["db/structure.sql"],
+    }),
+    migrate,
+    seed,
+    mask: key(v.string(), {
+      description: "SQL file that runs before a template is kept for other environments, so that they never see what it takes out.",
+      examples: ["db/mask.sql"],
+    }),
+    inputs: key(texts, {
+      description:
+        "Files or globs that `migrate` and `seed` read. While they are unchanged, new environments copy what was made before; without inputs the commands run every time.",
+      default: [],
+      examples: [["db/migrations/**"]],
+    }),
+    extensions: key(texts, {
+      description: "Extensions that are created in a new database.",
+      default: [],
+      examples: [["pgcrypto"]],
+    }),
+    locale: key(v.string(), { description: "Locale of the server's databases.", examples: ["de_DE.UTF-8"] }),
+    sleep: key(v.union([v.string(), v.boolean()]), {
+      description:
+        "How long nobody may use it before the server is stopped; the next connection starts it. `never` (or `false`) keeps it running.",
+      default: "10m",
+      examples: ["2h", "never"],
+    }),
+    settings: key(v.record(v.string(), v.union([v.string(), v.number(), v.boolean()])), {
+      description:
+        "Settings of PostgreSQL for the environment's server, as in postgresql.conf. Those that `wt` decides itself are refused.",
+      default: {},
+      examples: [{ max_connections: 100 }],
+    }),
+    variable: key(v.string(), {
+      description: "Variable that gets the URL.",
+      default: "DATABASE_URL",
+      examples: ["ANALYTICS_DATABASE_URL"],
+    }),
+  }),
   directory: v.strictObject({
     type: type("directory"),
     path: v.pipe(v.string(), v.metadata({ description: "The directory, relative to the worktree.", examples: ["uploads"] })),

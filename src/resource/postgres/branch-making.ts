@@ -57,6 +57,9 @@ function freshRecord(spec: ResourceSpec, { template, programs, inputs, method }:
   };
 }
 
+/** An empty database, and room to begin with. */
+const smallestBytes = 64 * 1024 * 1024;
+
 /** A template for what wt.yaml says now, and a copy of it prepared beside the data. */
 export async function prepareBranch(
   { templates, programs: find, path }: BranchParts,
@@ -67,8 +70,9 @@ export async function prepareBranch(
   const programs = await find(options.version);
   const inputs = await readBranchInputs(spec, options);
   const probe = await templates.cloneMethod(spec.directory);
+  checkFreeSpace(spec.directory, smallestBytes);
   const template = await templates.ensure({ name: `resources.${spec.name}`, options, inputs, programs, call });
-  checkFreeSpace(spec.directory, probe.method === "copy" ? template.record.bytes : 16_000_000);
+  checkFreeSpace(spec.directory, probe.method === "copy" ? template.record.bytes : smallestBytes);
   await prepareContent(spec.directory, { probe, from: template.data, path, abort: call.abort });
   return { template, programs, inputs, method: probe.method };
 }

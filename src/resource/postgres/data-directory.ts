@@ -33,7 +33,7 @@ export function settingsText({ major, port, label, settings, throwaway = false }
     password_encryption: "scram-sha-256",
     timezone: "UTC",
     log_timezone: "UTC",
-    ...(throwaway ? { fsync: "off", full_page_writes: "off", synchronous_commit: "off", wal_recycle: "off" } : {}),
+    ...(throwaway ? { fsync: "off", full_page_writes: "off", wal_recycle: "off" } : {}),
     ...settings,
     port: String(port),
     // Relative to the data directory, which is closed to others; so its path can never be too long.

@@ -1,6 +1,7 @@
 import { expect, test } from "bun:test";
 import { type GenericSchema, getMetadata, safeParse } from "valibot";
 import { parsePostgresOptions } from "../resource/postgres/postgres-options.ts";
+import type { ResourceOptions } from "../resource/resource-driver.ts";
 import { checkWritten, nodeOf } from "./check-written.ts";
 import { resourceKinds, writtenConfig } from "./schema.ts";
 
@@ -36,7 +37,8 @@ test.each(keys)("$name has a description, and examples and a default that fit", 
 
 test("the documented options of postgres are those its driver reads", () => {
   const url = "postgres://app@localhost/app";
-  const read = [{}, { branch: "shared", url }, { server: url }].flatMap((mode) => {
+  const modes: ResourceOptions[] = [{}, { branch: "shared", url }, { server: url }];
+  const read = modes.flatMap((mode) => {
     const parsed = parsePostgresOptions({ ...mode, nonsense: 1 });
     const hint = "problems" in parsed ? parsed.problems.find(({ key }) => key === "nonsense")?.hint : null;
     return hint?.replace(/^Keys that fit: |\.$/g, "").split(", ") ?? [];

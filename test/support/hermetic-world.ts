@@ -1,6 +1,6 @@
 // A world of its own for an end-to-end test: own HOME and XDG directories, own gateway port, no GIT_* of the caller, and a disposal
 // that fails the test when anything is left behind.
-import { existsSync, mkdtempSync, readdirSync, readFileSync, realpathSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdtempSync, readdirSync, readFileSync, readlinkSync, realpathSync, rmSync, writeFileSync } from "node:fs";
 import { mkdir } from "node:fs/promises";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
@@ -174,13 +174,18 @@ async function dispose(place: Place & { wt: HermeticWorld["wt"] }): Promise<void
   if (commands.length > 0) throw new Error(`the test left processes behind:\n${commands.join("\n")}`);
 }
 
-/** Linux: every process whose environment names the world's state directory. */
+/** Linux: every process whose environment names the world's state directory, or that works in it (a database server has no variable of ours). */
 function processesOf(directory: string): number[] {
   const wanted = `XDG_STATE_HOME=${directory}/state`;
   return readdirSync("/proc")
     .filter((name) => /^\d+$/.test(name))
     .map(Number)
-    .filter((pid) => pid !== process.pid && environOf(pid).includes(wanted) && !isZombie(pid));
+    .filter(
+      (pid) =>
+        pid !== process.pid &&
+        (environOf(pid).includes(wanted) || workingDirectory(pid).startsWith(`${directory}/state/`)) &&
+        !isZombie(pid),
+    );
 }
 
 function environOf(pid: number): string[] {
@@ -188,6 +193,14 @@ function environOf(pid: number): string[] {
     return readFileSync(`/proc/${pid}/environ`, "utf8").split("\0");
   } catch {
     return [];
+  }
+}
+
+function workingDirectory(pid: number): string {
+  try {
+    return readlinkSync(`/proc/${pid}/cwd`);
+  } catch {
+    return "";
   }
 }
 

@@ -3,6 +3,7 @@ import { existsSync, readdirSync } from "node:fs";
 import { dirname, isAbsolute, join, resolve } from "node:path";
 import type { CreateRequest, CreateResult } from "../api/environment.ts";
 import type { Config } from "../config/config.ts";
+import { leavesNeighbourhood } from "../config/trust-commands.ts";
 import type { EnvironmentRecord, ProjectRecord } from "../environment/ledger.ts";
 import { planEnvironment, type WantedEnvironment } from "../environment/plan.ts";
 import { WtError } from "../errors/wt-error.ts";
@@ -33,10 +34,13 @@ function createNamed(world: World, creation: Creation, call: Call): Promise<Crea
   return world.locks.run(
     `create:${project.id}:${request.branch}`,
     async () => {
+      // It only reads: it need not wait for what git says about the worktrees there are.
+      const planning = planBranch(git, { root: project.root, branch: request.branch, from: request.from ?? null });
+      planning.catch(() => undefined);
       await syncWorktrees(world, git, project);
       const existing = await existingEnvironment(world, creation);
       if (existing) return bringUpExisting(world, { ...creation, environment: existing }, call);
-      return createNew(world, creation, call);
+      return createNew(world, { ...creation, planning }, call);
     },
     call.abort,
   );
@@ -76,14 +80,15 @@ async function bringUpExisting(world: World, creation: Creation & { environment:
   return { ...(await environmentDocument(world, gitForResult(request, git), environment.id)), created: false };
 }
 
-async function createNew(world: World, creation: Creation, call: Call): Promise<CreateResult> {
+async function createNew(world: World, creation: Creation & { planning: Promise<BranchPlan> }, call: Call): Promise<CreateResult> {
   const { request, project, git } = creation;
-  const branch = await planBranch(git, { root: project.root, branch: request.branch, from: request.from ?? null });
+  const branch = await creation.planning;
   // `origin/topic` means the branch `topic`, which somebody else may be creating by that name. Names only get shorter, so no two wait for each other.
   if (branch.branch !== request.branch) return createNamed(world, { ...creation, request: { ...request, branch: branch.branch } }, call);
   const files = treeFiles(git, { root: project.root, commit: branch.commit });
   const config = await readConfig(project, files);
-  if (config.setup.length > 0 || (request.up && config.services.length > 0)) {
+  const elsewhere = config.worktrees !== null && leavesNeighbourhood(config.worktrees);
+  if (elsewhere || config.setup.length > 0 || (request.up && config.services.length > 0)) {
     const name = branch.kind === "new" ? (request.from ?? branch.commit.slice(0, 12)) : request.branch;
     await requireTrust(world, project, { config, files, name });
   }

@@ -2,7 +2,7 @@ import { expect, test } from "bun:test";
 import * as fc from "fast-check";
 import { memoryFiles } from "../../test/support/repository-files.ts";
 import { parseConfig } from "./parse-config.ts";
-import { collectTrustCommands, trustHash } from "./trust-commands.ts";
+import { collectTrustCommands, leavesNeighbourhood, trustHash } from "./trust-commands.ts";
 
 const sha256 = (text: string) => new Bun.CryptoHasher("sha256").update(text).digest("hex");
 
@@ -217,3 +217,11 @@ test("no command line makes it throw", async () => {
     }),
   );
 }, 30_000);
+
+test("a place for worktrees counts where it is neither beside nor below the main worktree", () => {
+  for (const path of ["../repo.worktrees", "../trees/x", ".trees", "trees", "./a/../b"])
+    expect({ path, leaves: leavesNeighbourhood(path) }).toEqual({ path, leaves: false });
+  for (const path of ["/srv", "~/trees", "..", "../", "../../trees", "../.config", "a/../../..", "../x/../.ssh"]) {
+    expect({ path, leaves: leavesNeighbourhood(path) }).toEqual({ path, leaves: true });
+  }
+});

@@ -18,6 +18,7 @@ export interface CommandToTrust {
  */
 export async function collectTrustCommands(config: Config, files: RepositoryFiles): Promise<CommandToTrust[]> {
   const collector: Collector = { files, found: new Map(), commands: new Set() };
+  if (config.worktrees !== null && leavesNeighbourhood(config.worktrees)) collector.found.set("worktrees", config.worktrees);
   for (const [index, step] of config.setup.entries()) {
     await addCommand(collector, `setup[${index}]`, { text: step.run, directory: step.directory, careful: true });
   }
@@ -31,6 +32,12 @@ export async function collectTrustCommands(config: Config, files: RepositoryFile
     }
   }
   return [...collector.found].map(([source, text]) => ({ source, text }));
+}
+
+/** Beside or below the main worktree a new directory does no harm; in `~/.config` it may be what another program runs. */
+export function leavesNeighbourhood(worktrees: string): boolean {
+  const path = cleanPath(worktrees);
+  return path.startsWith("/") || path.startsWith("~") || path === ".." || path.startsWith("../.");
 }
 
 /** One hash for all of it, whatever the order. */

@@ -3,10 +3,12 @@
 import { version } from "../../package.json";
 import type { CallEndpoints, OperationEndpoints, StreamEndpoints } from "../api/endpoints.ts";
 import type { DaemonView } from "../api/operations.ts";
+import type { Config } from "../config/config.ts";
+import type { EnvironmentRecord } from "../environment/ledger.ts";
 import { contractVariables, foreignNames } from "../environment/variables.ts";
 import { createGit } from "../git/git.ts";
 import { repositoryFiles } from "../os/repository-files.ts";
-import { readConfig } from "./config-reader.ts";
+import { readConfig, requireTrust } from "./config-reader.ts";
 import { createEnvironment } from "./create-environment.ts";
 import { deleteEnvironment } from "./delete-environment.ts";
 import { doctorReport } from "./doctor.ts";
@@ -15,12 +17,12 @@ import { environmentDocument, listEnvironments, watchEnvironments } from "./envi
 import type { Call } from "./journaled-run.ts";
 import { knownNames } from "./known-names.ts";
 import { itemsResponse, operationResponse } from "./operation-stream.ts";
-import { ensurePort } from "./port-leases.ts";
+import { ensurePort, leasedPorts } from "./port-leases.ts";
 import { locateTarget } from "./projects.ts";
 import { readLogs } from "./read-logs.ts";
 import type { ControlServerOptions } from "./server.ts";
 import { grantTrust, trustQuestion } from "./trust-question.ts";
-import { downEnvironment, unknownService, upEnvironment } from "./up-environment.ts";
+import { downEnvironment, environmentGone, unknownService, upEnvironment } from "./up-environment.ts";
 import type { World } from "./world.ts";
 
 export type Handler = (body: unknown, request: Request) => Promise<Response> | Response;
@@ -113,22 +115,34 @@ function daemonView({ world, build, startedAtMs }: ControlServerOptions): Daemon
   };
 }
 
+/** Without waiting for the operation in flight where every port is leased already: a setup command may well ask for its variables. */
+async function ensurePorts(world: World, environment: EnvironmentRecord, config: Config): Promise<void> {
+  const leased = leasedPorts(world, environment.id);
+  if (config.services.every(({ name, port }) => port.kind === "none" || leased[name] !== undefined)) return;
+  await world.locks.run(`environment:${environment.id}`, async () => {
+    if (!world.ledger.environment(environment.id)) throw environmentGone(environment);
+    for (const one of config.services) await ensurePort(world, environment, one);
+  });
+}
+
 async function variables(
   world: World,
   request: CallEndpoints["/v1/variables"]["request"],
 ): Promise<CallEndpoints["/v1/variables"]["response"]> {
   const git = createGit(world.env);
   const { project, environment } = await locateTarget(world, git, request.target);
-  const config = await readConfig(project, repositoryFiles(environment.path));
+  const files = repositoryFiles(environment.path);
+  const config = await readConfig(project, files);
   const service = request.service === undefined ? null : config.services.find((one) => one.name === request.service);
   if (service === undefined)
     throw unknownService(
       request.service ?? "",
       config.services.map((one) => one.name),
     );
-  await world.locks.run(`environment:${environment.id}`, async () => {
-    for (const one of config.services) await ensurePort(world, environment, one);
-  });
+  // A repository that sets PATH or NODE_OPTIONS decides what the user's own command runs.
+  const ownVariables = Object.keys(config.env).length + Object.keys(service?.env ?? {}).length;
+  if (ownVariables > 0) await requireTrust(world, project, { config, files });
+  await ensurePorts(world, environment, config);
   const session = { project, environment, config, git, callerEnv: {} };
   return {
     slug: environment.slug,

@@ -47,7 +47,7 @@ export async function bringUp(world: World, wanted: BringUp, call: Call): Promis
   await world.locks.run(
     `environment:${environment.id}`,
     async () => {
-      if (!world.ledger.environment(environment.id)) throw gone(environment);
+      if (!world.ledger.environment(environment.id)) throw environmentGone(environment);
       const operation = beginOperation(world, { environmentId: environment.id, kind: wanted.anew ? "restart" : "up" });
       try {
         await carryUp(
@@ -174,7 +174,7 @@ export function unknownService(name: string, known: readonly string[]): WtError 
   });
 }
 
-function gone(environment: EnvironmentRecord): WtError {
+export function environmentGone(environment: EnvironmentRecord): WtError {
   return new WtError({
     kind: "not_found",
     code: "environment_unknown",

@@ -104,8 +104,8 @@ async function createWorktree(context: StepContext): Promise<void> {
   try {
     await addWorktree(session.git, { root: project.root, path: environment.path, branch, plan: branchPlan, abort: context.abort });
   } catch (error) {
-    // It has taken everything back itself; what is at the path now is somebody else's.
-    if (lease) world.ledger.updateLease(lease.id, { data: { ...lease.data, takenBack: true } });
+    // Refused: what is at the path is somebody else's. Anything else has taken back what it made, and the roll-back makes sure of that.
+    if (lease && WtError.from(error).kind === "refused") world.ledger.updateLease(lease.id, { data: { ...lease.data, takenBack: true } });
     throw error;
   }
   if (lease) world.ledger.updateLease(lease.id, { state: "present" });

@@ -1,8 +1,7 @@
 // All service runners of the daemon: starts, stops, waits, adoption, and what the ledger remembers of them.
 import type { Ledger, ServiceRecord } from "../environment/ledger.ts";
-import type { ServicePhase } from "../environment/service-machine.ts";
 import { type ServicePlan, stopOrder } from "../environment/service-plan.ts";
-import { type JsonValue, WtError } from "../errors/wt-error.ts";
+import { WtError } from "../errors/wt-error.ts";
 import type { Clock } from "../os/clock.ts";
 import { isPortFree } from "../os/ports.ts";
 import type { RuntimeDriver, ServiceInstance } from "../runtime/runtime-driver.ts";
@@ -10,7 +9,9 @@ import { Admission } from "./admission.ts";
 import type { Changes } from "./changes.ts";
 import { portHolderName } from "./port-holder.ts";
 import type { RunnerContext } from "./runner-context.ts";
+import { instanceOf, serviceRecord } from "./service-record.ts";
 import { ServiceRunner } from "./service-runner.ts";
+import { isReady, isSettled, vainNeed } from "./service-waits.ts";
 
 export interface SupervisorOptions {
   ledger: Ledger;
@@ -21,9 +22,6 @@ export interface SupervisorOptions {
   startsAtOnce: number;
   report: (error: unknown) => void;
 }
-
-/** Phases in which nothing more happens by itself soon. */
-const settled: ReadonlySet<ServicePhase> = new Set(["Running", "Completed", "Failed", "CrashLoopBackOff", "Stopped"]);
 
 export class Supervisor {
   readonly #options: SupervisorOptions;
@@ -90,14 +88,20 @@ export class Supervisor {
     }
   }
 
-  /** Resolves when none of them is on its way any more. */
+  /** Resolves when none of them is on its way any more; one that waits in vain is not. */
   async whenSettled(environmentId: string, services: readonly string[], abort: AbortSignal): Promise<void> {
+    const find = (name: string) => this.runner(environmentId, name);
     await this.#when(environmentId, abort, () =>
       services.every((name) => {
-        const runner = this.runner(environmentId, name);
-        return !runner || settled.has(runner.status.phase);
+        const runner = find(name);
+        return !runner || isSettled(runner, find);
       }),
     );
+  }
+
+  /** See `vainNeed`. */
+  vainNeed(runner: ServiceRunner): ServiceRunner | null {
+    return vainNeed(runner, (name) => this.runner(runner.environmentId, name));
   }
 
   /** After a service is gone from the config or its environment: it must be stopped. */
@@ -201,7 +205,7 @@ export class Supervisor {
     await this.#when(runner.environmentId, abort, () =>
       needs.every((name) => {
         const needed = this.runner(runner.environmentId, name);
-        return !needed || needed.status.phase === "Running" || needed.status.phase === "Completed";
+        return !needed || isReady(needed);
       }),
     );
   }
@@ -266,15 +270,7 @@ export class Supervisor {
   }
 
   #save(runner: ServiceRunner): void {
-    this.#options.ledger.putService({
-      environmentId: runner.environmentId,
-      service: runner.name,
-      generation: runner.status.generation,
-      wanted: runner.status.wanted,
-      restarts: runner.status.restarts,
-      plan: asJson(runner.plan),
-      instance: asJson(runner.instance),
-    });
+    this.#options.ledger.putService(serviceRecord(runner));
   }
 }
 
@@ -291,13 +287,4 @@ function processRemains(message: string): WtError {
 
 function processKey(runner: ServiceRunner, generation: number): string {
   return `${runner.environmentId}/${runner.name}/${generation}`;
-}
-
-function instanceOf(record: ServiceRecord): ServiceInstance | null {
-  return record.instance as ServiceInstance | null;
-}
-
-/** Plans and instances are plain JSON by their types; TypeScript's interfaces have no index signature to say so. */
-function asJson(value: ServicePlan | ServiceInstance | null): { [key: string]: JsonValue } | null {
-  return value as unknown as { [key: string]: JsonValue } | null;
 }

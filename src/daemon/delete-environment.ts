@@ -9,6 +9,7 @@ import { assessLoss, type LossReport } from "../git/integration.ts";
 import { defaultBranch } from "../git/repository.ts";
 import { listWorktrees } from "../git/worktrees.ts";
 import { emptyConfig } from "./empty-config.ts";
+import { withEnvironment } from "./environment-lock.ts";
 import { observeEnvironment } from "./environment-observer.ts";
 import { beginOperation, type Call, endOperation, never, runPlan } from "./journaled-run.ts";
 import { locateTarget } from "./projects.ts";
@@ -25,9 +26,9 @@ export async function deleteEnvironment(world: World, request: DeleteRequest, ca
   const { project, environment } = await locateTarget(world, git, request.target);
   refuseMain(environment);
   const consent: Consent = { force: request.force, branch: request.branch };
-  return world.locks.run(
-    `environment:${environment.id}`,
-    async () => {
+  return withEnvironment(world, environment, {
+    call,
+    work: async () => {
       const current = world.ledger.environment(environment.id);
       if (!current) return alreadyGone(environment);
       const seen = await lossOf(git, project, current);
@@ -38,8 +39,7 @@ export async function deleteEnvironment(world: World, request: DeleteRequest, ca
       world.ledger.updateEnvironment(current.id, { wanted: "down" });
       return carryDeletion(world, { git, project, environment: current, consent, operation, seen }, call);
     },
-    call.abort,
-  );
+  });
 }
 
 interface Deletion {

@@ -8,6 +8,7 @@ import { WtError } from "../errors/wt-error.ts";
 import { createGit, type Git } from "../git/git.ts";
 import { repositoryFiles } from "../os/repository-files.ts";
 import { readConfig, requireTrust } from "./config-reader.ts";
+import { withEnvironment } from "./environment-lock.ts";
 import { observeEnvironment } from "./environment-observer.ts";
 import { callerEnvironment, definitions, type EnvironmentSession } from "./environment-session.ts";
 import { environmentDocument } from "./environment-views.ts";
@@ -44,9 +45,9 @@ export async function bringUp(world: World, wanted: BringUp, call: Call): Promis
   await requireTrust(world, project, { config, files });
   const services = chosenServices(config, wanted.services);
   const session: EnvironmentSession = { project, environment, config, git: wanted.git, callerEnv: wanted.callerEnv };
-  await world.locks.run(
-    `environment:${environment.id}`,
-    async () => {
+  await withEnvironment(world, environment, {
+    call,
+    work: async () => {
       if (!world.ledger.environment(environment.id)) throw environmentGone(environment);
       const operation = beginOperation(world, { environmentId: environment.id, kind: wanted.anew ? "restart" : "up" });
       try {
@@ -59,8 +60,7 @@ export async function bringUp(world: World, wanted: BringUp, call: Call): Promis
         endOperation(world, { id: operation, environmentId: environment.id });
       }
     },
-    call.abort,
-  );
+  });
   const stopListening = reportServices(world, environment, call);
   try {
     await awaitHealth(world, environment, { services, abort: call.abort });
@@ -113,9 +113,9 @@ export function reportServices(world: World, environment: EnvironmentRecord, cal
 export async function downEnvironment(world: World, request: DownRequest, call: Call): Promise<EnvironmentDocument> {
   const git = createGit(world.env);
   const { environment, services } = await locateNamed(world, git, request);
-  await world.locks.run(
-    `environment:${environment.id}`,
-    async () => {
+  await withEnvironment(world, environment, {
+    call,
+    work: async () => {
       const running = world.supervisor.runners(environment.id).map((runner) => runner.name);
       for (const name of services) if (!running.includes(name)) throw unknownService(name, running);
       const chosen = services.length > 0 ? services : running;
@@ -131,8 +131,7 @@ export async function downEnvironment(world: World, request: DownRequest, call: 
         endOperation(world, { id: operation, environmentId: environment.id });
       }
     },
-    call.abort,
-  );
+  });
   return environmentDocument(world, git, environment.id);
 }
 

@@ -4,13 +4,15 @@ import { dirname, isAbsolute, join, resolve } from "node:path";
 import type { CreateRequest, CreateResult } from "../api/environment.ts";
 import type { Config } from "../config/config.ts";
 import { leavesNeighbourhood } from "../config/trust-commands.ts";
-import type { EnvironmentRecord, ProjectRecord } from "../environment/ledger.ts";
+import type { EnvironmentRecord, OperationRecord, ProjectRecord } from "../environment/ledger.ts";
 import { planEnvironment, type WantedEnvironment } from "../environment/plan.ts";
 import { WtError } from "../errors/wt-error.ts";
 import { type BranchPlan, planBranch } from "../git/branches.ts";
 import { createGit, type Git } from "../git/git.ts";
 import { treeFiles } from "../git/tree-files.ts";
+import { canonicalPath } from "../git/worktree-registration.ts";
 import { readConfig, requireTrust } from "./config-reader.ts";
+import { withEnvironment } from "./environment-lock.ts";
 import { observeEnvironment } from "./environment-observer.ts";
 import { callerEnvironment, type EnvironmentSession, servicePlan } from "./environment-session.ts";
 import { environmentDocument } from "./environment-views.ts";
@@ -30,20 +32,27 @@ export async function createEnvironment(world: World, request: CreateRequest, ca
 
 /** One create of a branch at a time: whoever comes second finds the environment of the first. */
 function createNamed(world: World, creation: Creation, call: Call): Promise<CreateResult> {
+  const { request, project } = creation;
+  return world.locks.run(`create:${project.id}:${request.branch}`, () => createUnlessThere(world, creation, call), call.abort);
+}
+
+async function createUnlessThere(world: World, creation: Creation, call: Call): Promise<CreateResult> {
   const { request, project, git } = creation;
-  return world.locks.run(
-    `create:${project.id}:${request.branch}`,
-    async () => {
-      // It only reads: it need not wait for what git says about the worktrees there are.
-      const planning = planBranch(git, { root: project.root, branch: request.branch, from: request.from ?? null });
-      planning.catch(() => undefined);
-      await syncWorktrees(world, git, project);
-      const existing = await existingEnvironment(world, creation);
-      if (existing) return bringUpExisting(world, { ...creation, environment: existing }, call);
-      return createNew(world, { ...creation, planning }, call);
-    },
-    call.abort,
-  );
+  // It only reads: it need not wait for what git says about the worktrees there are.
+  const planning = planBranch(git, { root: project.root, branch: request.branch, from: request.from ?? null });
+  planning.catch(() => undefined);
+  await syncWorktrees(world, git, project);
+  const existing = await existingEnvironment(world, creation);
+  if (!existing) return createNew(world, { ...creation, planning }, call);
+  if (await isStaying(world, existing, call)) return bringUpExisting(world, { ...creation, environment: existing }, call);
+  return createUnlessThere(world, creation, call);
+}
+
+/** Waits for a deletion, or the undoing of a create that a crash cut off, to end: false when it took the environment away. */
+async function isStaying(world: World, environment: EnvironmentRecord, call: Call): Promise<boolean> {
+  const mayGo = ({ kind }: OperationRecord) => kind === "delete" || kind === "create";
+  if (!world.ledger.operations({ environmentId: environment.id }).some(mayGo)) return true;
+  return withEnvironment(world, environment, { call, work: async () => world.ledger.environment(environment.id) !== null });
 }
 
 interface Creation {
@@ -120,7 +129,8 @@ function claimEnvironment(world: World, { project }: Creation, claim: Claim): { 
       ownsWorktree: true,
       ownsBranch,
     });
-    const path = join(parent, provisional.slug);
+    // As git will name it: through a link it would be taken for a worktree that somebody else made.
+    const path = canonicalPath(join(parent, provisional.slug));
     refuseOccupiedPath(path);
     ledger.updateEnvironment(provisional.id, { path });
     const environment: EnvironmentRecord = { ...provisional, path };

@@ -11,7 +11,7 @@ import { listWorktrees } from "../git/worktrees.ts";
 import { emptyConfig } from "./empty-config.ts";
 import { withEnvironment } from "./environment-lock.ts";
 import { observeEnvironment } from "./environment-observer.ts";
-import { beginOperation, type Call, endOperation, never, runPlan } from "./journaled-run.ts";
+import { beginOperation, type Call, callOffDeletion, endOperation, never, runPlan } from "./journaled-run.ts";
 import { locateTarget } from "./projects.ts";
 import type { StepContext } from "./steps.ts";
 import type { World } from "./world.ts";
@@ -31,6 +31,7 @@ export async function deleteEnvironment(world: World, request: DeleteRequest, ca
     work: async () => {
       const current = world.ledger.environment(environment.id);
       if (!current) return alreadyGone(environment);
+      callOffDeletion(world, current);
       const seen = await lossOf(git, project, current);
       refuseLoss(current, seen, consent);
       call.abort.throwIfAborted();

@@ -15,7 +15,7 @@ import { addWorktree, removeWorktree, undoAddWorktree } from "../git/worktrees.t
 import { filledStamp } from "./environment-observer.ts";
 import { commandEnvironment, contractInput, type EnvironmentSession, servicePlan } from "./environment-session.ts";
 import { cloneDirectories, copyFiles } from "./fill-files.ts";
-import { ensurePort, releasePortsExcept } from "./port-leases.ts";
+import { ensurePort } from "./port-leases.ts";
 import { setupHash, stampKey } from "./setup-inputs.ts";
 import { runSetup } from "./setup-runner.ts";
 import { emptyTrash, trashDirectory } from "./trash.ts";
@@ -48,7 +48,6 @@ export function stepPerformers(context: StepContext): StepPerformers {
         const service = session.config.services.find((one) => one.name === name);
         if (service) await ensurePort(world, environment, service);
       }
-      releasePortsExcept(world, environment.id, new Set(session.config.services.map((one) => one.name)));
     },
     setup: (step) => performSetup(context, step.index),
     resource: async (step) => {

@@ -13,7 +13,8 @@ import { observeEnvironment } from "./environment-observer.ts";
 import { callerEnvironment, definitions, type EnvironmentSession } from "./environment-session.ts";
 import { environmentDocument } from "./environment-views.ts";
 import { awaitHealth } from "./health.ts";
-import { beginOperation, type Call, endOperation, runPlan } from "./journaled-run.ts";
+import { beginOperation, type Call, callOffDeletion, endOperation, runPlan } from "./journaled-run.ts";
+import { releasePortsExcept } from "./port-leases.ts";
 import { locateNamed } from "./projects.ts";
 import type { World } from "./world.ts";
 
@@ -39,16 +40,18 @@ export interface BringUp {
 /** Setup that is due, ports, services, and the wait until they are ready. */
 export async function bringUp(world: World, wanted: BringUp, call: Call): Promise<void> {
   const { project, environment } = wanted;
-  requireWorktree(environment);
-  const files = repositoryFiles(environment.path);
-  const config = await readConfig(project, files);
-  await requireTrust(world, project, { config, files });
-  const services = chosenServices(config, wanted.services);
-  const session: EnvironmentSession = { project, environment, config, git: wanted.git, callerEnv: wanted.callerEnv };
-  await withEnvironment(world, environment, {
+  const services = await withEnvironment(world, environment, {
     call,
     work: async () => {
       if (!world.ledger.environment(environment.id)) throw environmentGone(environment);
+      requireWorktree(environment);
+      // Read only now: what was approved before a long wait may not be what is there after it.
+      const files = repositoryFiles(environment.path);
+      const config = await readConfig(project, files);
+      await requireTrust(world, project, { config, files });
+      const services = chosenServices(config, wanted.services);
+      const session: EnvironmentSession = { project, environment, config, git: wanted.git, callerEnv: wanted.callerEnv };
+      callOffDeletion(world, environment);
       const operation = beginOperation(world, { environmentId: environment.id, kind: wanted.anew ? "restart" : "up" });
       try {
         await carryUp(
@@ -59,6 +62,7 @@ export async function bringUp(world: World, wanted: BringUp, call: Call): Promis
       } finally {
         endOperation(world, { id: operation, environmentId: environment.id });
       }
+      return services;
     },
   });
   const stopListening = reportServices(world, environment, call);
@@ -91,6 +95,8 @@ async function carryUp(
   world.ledger.updateEnvironment(environment.id, { wanted: "up" });
   await runPlan(planEnvironment(wantedState, observed, config), context, operation);
   for (const runner of dropped) world.supervisor.forget(environment.id, runner.name);
+  // Only now: until they were stopped, they held their ports.
+  releasePortsExcept(world, environment.id, known);
   world.gateway.sync(environment.id);
 }
 

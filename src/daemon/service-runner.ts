@@ -46,8 +46,9 @@ export class ServiceRunner {
     this.status = status;
     for (const effect of effects) this.#carryOut(effect);
     if (status === before) return;
-    const remembered = status.wanted !== before.wanted || status.restarts !== before.restarts || status.generation !== before.generation;
-    if (remembered) this.#context.save(this);
+    const { wanted, restarts, generation, phase } = status;
+    const counted = restarts !== before.restarts || generation !== before.generation;
+    if (counted || wanted !== before.wanted || phase === "Completed") this.#context.save(this);
     this.#context.changed(this.environmentId);
   }
 

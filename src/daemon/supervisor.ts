@@ -9,7 +9,7 @@ import { Admission } from "./admission.ts";
 import type { Changes } from "./changes.ts";
 import { portHolderName } from "./port-holder.ts";
 import type { RunnerContext } from "./runner-context.ts";
-import { instanceOf, serviceRecord } from "./service-record.ts";
+import { instanceOf, processKey, serviceRecord } from "./service-record.ts";
 import { ServiceRunner } from "./service-runner.ts";
 import { isReady, isSettled, vainNeed } from "./service-waits.ts";
 
@@ -119,26 +119,32 @@ export class Supervisor {
   async adopt(environment: { id: string; nonce: string }, resume: boolean): Promise<void> {
     const { ledger, driver } = this.#options;
     const found = await driver.find({ environmentId: environment.id, nonce: environment.nonce });
+    const staying = new Set<string>();
+    const end = async (stray: ServiceInstance) => {
+      const { leftovers } = await driver.stop(stray, strayPolicy);
+      if (leftovers.length === 0) return;
+      staying.add(processKey(stray));
+      this.#options.report(processRemains(leftovers.join(" ")));
+    };
     for (const record of ledger.services({ environmentId: environment.id })) {
       const runner = this.#remember(record);
       const recorded = instanceOf(record);
-      const alive = recorded && (await driver.observe(recorded)).state === "alive" ? recorded : null;
+      // What cannot be told may be alive: no second one is started beside it.
+      const alive = recorded && (await driver.observe(recorded)).state !== "ended" ? recorded : null;
       const instance = alive ?? found.find((one) => one.service === record.service && one.generation === record.generation) ?? null;
       const others = found.filter((one) => one.service === record.service && one.generation !== instance?.generation);
-      for (const other of others) await driver.stop(other, strayPolicy);
+      for (const other of others) await end(other);
       await this.#settle(runner, { record, instance, resume });
     }
     const known = new Set(this.runners(environment.id).map((runner) => runner.name));
     const busy = ledger.operations({ environmentId: environment.id }).length > 0;
     for (const stray of found.filter((one) => !known.has(one.service))) {
       // What a finished setup command left running on purpose stays until the environment goes.
-      if (busy || !stray.service.startsWith("setup:")) await driver.stop(stray, strayPolicy);
+      if (busy || !stray.service.startsWith("setup:")) await end(stray);
     }
     for (const lease of ledger.leases({ environmentId: environment.id, kind: "process" })) {
-      const current = this.runners(environment.id).some(
-        (runner) => runner.instance && lease.key === processKey(runner, runner.instance.generation),
-      );
-      if (!current) ledger.release(lease.id);
+      const current = this.runners(environment.id).some((runner) => runner.instance && lease.key === processKey(runner.instance));
+      if (!current && !staying.has(lease.key)) ledger.release(lease.id);
     }
   }
 
@@ -161,6 +167,10 @@ export class Supervisor {
       runner.adopt(found.instance);
       this.#recordInstance(runner);
       if (found.record.wanted === "down") runner.dispatch({ type: "stop" });
+      return;
+    }
+    if (found.record.completed && found.resume) {
+      runner.status = { ...runner.status, phase: "Completed", wanted: found.record.wanted };
       return;
     }
     if (found.record.wanted === "up" && runner.plan && found.resume) {
@@ -242,7 +252,11 @@ export class Supervisor {
   #recordIntent(runner: ServiceRunner, generation: number): void {
     const { ledger } = this.#options;
     ledger.transaction(() => {
-      ledger.claim({ environmentId: runner.environmentId, kind: "process", key: processKey(runner, generation) });
+      ledger.claim({
+        environmentId: runner.environmentId,
+        kind: "process",
+        key: processKey({ environmentId: runner.environmentId, service: runner.name, generation }),
+      });
       this.#save(runner);
     });
   }
@@ -250,7 +264,7 @@ export class Supervisor {
   #recordInstance(runner: ServiceRunner): void {
     const { ledger } = this.#options;
     if (!runner.instance) return;
-    const key = processKey(runner, runner.instance.generation);
+    const key = processKey(runner.instance);
     ledger.transaction(() => {
       const lease = ledger.claim({ environmentId: runner.environmentId, kind: "process", key });
       if (lease) ledger.updateLease(lease.id, { state: "present" });
@@ -263,7 +277,7 @@ export class Supervisor {
     ledger.transaction(() => {
       const lease = ledger
         .leases({ environmentId: runner.environmentId, kind: "process" })
-        .find((one) => one.key === processKey(runner, generation));
+        .find((one) => one.key === processKey({ environmentId: runner.environmentId, service: runner.name, generation }));
       if (lease) ledger.release(lease.id);
       this.#save(runner);
     });
@@ -283,8 +297,4 @@ function processRemains(message: string): WtError {
     message,
     hints: ["Run `wt doctor` to see what is left, end it by hand, then try again."],
   });
-}
-
-function processKey(runner: ServiceRunner, generation: number): string {
-  return `${runner.environmentId}/${runner.name}/${generation}`;
 }

@@ -76,10 +76,14 @@ export interface ServiceRecord {
   generation: number;
   wanted: "up" | "down";
   restarts: number;
+  /** The current generation ended with success and is not to be started again by itself. */
+  completed: boolean;
   /** The resolved `ServiceSpec` plus readiness and restart policy of the current generation, as the supervisor needs them to carry on. */
   plan: { [key: string]: JsonValue } | null;
   /** The `ServiceInstance` of the current generation; null while none was recorded. */
   instance: { [key: string]: JsonValue } | null;
+  /** How it came to rest, so that what has done its work is not done again by the next daemon; null while it runs or shall run again. */
+  outcome: { phase: "Completed" | "Failed"; reason: string | null } | null;
 }
 
 export interface TrustRecord {

@@ -102,8 +102,10 @@ export function toService(row: Row): ServiceRecord {
     generation: integer(row, "generation"),
     wanted: oneOf(row, "wanted", ["up", "down"]),
     restarts: integer(row, "restarts"),
+    completed: row.completed === 1,
     plan: row.plan === null ? null : json(row, "plan"),
     instance: row.instance === null ? null : json(row, "instance"),
+    outcome: row.outcome === null ? null : json(row, "outcome"),
   };
 }
 
@@ -114,8 +116,10 @@ export function fromService(service: ServiceRecord): Row {
     generation: service.generation,
     wanted: service.wanted,
     restarts: service.restarts,
+    completed: Number(service.completed),
     plan: service.plan === null ? null : JSON.stringify(service.plan),
     instance: service.instance === null ? null : JSON.stringify(service.instance),
+    outcome: service.outcome === null ? null : JSON.stringify(service.outcome),
   };
 }
 

@@ -82,8 +82,6 @@ export interface ServiceRecord {
   plan: { [key: string]: JsonValue } | null;
   /** The `ServiceInstance` of the current generation; null while none was recorded. */
   instance: { [key: string]: JsonValue } | null;
-  /** How it came to rest, so that what has done its work is not done again by the next daemon; null while it runs or shall run again. */
-  outcome: { phase: "Completed" | "Failed"; reason: string | null } | null;
 }
 
 export interface TrustRecord {

@@ -105,7 +105,6 @@ export function toService(row: Row): ServiceRecord {
     completed: row.completed === 1,
     plan: row.plan === null ? null : json(row, "plan"),
     instance: row.instance === null ? null : json(row, "instance"),
-    outcome: row.outcome === null ? null : json(row, "outcome"),
   };
 }
 
@@ -119,7 +118,6 @@ export function fromService(service: ServiceRecord): Row {
     completed: Number(service.completed),
     plan: service.plan === null ? null : JSON.stringify(service.plan),
     instance: service.instance === null ? null : JSON.stringify(service.instance),
-    outcome: service.outcome === null ? null : JSON.stringify(service.outcome),
   };
 }
 

@@ -79,7 +79,7 @@ export async function listEnvironments(world: World, request: ListRequest): Prom
   const git = createGit(world.env);
   const listed = await listedEnvironments(world, git, request);
   const statuses =
-    request.git === "skip" ? [] : await Promise.all(listed.map((one) => world.gitStatus.status(git, one.project, one.environment)));
+    request.git === "skip" ? [] : await Promise.all(listed.map((one) => world.gitStatus.statusInList(git, one.project, one.environment)));
   return { schema: 1, environments: listed.map((one, index) => ({ ...environmentView(world, one), git: statuses[index] ?? null })) };
 }
 
@@ -120,7 +120,7 @@ interface GitQuestion {
 
 function askGit(world: World, git: Git, listed: Listed): GitQuestion {
   const question: GitQuestion = { listed, answer: Promise.resolve(), git: null };
-  question.answer = world.gitStatus.status(git, listed.project, listed.environment).then((status) => {
+  question.answer = world.gitStatus.statusInList(git, listed.project, listed.environment).then((status) => {
     question.git = status;
   });
   return question;

@@ -43,8 +43,8 @@ export function benchDirectory(): string {
   return bavail * bsize > roomBytes ? memory : tmpdir();
 }
 
-/** Builds the executable. Everything it makes is gone after `remove`. */
-export async function makeWorld(): Promise<BenchWorld & { remove: () => Promise<void> }> {
+/** Everything it makes is gone after `remove`. */
+export function makeWorld(): BenchWorld & { build: () => Promise<void>; remove: () => Promise<void> } {
   const directory = realpathSync(mkdtempSync(join(benchDirectory(), "wt-bench-")));
   for (const name of ["home", "state", "config", "run"]) mkdirSync(join(directory, name), { mode: 0o700 });
   const gatewayPort = freePort();
@@ -60,17 +60,16 @@ export async function makeWorld(): Promise<BenchWorld & { remove: () => Promise<
   };
   const remove = async () => {
     if (existsSync(program)) await stop();
+    // Without its program an interrupted measurement cannot start another daemon.
+    rmSync(program, { force: true });
     for (const pid of processesOf(directory)) endQuietly(pid);
     rmSync(directory, { recursive: true, force: true, maxRetries: 5 });
   };
-  try {
+  const build = async () => {
     await writeNpmSettings(join(directory, "home/.npmrc"));
     await timeCommand([process.execPath, join(root, "scripts/build.ts")], { cwd: root, env: definedOnly(process.env) });
     copyFileSync(join(root, "dist/wt"), program);
-  } catch (error) {
-    await remove();
-    throw error;
-  }
+  };
   const repository = async (name: string, files: Record<string, string>) => {
     const path = join(directory, name);
     for (const [file, text] of Object.entries(files)) {
@@ -86,7 +85,7 @@ export async function makeWorld(): Promise<BenchWorld & { remove: () => Promise<
     return path;
   };
   const daemonPid = async () => JSON.parse((await wt(directory, ["daemon", "status", "--json"])).stdout).daemon.pid as number;
-  return { directory, env, gatewayPort, program, wt, git, run, repository, daemonPid, stop, remove };
+  return { directory, env, gatewayPort, program, wt, git, run, repository, daemonPid, build, stop, remove };
 }
 
 /** So many text files of some hundred bytes to a few kilobytes, fifty in a directory, always the same. */

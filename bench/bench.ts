@@ -37,10 +37,11 @@ async function main(args: readonly string[]): Promise<number> {
   const asked = parseArguments(args);
   if (!asked) return 2;
   const machine = describeMachine(benchDirectory());
-  const world = await makeWorld();
+  const world = makeWorld();
   const removed = removeOnSignal(world.remove);
   const rows: BenchRow[] = [];
   try {
+    await world.build();
     for (const name of asked.only) {
       console.log(`── ${name}`);
       rows.push(...((await suites[name]?.(world, asked)) ?? []));

@@ -5,6 +5,8 @@ import type { BenchRow } from "./gateway.ts";
 import { compared, skipped } from "./measure.ts";
 
 const services = 3;
+/** Until the daemon has nothing left to do. */
+const settleMs = 6_000;
 /** Linux counts a process's time in hundredths of a second. */
 const ticksPerSecond = 100;
 
@@ -29,7 +31,7 @@ export async function benchDaemonCost(world: BenchWorld, { requests, idleSeconds
   const repository = await world.repository("cost", { ...app, ...sourceFiles(200) });
   await world.wt(repository, ["list"]);
   const pid = await world.daemonPid();
-  await Bun.sleep(2_000);
+  await Bun.sleep(settleMs);
   const rows = [
     compared({ what: "daemon, fresh", measure: "resident memory", ...bytes(pid), peer: null, bar: under(residentMb(pid), 60, "MB") }),
     await idleRow("daemon, fresh", pid, idleSeconds),
@@ -40,7 +42,7 @@ export async function benchDaemonCost(world: BenchWorld, { requests, idleSeconds
   }
   await world.wt(repository, ["trust", "--yes"]);
   for (let index = 1; index <= services; index++) await world.wt(repository, ["create", `cost-${index}`]);
-  await Bun.sleep(2_000);
+  await Bun.sleep(settleMs);
   const what = `daemon, ${services} environments running`;
   rows.push(compared({ what, measure: "resident memory", ...bytes(pid), peer: null, bar: under(residentMb(pid), 60, "MB") }));
   rows.push(await idleRow(what, pid, idleSeconds));
@@ -73,10 +75,11 @@ async function loadRow(world: BenchWorld, pid: number, requests: number): Promis
     while (done < count) done += await runWrk(world, Math.min(10, Math.max(2, (count - done) / 20_000)));
   };
   await until(requests / 10);
+  await Bun.sleep(settleMs);
   const early = residentMb(pid);
   const first = done;
   await until(first + requests);
-  await Bun.sleep(1_000);
+  await Bun.sleep(settleMs);
   const late = residentMb(pid);
   return compared({
     what: `daemon, after ${(done / 1e6).toFixed(1)} million requests through its gateway`,

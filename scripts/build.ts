@@ -22,6 +22,9 @@ const build = await contentId();
 // Made beside the target and moved over it: a daemon that runs from dist/wt keeps its own file, and nobody starts half a program.
 const workshop = join(root, "dist", `.build-${process.pid}`);
 mkdirSync(workshop, { recursive: true });
+// Ctrl-C leaves nothing either.
+process.on("exit", () => rmSync(workshop, { recursive: true, force: true }));
+for (const signal of ["SIGINT", "SIGTERM"] as const) process.on(signal, () => process.exit(1));
 try {
   const made = join(workshop, "wt");
   const command = [

@@ -1,6 +1,6 @@
 // Makes sure that exactly our build of the daemon listens. Loaded only when it does not already.
-import { closeSync, mkdirSync, openSync, readFileSync, statSync } from "node:fs";
-import { resolve } from "node:path";
+import { closeSync, mkdirSync, openSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { dirname, join, resolve } from "node:path";
 import type { DaemonView } from "../api/operations.ts";
 import type { ClientRequest } from "../client/daemon-client.ts";
 import { WtError } from "../errors/wt-error.ts";
@@ -89,8 +89,10 @@ async function start(options: EnsureDaemonOptions): Promise<void> {
       const view = await observeDaemon(options.send);
       if (view?.build === options.build) return;
       if (child.exitCode !== null || child.signalCode !== null) {
-        if (child.exitCode !== 0)
+        if (child.exitCode !== 0) {
+          refuseUnwritable(options.paths);
           throw didNotStart(`it ended with ${child.signalCode ?? `code ${child.exitCode}`}`, options.paths, log.size);
+        }
         // It found another daemon holding the lock. If that one is just going away, somebody has to start the next.
         await Bun.sleep(50);
         if (!(await observeDaemon(options.send))) child = spawnDaemon(options, log.descriptor);
@@ -109,16 +111,59 @@ function openLog(paths: WorldPaths): { descriptor: number; size: number } {
     const descriptor = openSync(paths.daemonLog, "a", 0o600);
     return { descriptor, size: statSync(paths.daemonLog).size };
   } catch (cause) {
-    throw new WtError({
-      kind: "machine",
-      code: "state_not_writable",
-      message: `The directory ${paths.state} cannot be written: ${cause instanceof Error ? cause.message : String(cause)}.`,
-      hints: ["Make it writable, or choose another with XDG_STATE_HOME."],
-      details: { path: paths.state },
-      cause,
-    });
+    throw notWritable(paths.state, "XDG_STATE_HOME", cause);
   }
 }
+
+/** About the size of what a new ledger takes. */
+const probeBytes = 256 * 1024;
+
+/** The usual reason why a daemon ends at once, and one that it cannot write down: its own directories. */
+function refuseUnwritable(paths: WorldPaths): void {
+  const places = [
+    { path: paths.state, variable: "XDG_STATE_HOME" },
+    { path: dirname(paths.socket), variable: "XDG_RUNTIME_DIR" },
+  ];
+  for (const { path, variable } of places) {
+    const probe = join(path, `.probe-${process.pid}`);
+    try {
+      mkdirSync(path, { recursive: true, mode: 0o700 });
+      writeFileSync(probe, Buffer.alloc(probeBytes), { mode: 0o600 });
+    } catch (cause) {
+      throw notWritable(path, variable, cause);
+    } finally {
+      rmSync(probe, { force: true });
+    }
+  }
+}
+
+function notWritable(path: string, variable: string, cause: unknown): WtError {
+  const code = (cause as NodeJS.ErrnoException | null)?.code ?? "";
+  const why = reasons[code] ?? (cause instanceof Error ? cause.message : String(cause));
+  const full = code === "ENOSPC" || code === "EDQUOT";
+  return new WtError({
+    kind: "machine",
+    code: full ? "disk_full" : "state_not_writable",
+    message: `The directory ${path}, which wt keeps its own files in, cannot be written: ${why}.`,
+    hints: [
+      full
+        ? `Make room on its disk, or choose another place with ${variable}.`
+        : `Make it writable, or choose another place with ${variable}.`,
+    ],
+    details: { path },
+    cause,
+  });
+}
+
+const reasons: Readonly<Record<string, string>> = {
+  EACCES: "permission is denied",
+  EPERM: "permission is denied",
+  EROFS: "the file system is read-only",
+  ENOSPC: "the disk is full",
+  EDQUOT: "the disk quota is used up",
+  ENOTDIR: "a part of the path is a file",
+  EEXIST: "a part of the path is a file",
+};
 
 function spawnDaemon(options: EnsureDaemonOptions, logDescriptor: number): Bun.Subprocess {
   const child = Bun.spawn(options.daemonCommand ?? daemonCommand(), {

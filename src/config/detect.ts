@@ -1,6 +1,7 @@
 // What a repository without wt.yaml looks like. The result is always written as a wt.yaml first and read back, so `wt init` writes what would have run.
 import { WtError } from "../errors/wt-error.ts";
 import type { Config, RepositoryFiles } from "./config.ts";
+import { detectDatabase } from "./detect/database.ts";
 import { detectNode } from "./detect/node.ts";
 import { type DetectedPart, type Look, partFolders } from "./detect/part.ts";
 import { detectProcfile } from "./detect/procfile.ts";
@@ -43,7 +44,7 @@ export async function detectConfig(files: RepositoryFiles, options: DetectOption
   const copy = await ignoredVariables(files, parts);
   if (copy.length > 0) notes.push("`.gitignore` leaves out `.env` files, so a new worktree takes them over from the main one.");
   const because = [...root.because, ...running.flatMap((part) => part.because), ...notes];
-  const written = writeConfig({ services, setup, copy, because });
+  const written = writeConfig({ services, setup, copy, because, databases: [root, ...folders].flatMap((part) => part.databases) });
   const { config, errors } = parseConfig(written, { path: "wt.yaml", projectFallback: options.projectFallback });
   if (!config) {
     throw new WtError({
@@ -63,12 +64,14 @@ async function detectFolder(look: Look): Promise<DetectedPart> {
   const frameworks = [rails, python, node].filter((part) => part !== null);
   const procfile = await detectProcfile(look, { hasWeb: frameworks.some((part) => part.services.length > 0) });
   const parts = procfile ? [...frameworks, procfile] : frameworks;
+  const database = await detectDatabase(look, node?.node?.manager ?? null);
   return {
     services: parts.flatMap((part) => part.services),
     setup: parts.flatMap((part) => part.setup),
     because: parts.flatMap((part) => part.because),
     node: node?.node ?? null,
     startsOthers: node?.startsOthers ?? null,
+    databases: database ? [database] : [],
     claims: parts.flatMap((part) => part.claims),
   };
 }

@@ -2,7 +2,7 @@ import { expect, test } from "bun:test";
 import * as fc from "fast-check";
 import { memoryFiles } from "../../test/support/repository-files.ts";
 import { parseConfig } from "./parse-config.ts";
-import { collectTrustCommands, trustHash } from "./trust-commands.ts";
+import { collectTrustCommands, leavesNeighbourhood, trustHash } from "./trust-commands.ts";
 
 const sha256 = (text: string) => new Bun.CryptoHasher("sha256").update(text).digest("hex");
 
@@ -249,4 +249,28 @@ resources:
     "resources.db.inputs",
   ]);
   expect(read).not.toContain("db/dump.sql");
+});
+
+test("a place for worktrees counts where it is neither beside nor below the main worktree", () => {
+  for (const path of ["../repo.worktrees", "../trees/x", ".trees", "trees", "./a/../b"])
+    expect({ path, leaves: leavesNeighbourhood(path) }).toEqual({ path, leaves: false });
+  for (const path of ["/srv", "~/trees", "..", "../", "../../trees", "../.config", "a/../../..", "../x/../.ssh"]) {
+    expect({ path, leaves: leavesNeighbourhood(path) }).toEqual({ path, leaves: true });
+  }
+});
+
+test("a long Makefile does not hide the scripts that come after it", async () => {
+  const makefile = Array.from({ length: 900 }, (_, line) => `t${line}:\n\techo ${line}`).join("\n");
+  const found = await sources("setup: [make]\nservices: { web: ./run.sh }\n", { Makefile: makefile, "run.sh": "serve" });
+  expect(found).toContain("file run.sh");
+});
+
+test("more than can be looked at is refused, never left out", async () => {
+  const makefile = Array.from({ length: 20_001 }, (_, line) => `\techo ${line}`).join("\n");
+  await expect(collect("setup: [make]\n", { Makefile: makefile })).rejects.toThrow("too many to be approved");
+});
+
+test("shell scripts in folders that builds write to are files of the repository", async () => {
+  const found = await sources("setup: [sh build/setup.sh, node build/made.js]\n", { "build/setup.sh": "x", "build/made.js": "y" });
+  expect(found).toEqual(["setup[0]", "file build/setup.sh", "setup[1]"]);
 });

@@ -1,4 +1,5 @@
 // Everything a repository can make us run, so that a person can approve exactly that. Reading is loose and sees rather too much than too little.
+import { WtError } from "../errors/wt-error.ts";
 import type { Config, RepositoryFiles } from "./config.ts";
 import { cleanPath } from "./normalize.ts";
 import { configFilesOfManagers, packageManagers, parsePackage, reachedScripts } from "./package-scripts.ts";
@@ -18,6 +19,7 @@ export interface CommandToTrust {
  */
 export async function collectTrustCommands(config: Config, files: RepositoryFiles): Promise<CommandToTrust[]> {
   const collector: Collector = { files, found: new Map(), commands: new Set() };
+  if (config.worktrees !== null && leavesNeighbourhood(config.worktrees)) collector.found.set("worktrees", config.worktrees);
   for (const [index, step] of config.setup.entries()) {
     await addCommand(collector, `setup[${index}]`, { text: step.run, directory: step.directory, careful: true });
   }
@@ -56,6 +58,12 @@ const dataKeys = new Set([
   "version",
 ]);
 
+/** Beside or below the main worktree a new directory does no harm; in `~/.config` it may be what another program runs. */
+export function leavesNeighbourhood(worktrees: string): boolean {
+  const path = cleanPath(worktrees);
+  return path.startsWith("/") || path.startsWith("~") || path === ".." || path.startsWith("../.");
+}
+
 /** One hash for all of it, whatever the order. */
 export function trustHash(commands: readonly CommandToTrust[], sha256: (text: string) => string): string {
   const entries = commands.map((command) => JSON.stringify([command.source, command.text])).sort();
@@ -86,9 +94,22 @@ function addVariables(collector: Collector, source: string, env: Record<string, 
   for (const [key, value] of Object.entries(env)) collector.found.set(`${source}.${key}`, value);
 }
 
+/** A line of a Makefile is one. Beyond it nothing is left out silently: what was not looked at could change unseen. */
+const mostCommands = 20_000;
+
+function tooMuch(): WtError {
+  return new WtError({
+    kind: "config",
+    code: "trust_too_much",
+    message: `The commands of this repository reach more than ${mostCommands} others, too many to be approved.`,
+    hints: ["Name a smaller script under setup: or services: in wt.yaml instead of a whole task file."],
+  });
+}
+
 async function follow(collector: Collector, command: Command): Promise<void> {
   const key = JSON.stringify(command);
-  if (collector.commands.has(key) || collector.commands.size > 500) return;
+  if (collector.commands.has(key)) return;
+  if (collector.commands.size >= mostCommands) throw tooMuch();
   collector.commands.add(key);
   let directory = command.directory;
   for (const simple of simpleCommands(command.text)) {
@@ -181,15 +202,18 @@ async function addTaskFile(collector: Collector, kind: TaskFile, from: { words: 
 }
 
 /** Folders whose content is made by installs and builds: it differs between worktrees and appears only after setup. */
-const made = /(^|\/)(node_modules|\.venv|venv|\.tox|\.git|__pycache__|target|dist|build|\.next|vendor\/bundle)(\/|$)/;
+const made = /(^|\/)(node_modules|\.venv|venv|\.tox|\.git|__pycache__|\.next|vendor\/bundle)(\/|$)/;
+/** Builds write here too, but shell scripts in them (`build/setup.sh`) are written by people. */
+const built = /(^|\/)(target|dist|build)(\/|$)/;
+const shellScript = /\.(ba|z|da)?sh$/;
 
 async function addFile(collector: Collector, path: string, command: Command): Promise<void> {
   const source = `file ${path}`;
-  if (made.test(path) || collector.found.has(source)) return;
+  if (made.test(path) || (built.test(path) && !shellScript.test(path)) || collector.found.has(source)) return;
   const text = await collector.files.read(path);
   if (text === null) return;
   collector.found.set(source, text);
-  if (/\.(ba|z|da)?sh$/.test(path) || /^#!.*\b(ba|z|da|k)?sh\b/.test(text))
+  if (shellScript.test(path) || /^#!.*\b(ba|z|da|k)?sh\b/.test(text))
     await follow(collector, { text, directory: command.directory, careful: true });
 }
 

@@ -3,13 +3,16 @@ import { existsSync, readdirSync } from "node:fs";
 import { dirname, isAbsolute, join, resolve } from "node:path";
 import type { CreateRequest, CreateResult } from "../api/environment.ts";
 import type { Config } from "../config/config.ts";
-import type { EnvironmentRecord, ProjectRecord } from "../environment/ledger.ts";
+import { leavesNeighbourhood } from "../config/trust-commands.ts";
+import type { EnvironmentRecord, OperationRecord, ProjectRecord } from "../environment/ledger.ts";
 import { planEnvironment, type WantedEnvironment } from "../environment/plan.ts";
 import { WtError } from "../errors/wt-error.ts";
 import { type BranchPlan, planBranch } from "../git/branches.ts";
 import { createGit, type Git } from "../git/git.ts";
 import { treeFiles } from "../git/tree-files.ts";
+import { canonicalPath } from "../git/worktree-registration.ts";
 import { readConfig, requireTrust } from "./config-reader.ts";
+import { withEnvironment } from "./environment-lock.ts";
 import { observeEnvironment } from "./environment-observer.ts";
 import { callerEnvironment, type EnvironmentSession, servicePlan } from "./environment-session.ts";
 import { environmentDocument } from "./environment-views.ts";
@@ -29,17 +32,27 @@ export async function createEnvironment(world: World, request: CreateRequest, ca
 
 /** One create of a branch at a time: whoever comes second finds the environment of the first. */
 function createNamed(world: World, creation: Creation, call: Call): Promise<CreateResult> {
+  const { request, project } = creation;
+  return world.locks.run(`create:${project.id}:${request.branch}`, () => createUnlessThere(world, creation, call), call.abort);
+}
+
+async function createUnlessThere(world: World, creation: Creation, call: Call): Promise<CreateResult> {
   const { request, project, git } = creation;
-  return world.locks.run(
-    `create:${project.id}:${request.branch}`,
-    async () => {
-      await syncWorktrees(world, git, project);
-      const existing = await existingEnvironment(world, creation);
-      if (existing) return bringUpExisting(world, { ...creation, environment: existing }, call);
-      return createNew(world, creation, call);
-    },
-    call.abort,
-  );
+  // It only reads: it need not wait for what git says about the worktrees there are.
+  const planning = planBranch(git, { root: project.root, branch: request.branch, from: request.from ?? null });
+  planning.catch(() => undefined);
+  await syncWorktrees(world, git, project);
+  const existing = await existingEnvironment(world, creation);
+  if (!existing) return createNew(world, { ...creation, planning }, call);
+  if (await isStaying(world, existing, call)) return bringUpExisting(world, { ...creation, environment: existing }, call);
+  return createUnlessThere(world, creation, call);
+}
+
+/** Waits for a deletion, or the undoing of a create that a crash cut off, to end: false when it took the environment away. */
+async function isStaying(world: World, environment: EnvironmentRecord, call: Call): Promise<boolean> {
+  const mayGo = ({ kind }: OperationRecord) => kind === "delete" || kind === "create";
+  if (!world.ledger.operations({ environmentId: environment.id }).some(mayGo)) return true;
+  return withEnvironment(world, environment, { call, work: async () => world.ledger.environment(environment.id) !== null });
 }
 
 interface Creation {
@@ -76,15 +89,16 @@ async function bringUpExisting(world: World, creation: Creation & { environment:
   return { ...(await environmentDocument(world, gitForResult(request, git), environment.id)), created: false };
 }
 
-async function createNew(world: World, creation: Creation, call: Call): Promise<CreateResult> {
+async function createNew(world: World, creation: Creation & { planning: Promise<BranchPlan> }, call: Call): Promise<CreateResult> {
   const { request, project, git } = creation;
-  const branch = await planBranch(git, { root: project.root, branch: request.branch, from: request.from ?? null });
+  const branch = await creation.planning;
   // `origin/topic` means the branch `topic`, which somebody else may be creating by that name. Names only get shorter, so no two wait for each other.
   if (branch.branch !== request.branch) return createNamed(world, { ...creation, request: { ...request, branch: branch.branch } }, call);
   const files = treeFiles(git, { root: project.root, commit: branch.commit });
   const config = await readConfig(project, files);
+  const elsewhere = config.worktrees !== null && leavesNeighbourhood(config.worktrees);
   const prepares = config.setup.length > 0 || Object.keys(config.resources).length > 0;
-  if (prepares || (request.up && config.services.length > 0)) {
+  if (elsewhere || prepares || (request.up && config.services.length > 0)) {
     const name = branch.kind === "new" ? (request.from ?? branch.commit.slice(0, 12)) : request.branch;
     await requireTrust(world, project, { config, files, name });
   }
@@ -116,7 +130,8 @@ function claimEnvironment(world: World, { project }: Creation, claim: Claim): { 
       ownsWorktree: true,
       ownsBranch,
     });
-    const path = join(parent, provisional.slug);
+    // As git will name it: through a link it would be taken for a worktree that somebody else made.
+    const path = canonicalPath(join(parent, provisional.slug));
     refuseOccupiedPath(path);
     ledger.updateEnvironment(provisional.id, { path });
     const environment: EnvironmentRecord = { ...provisional, path };

@@ -9,8 +9,9 @@ import { assessLoss, type LossReport } from "../git/integration.ts";
 import { defaultBranch } from "../git/repository.ts";
 import { listWorktrees } from "../git/worktrees.ts";
 import { emptyConfig } from "./empty-config.ts";
+import { withEnvironment } from "./environment-lock.ts";
 import { observeEnvironment } from "./environment-observer.ts";
-import { beginOperation, type Call, endOperation, never, runPlan } from "./journaled-run.ts";
+import { beginOperation, type Call, callOffDeletion, endOperation, never, runPlan } from "./journaled-run.ts";
 import { locateTarget } from "./projects.ts";
 import type { StepContext } from "./steps.ts";
 import type { World } from "./world.ts";
@@ -25,11 +26,12 @@ export async function deleteEnvironment(world: World, request: DeleteRequest, ca
   const { project, environment } = await locateTarget(world, git, request.target);
   refuseMain(environment);
   const consent: Consent = { force: request.force, branch: request.branch };
-  return world.locks.run(
-    `environment:${environment.id}`,
-    async () => {
+  return withEnvironment(world, environment, {
+    call,
+    work: async () => {
       const current = world.ledger.environment(environment.id);
       if (!current) return alreadyGone(environment);
+      callOffDeletion(world, current);
       const seen = await lossOf(git, project, current);
       refuseLoss(current, seen, consent);
       call.abort.throwIfAborted();
@@ -38,8 +40,7 @@ export async function deleteEnvironment(world: World, request: DeleteRequest, ca
       world.ledger.updateEnvironment(current.id, { wanted: "down" });
       return carryDeletion(world, { git, project, environment: current, consent, operation, seen }, call);
     },
-    call.abort,
-  );
+  });
 }
 
 interface Deletion {

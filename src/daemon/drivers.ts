@@ -4,6 +4,7 @@ import type { Clock } from "../os/clock.ts";
 import type { WorldPaths } from "../os/paths.ts";
 import { checkOptions, type OptionProblem } from "../resource/check-options.ts";
 import { createDirectoryResource, directoryOptions } from "../resource/directory/directory-resource.ts";
+import { createExecResource, execOptions } from "../resource/exec/exec-resource.ts";
 import { createPostgresDriver } from "../resource/postgres/postgres-driver.ts";
 import { parsePostgresOptions } from "../resource/postgres/postgres-options.ts";
 import { createRedisResource, redisOptions } from "../resource/redis/redis-resource.ts";
@@ -35,6 +36,7 @@ const kinds: Readonly<Record<string, ResourceKind>> = {
     parseOptions: (written) => checkOptions(written, redisOptions),
     create: ({ env, report }) => createRedisResource({ env, report }),
   },
+  exec: { parseOptions: (written) => checkOptions(written, execOptions), create: ({ env }) => createExecResource({ env }) },
   sqlite: { parseOptions: (written) => checkOptions(written, sqliteOptions), create: () => createSqliteResource() },
   directory: { parseOptions: (written) => checkOptions(written, directoryOptions), create: () => createDirectoryResource() },
 };

@@ -86,7 +86,7 @@ export async function listEnvironments(world: World, request: ListRequest): Prom
   const git = createGit(world.env);
   const listed = await listedEnvironments(world, git, request);
   const statuses =
-    request.git === "skip" ? [] : await Promise.all(listed.map((one) => world.gitStatus.status(git, one.project, one.environment)));
+    request.git === "skip" ? [] : await Promise.all(listed.map((one) => world.gitStatus.statusInList(git, one.project, one.environment)));
   const views = await Promise.all(listed.map((one) => fullView(world, one)));
   return { schema: 1, environments: views.map((view, index) => ({ ...view, git: statuses[index] ?? null })) };
 }
@@ -126,7 +126,7 @@ interface GitQuestion {
 
 function askGit(world: World, git: Git, listed: Listed): GitQuestion {
   const question: GitQuestion = { listed, answer: Promise.resolve(), git: null };
-  question.answer = world.gitStatus.status(git, listed.project, listed.environment).then((status) => {
+  question.answer = world.gitStatus.statusInList(git, listed.project, listed.environment).then((status) => {
     question.git = status;
   });
   return question;

@@ -41,7 +41,12 @@ export async function startGatewayControl(options: GatewayControlOptions): Promi
   const table = new RouteTable();
   const stopping = new AbortController();
   const start = (port: number) =>
-    startGateway({ port, table, condition: (environmentId, service) => condition(options.world(), environmentId, service) });
+    startGateway({
+      port,
+      table,
+      condition: (environmentId, service) => condition(options.world(), environmentId, service),
+      serves: (environmentId, service) => serves(options.world(), environmentId, service),
+    });
   let { port, gateway } = await firstPort(options, start);
   const keepTrying = async () => {
     while (!gateway) {
@@ -107,6 +112,14 @@ function syncRoutes(world: World, table: RouteTable, environmentId: string): voi
   table.replace(environmentId, environmentRoutes({ project, environment, services, ports }));
 }
 
+/** A running service was seen to listen itself; any other may have lost its port to a stranger, so the listener is looked at. */
+function serves(world: World, environmentId: string, service: string): boolean | Promise<boolean> {
+  const { status, instance, plan } = world.supervisor.runner(environmentId, service) ?? {};
+  if (!status?.live || !instance || plan?.spec.port == null) return false;
+  if (status.phase === "Running" || !world.driver.features.listeners) return true;
+  return world.driver.listener(instance, plan.spec.port).then(({ owner }) => owner === "ours" || owner === "unknown");
+}
+
 async function condition(world: World, environmentId: string, service: string): Promise<ServiceCondition> {
   const runner = world.supervisor.runner(environmentId, service);
   if (!runner) return { state: "Stopped", ready: false, starting: false, reason: null, logTail: [], retryAfterMs: null };
@@ -116,7 +129,7 @@ async function condition(world: World, environmentId: string, service: string): 
     state: phase,
     ready: phase === "Running",
     starting,
-    reason: phase === "Stopped" ? "It is stopped; `wt up` starts it." : reason,
+    reason: phase === "Stopped" ? null : reason,
     logTail: await lastLines(world, runner),
     retryAfterMs: starting ? 1_000 : null,
   };

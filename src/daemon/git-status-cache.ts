@@ -35,6 +35,7 @@ interface Question {
   git: Git;
   project: ProjectRecord;
   environment: EnvironmentRecord;
+  again: boolean;
 }
 
 interface Known {
@@ -81,8 +82,17 @@ export class GitStatusCache {
 
   /** null when git cannot answer: the directory is gone or is not a worktree any more. The answer is never older than the question. */
   async status(git: Git, project: ProjectRecord, environment: EnvironmentRecord): Promise<GitView | null> {
+    return this.#answer({ git, project, environment, again: false });
+  }
+
+  /** As `status`, for a list, which is asked for again: what cannot be proven yet is prepared for the next time. */
+  async statusInList(git: Git, project: ProjectRecord, environment: EnvironmentRecord): Promise<GitView | null> {
+    return this.#answer({ git, project, environment, again: true });
+  }
+
+  async #answer(question: Question): Promise<GitView | null> {
+    const { git, project, environment } = question;
     if (!existsSync(project.gitCommonDir)) return null;
-    const question = { git, project, environment };
     const proven = this.#proven(environment, await this.#factsOf(git, project));
     if (!proven) return this.#ask(question);
     if (this.#options.clock.now() - proven.askedAtMs > confirmAfterMs) this.#askLater(question);
@@ -153,7 +163,7 @@ export class GitStatusCache {
       const knewIgnored = this.#ignored.has(environment.id);
       this.#ignored.set(environment.id, { path: environment.path, directories: detailed.ignoredDirectories });
       if (attempt && (await this.#keep({ environment, facts, attempt, detailed, answer }))) attempt = null;
-      else if (!knewIgnored && this.#options.watch) this.#askLater(question);
+      else if (!knewIgnored && question.again && this.#options.watch) this.#askLater(question);
       return answer;
     } finally {
       attempt?.armed.release();

@@ -1,6 +1,7 @@
 import type { EnvironmentRecord } from "../environment/ledger.ts";
 import { WtError } from "../errors/wt-error.ts";
 import type { ServiceRunner } from "./service-runner.ts";
+import { isReady } from "./service-waits.ts";
 import type { World } from "./world.ts";
 
 const linesShown = 10;
@@ -17,25 +18,30 @@ export async function awaitHealth(
   await world.supervisor.whenSettled(environment.id, wanted.services, wanted.abort);
   const sick = wanted.services.flatMap((name) => {
     const runner = world.supervisor.runner(environment.id, name);
-    return runner && runner.status.phase !== "Running" && runner.status.phase !== "Completed" ? [runner] : [];
+    return runner && !isReady(runner) ? [runner] : [];
   });
+  // The ones that only wait for others come last: their logs explain nothing.
+  sick.sort((a, b) => Number(a.status.phase === "Waiting") - Number(b.status.phase === "Waiting"));
   if (sick.length === 0) return;
   const logs = await Promise.all(sick.map(async (runner) => ({ service: runner.name, lines: await lastLines(world, runner) })));
   throw new WtError({
     kind: "unhealthy",
     code: "services_unhealthy",
-    message: sick
-      .map((runner) => `${runner.name} of ${environment.slug} is ${runner.status.phase}: ${runner.status.reason ?? "no reason is known."}`)
-      .join(" "),
+    message: sick.map((runner) => `${runner.name} of ${environment.slug} is ${runner.status.phase}: ${reasonOf(world, runner)}`).join(" "),
     hints: [
       ...logs.flatMap((log) => log.lines.map((line) => `  ${log.service} | ${line}`)),
       `The environment is kept. See \`wt logs ${sick[0]?.name} -e ${environment.slug}\`, mend it, then run \`wt up ${environment.slug}\`.`,
     ],
     details: {
       slug: environment.slug,
-      services: sick.map((runner) => ({ name: runner.name, state: runner.status.phase, reason: runner.status.reason })),
+      services: sick.map((runner) => ({ name: runner.name, state: runner.status.phase, reason: reasonOf(world, runner) })),
     },
   });
+}
+
+function reasonOf(world: World, runner: ServiceRunner): string {
+  const needed = world.supervisor.vainNeed(runner);
+  return needed ? `It waits for ${needed.name}, which is ${needed.status.phase}.` : (runner.status.reason ?? "no reason is known.");
 }
 
 export async function lastLines(world: World, runner: ServiceRunner): Promise<string[]> {

@@ -1,7 +1,8 @@
 // Runs a plan under an operation's journal row.
+import { existsSync } from "node:fs";
 import type { OperationEvent } from "../api/environment.ts";
 import { applyPlan } from "../environment/apply-plan.ts";
-import type { OperationKind } from "../environment/ledger.ts";
+import type { EnvironmentRecord, OperationKind } from "../environment/ledger.ts";
 import type { PlanStep } from "../environment/plan.ts";
 import type { JsonValue } from "../errors/wt-error.ts";
 import { type StepContext, stepPerformers } from "./steps.ts";
@@ -40,6 +41,23 @@ export function endOperation(world: World, operation: { id: string; environmentI
     world.ledger.endOperation(operation.id);
   }
   world.changes.emit(operation.environmentId);
+}
+
+/**
+ * A deletion that something on the machine stopped would be carried on by the next daemon, with the consent of then. Whoever asks for something else
+ * meanwhile has changed their mind, as long as the worktree is there. The caller holds the environment's lock.
+ */
+export function callOffDeletion(world: World, environment: EnvironmentRecord): void {
+  if (!existsSync(environment.path)) return;
+  const { ledger } = world;
+  ledger.transaction(() => {
+    for (const operation of ledger.operations({ environmentId: environment.id })) {
+      if (operation.kind === "delete") ledger.endOperation(operation.id);
+    }
+    for (const lease of ledger.leases({ environmentId: environment.id, kind: "worktree" })) {
+      if (lease.state === "removing") ledger.updateLease(lease.id, { state: "present" });
+    }
+  });
 }
 
 export async function runPlan(plan: readonly PlanStep[], context: StepContext, operationId: string): Promise<void> {

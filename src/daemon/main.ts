@@ -18,7 +18,7 @@ import { GitStatusCache } from "./git-status-cache.ts";
 import { KeyedLock } from "./keyed-lock.ts";
 import { adoptServices, settleOperations } from "./recovery.ts";
 import { restResources } from "./resources.ts";
-import { startServer } from "./server.ts";
+import { type ControlServer, startServer } from "./server.ts";
 import { Supervisor } from "./supervisor.ts";
 import type { World } from "./world.ts";
 
@@ -38,18 +38,31 @@ export async function runDaemon(_argv: readonly string[], env: Readonly<Record<s
   for (const signal of ["SIGTERM", "SIGINT", "SIGHUP"] as const) process.on(signal, () => end({ services: false }));
   process.on("unhandledRejection", report);
   await adoptServices(world, await readBootId());
-  const server = startServer({ world, build: buildId(), startedAtMs: systemClock.now(), shutDown: end });
+  let server: ControlServer;
+  try {
+    server = startServer({ world, build: buildId(), startedAtMs: systemClock.now(), shutDown: end });
+  } catch (error) {
+    // Nobody could reach it: a daemon that lived on would only hold the ledger.
+    report(error);
+    await letGo(world);
+    return 1;
+  }
   settleOperations(world).catch(report);
   const how = await ended;
   if (how.services) await stopAllServices(world);
   await Bun.sleep(20);
   await server.stop();
+  await letGo(world);
+  return 0;
+}
+
+/** Services run on. */
+async function letGo(world: World): Promise<void> {
   await world.gateway.stop();
   world.supervisor.detach();
   await world.driver.close();
   for (const driver of world.resources.values()) await driver.close();
-  ledger.close();
-  return 0;
+  world.ledger.close();
 }
 
 interface Parts {
@@ -113,6 +126,7 @@ async function stopAllServices(world: World): Promise<void> {
 
 /** Standard error is the daemon's log. */
 function report(error: unknown): void {
-  const text = error instanceof Error ? (error.stack ?? error.message) : String(error);
+  const expected = error instanceof WtError && error.kind !== "internal";
+  const text = expected ? error.message : error instanceof Error ? (error.stack ?? error.message) : String(error);
   process.stderr.write(`${new Date().toISOString()} ${text}\n`);
 }

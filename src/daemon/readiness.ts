@@ -1,6 +1,7 @@
 // Finds out when a started service is ready: first probe at once, then 100 ms growing to 1 s.
 import type { ReadyProbe } from "../config/config.ts";
 import type { ServicePlan } from "../environment/service-plan.ts";
+import { WtError } from "../errors/wt-error.ts";
 import { exec } from "../os/exec.ts";
 import { probeHttp, probeTcp } from "../os/probe.ts";
 import type { ServiceInstance } from "../runtime/runtime-driver.ts";
@@ -115,6 +116,8 @@ async function commandAnswer(plan: ServicePlan, run: string, abort: AbortSignal)
   } catch (error) {
     abort.throwIfAborted();
     if (timeout.aborted) return { ready: false, reason: `\`${run}\` took longer than ${probeTimeoutMs / 1000} s` };
+    // Its directory may be gone for a moment, while git checks something out.
+    if (error instanceof WtError) return { ready: false, reason: error.message.replace(/\.$/, "") };
     throw error;
   }
 }

@@ -10,9 +10,14 @@ import type { World } from "./world.ts";
 /** `wt status` never waits longer than this for a measurement. */
 const quickUsageMs = 150;
 
-/** For lists: name, type, state. */
+/** A list never waits longer for a driver that has to ask a server or a command. */
+const listObservationMs = 500;
+
+/** For lists: name, type, state; `Unknown` for what does not say in time. */
 export function resourceViews(world: World, environmentId: string): Promise<ResourceView[]> {
-  return Promise.all(leasedResources(world, environmentId).map((one) => plainView(world, one)));
+  const late = (one: LeasedResource) =>
+    world.clock.sleep(listObservationMs).then(() => viewOf(one, { state: "unknown", reason: "It did not say in time." }));
+  return Promise.all(leasedResources(world, environmentId).map((one) => Promise.race([plainView(world, one), late(one)])));
 }
 
 /** For `wt status`: with details, the URL without its password, and the disk it takes where that is known in a moment. */

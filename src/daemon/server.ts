@@ -3,6 +3,7 @@ import { chmodSync, mkdirSync, rmSync } from "node:fs";
 import { dirname } from "node:path";
 import { buildHeader, clientHeader } from "../api/endpoints.ts";
 import { exitCodes, WtError } from "../errors/wt-error.ts";
+import { collectWhenIdle } from "./idle-memory.ts";
 import { type Handler, routes } from "./routes.ts";
 import type { World } from "./world.ts";
 
@@ -27,11 +28,15 @@ export function startServer(control: ControlServerOptions): ControlServer {
   rmSync(socket, { force: true });
   const before = process.umask(0o177);
   const table = routes(control);
+  const idle = collectWhenIdle();
+  // Also after a start, which is the largest piece of work of all.
+  idle.used();
   const listener = {
     unix: socket,
     // Bun cuts a response that is silent for ten seconds, and a setup command or `logs -f` may be; its types hide the option here.
     idleTimeout: 0,
     fetch: async (request: Request) => {
+      idle.used();
       const response = await answer(request, table);
       response.headers.set(buildHeader, build);
       return response;
@@ -43,6 +48,7 @@ export function startServer(control: ControlServerOptions): ControlServer {
   process.umask(before);
   return {
     stop: async () => {
+      idle.stop();
       rmSync(socket, { force: true });
       await server.stop(true);
     },

@@ -46,8 +46,9 @@ export class ServiceRunner {
     this.status = status;
     for (const effect of effects) this.#carryOut(effect);
     if (status === before) return;
-    const remembered = status.wanted !== before.wanted || status.restarts !== before.restarts || status.generation !== before.generation;
-    if (remembered) this.#context.save(this);
+    const { wanted, restarts, generation, phase } = status;
+    const counted = restarts !== before.restarts || generation !== before.generation;
+    if (counted || wanted !== before.wanted || phase === "Completed") this.#quietly(() => this.#context.save(this));
     this.#context.changed(this.environmentId);
   }
 
@@ -75,14 +76,15 @@ export class ServiceRunner {
 
   #carryOut(effect: ServiceEffect): void {
     const { generation } = effect;
+    const startFailed = (reason: string) => this.dispatch({ type: "start_failed", generation, reason });
     if (effect.type === "cancel") {
       this.#generationTasks.abort(new Error("superseded"));
       this.#generationTasks = new AbortController();
       this.#leaveAdmission();
     } else if (effect.type === "await_needs") {
-      this.#task(generation, (abort) => this.#awaitNeeds(generation, abort));
+      this.#task(startFailed, (abort) => this.#awaitNeeds(generation, abort));
     } else if (effect.type === "pause") {
-      this.#task(generation, (abort) => this.#pause(effect, abort));
+      this.#task(startFailed, (abort) => this.#pause(effect, abort));
     } else if (effect.type === "watch") {
       this.#watch(generation);
     } else if (effect.type === "spawn") {
@@ -102,18 +104,21 @@ export class ServiceRunner {
     this.#effects = this.#effects.then(work).catch((error) => this.#context.report(error));
   }
 
-  #task(generation: number, work: (abort: AbortSignal) => Promise<void>): void {
+  #task(failed: (reason: string) => void, work: (abort: AbortSignal) => Promise<void>): void {
     const abort = this.#generationTasks.signal;
     work(abort).catch((error) => {
       if (abort.aborted) return;
       this.#context.report(error);
-      this.dispatch({ type: "start_failed", generation, reason: WtError.from(error).message });
+      failed(WtError.from(error).message);
     });
   }
 
   async #awaitNeeds(generation: number, abort: AbortSignal): Promise<void> {
     await this.#context.needsReady(this, abort);
-    this.#leaveAdmission = await this.#context.admission.enter(abort);
+    const leave = await this.#context.admission.enter(abort);
+    // Stopped between being let in and hearing of it.
+    if (abort.aborted) return leave();
+    this.#leaveAdmission = leave;
     this.dispatch({ type: "needs_ready", generation });
   }
 
@@ -126,8 +131,9 @@ export class ServiceRunner {
       this.instance = await this.#context.driver.start({ ...plan.spec, generation });
       this.#context.recordInstance(this);
     } catch (error) {
-      this.#context.recordEnd(this, generation);
-      this.dispatch({ type: "start_failed", generation, reason: WtError.from(error).message });
+      // The ledger may have refused when the process was there already: what cannot be recorded must not run on.
+      const leftovers = await this.#endInstance(generation);
+      this.dispatch({ type: "start_failed", generation, reason: [WtError.from(error).message, ...leftovers].join(" ") });
       return;
     }
     this.dispatch({ type: "started", generation });
@@ -136,14 +142,16 @@ export class ServiceRunner {
   #watch(generation: number): void {
     const { instance, plan } = this;
     if (!instance || !plan) return;
-    this.#task(generation, async (abort) => {
+    // What cannot be watched any more is stopped: only then may it be started again.
+    const failed = (reason: string) => this.dispatch({ type: "impostor", generation, reason });
+    this.#task(failed, async (abort) => {
       const end = await this.#context.driver.waitForEnd(instance, abort);
       if (this.status.phase === "Stopping") return;
       this.instance = null;
-      this.#context.recordEnd(this, generation);
+      this.#quietly(() => this.#context.recordEnd(this, generation));
       this.dispatch({ type: "ended", generation, ...end });
     });
-    this.#task(generation, async (abort) => {
+    this.#task(failed, async (abort) => {
       for await (const event of watchReadiness(this.#context, { instance, plan }, abort)) {
         this.dispatch({ ...event, generation });
         if (event.type !== "late") break;
@@ -155,6 +163,11 @@ export class ServiceRunner {
   }
 
   async #stop(generation: number): Promise<void> {
+    this.dispatch({ type: "stopped", generation, leftovers: await this.#endInstance(generation) });
+  }
+
+  /** Gives what could not be ended, in sentences; its lease stays. */
+  async #endInstance(generation: number): Promise<string[]> {
     const { instance, plan } = this;
     let leftovers: string[] = [];
     if (instance && plan) {
@@ -166,8 +179,17 @@ export class ServiceRunner {
     }
     if (leftovers.length === 0) {
       this.instance = null;
-      this.#context.recordEnd(this, generation);
+      this.#quietly(() => this.#context.recordEnd(this, generation));
     }
-    this.dispatch({ type: "stopped", generation, leftovers });
+    return leftovers;
+  }
+
+  /** A disk that refuses must not keep the service from becoming what it is; a row that stays too long is settled by the next daemon. */
+  #quietly(write: () => void): void {
+    try {
+      write();
+    } catch (error) {
+      this.#context.report(error);
+    }
   }
 }

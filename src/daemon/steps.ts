@@ -16,8 +16,8 @@ import type { ResourceCall } from "../resource/resource-driver.ts";
 import { filledStamp } from "./environment-observer.ts";
 import { commandEnvironment, contractInput, type EnvironmentSession, servicePlan } from "./environment-session.ts";
 import { cloneDirectories, copyFiles } from "./fill-files.ts";
-import { ensurePort, releasePortsExcept } from "./port-leases.ts";
-import { ensureResource, removeResource, resourcePortName, wakeResources } from "./resources.ts";
+import { ensurePort } from "./port-leases.ts";
+import { ensureResource, removeResource, wakeResources } from "./resources.ts";
 import { setupHash, stampKey } from "./setup-inputs.ts";
 import { runSetup } from "./setup-runner.ts";
 import { emptyTrash, trashDirectory } from "./trash.ts";
@@ -50,11 +50,6 @@ export function stepPerformers(context: StepContext): StepPerformers {
         const service = session.config.services.find((one) => one.name === name);
         if (service) await ensurePort(world, environment, service);
       }
-      releasePortsExcept(
-        world,
-        environment.id,
-        new Set([...session.config.services.map((one) => one.name), ...Object.keys(session.config.resources).map(resourcePortName)]),
-      );
     },
     setup: (step) => performSetup(context, step.index),
     resource: (step) => ensureResource(world, session, { name: step.name, call: resourceCall(context, step.name) }),
@@ -98,8 +93,8 @@ async function createWorktree(context: StepContext): Promise<void> {
   try {
     await addWorktree(session.git, { root: project.root, path: environment.path, branch, plan: branchPlan, abort: context.abort });
   } catch (error) {
-    // It has taken everything back itself; what is at the path now is somebody else's.
-    if (lease) world.ledger.updateLease(lease.id, { data: { ...lease.data, takenBack: true } });
+    // Refused: what is at the path is somebody else's. Anything else has taken back what it made, and the roll-back makes sure of that.
+    if (lease && WtError.from(error).kind === "refused") world.ledger.updateLease(lease.id, { data: { ...lease.data, takenBack: true } });
     throw error;
   }
   if (lease) world.ledger.updateLease(lease.id, { state: "present" });

@@ -1,8 +1,7 @@
 // All service runners of the daemon: starts, stops, waits, adoption, and what the ledger remembers of them.
 import type { Ledger, ServiceRecord } from "../environment/ledger.ts";
-import type { ServicePhase } from "../environment/service-machine.ts";
 import { type ServicePlan, stopOrder } from "../environment/service-plan.ts";
-import { type JsonValue, WtError } from "../errors/wt-error.ts";
+import { WtError } from "../errors/wt-error.ts";
 import type { Clock } from "../os/clock.ts";
 import { isPortFree } from "../os/ports.ts";
 import type { RuntimeDriver, ServiceInstance } from "../runtime/runtime-driver.ts";
@@ -10,7 +9,9 @@ import { Admission } from "./admission.ts";
 import type { Changes } from "./changes.ts";
 import { portHolderName } from "./port-holder.ts";
 import type { RunnerContext } from "./runner-context.ts";
+import { instanceOf, processKey, serviceRecord } from "./service-record.ts";
 import { ServiceRunner } from "./service-runner.ts";
+import { isReady, isSettled, vainNeed } from "./service-waits.ts";
 
 export interface SupervisorOptions {
   ledger: Ledger;
@@ -21,9 +22,6 @@ export interface SupervisorOptions {
   startsAtOnce: number;
   report: (error: unknown) => void;
 }
-
-/** Phases in which nothing more happens by itself soon. */
-const settled: ReadonlySet<ServicePhase> = new Set(["Running", "Completed", "Failed", "CrashLoopBackOff", "Stopped"]);
 
 export class Supervisor {
   readonly #options: SupervisorOptions;
@@ -90,14 +88,20 @@ export class Supervisor {
     }
   }
 
-  /** Resolves when none of them is on its way any more. */
+  /** Resolves when none of them is on its way any more; one that waits in vain is not. */
   async whenSettled(environmentId: string, services: readonly string[], abort: AbortSignal): Promise<void> {
+    const find = (name: string) => this.runner(environmentId, name);
     await this.#when(environmentId, abort, () =>
       services.every((name) => {
-        const runner = this.runner(environmentId, name);
-        return !runner || settled.has(runner.status.phase);
+        const runner = find(name);
+        return !runner || isSettled(runner, find);
       }),
     );
+  }
+
+  /** See `vainNeed`. */
+  vainNeed(runner: ServiceRunner): ServiceRunner | null {
+    return vainNeed(runner, (name) => this.runner(runner.environmentId, name));
   }
 
   /** After a service is gone from the config or its environment: it must be stopped. */
@@ -115,26 +119,32 @@ export class Supervisor {
   async adopt(environment: { id: string; nonce: string }, resume: boolean): Promise<void> {
     const { ledger, driver } = this.#options;
     const found = await driver.find({ environmentId: environment.id, nonce: environment.nonce });
+    const staying = new Set<string>();
+    const end = async (stray: ServiceInstance) => {
+      const { leftovers } = await driver.stop(stray, strayPolicy);
+      if (leftovers.length === 0) return;
+      staying.add(processKey(stray));
+      this.#options.report(processRemains(leftovers.join(" ")));
+    };
     for (const record of ledger.services({ environmentId: environment.id })) {
       const runner = this.#remember(record);
       const recorded = instanceOf(record);
-      const alive = recorded && (await driver.observe(recorded)).state === "alive" ? recorded : null;
+      // What cannot be told may be alive: no second one is started beside it.
+      const alive = recorded && (await driver.observe(recorded)).state !== "ended" ? recorded : null;
       const instance = alive ?? found.find((one) => one.service === record.service && one.generation === record.generation) ?? null;
       const others = found.filter((one) => one.service === record.service && one.generation !== instance?.generation);
-      for (const other of others) await driver.stop(other, strayPolicy);
+      for (const other of others) await end(other);
       await this.#settle(runner, { record, instance, resume });
     }
     const known = new Set(this.runners(environment.id).map((runner) => runner.name));
     const busy = ledger.operations({ environmentId: environment.id }).length > 0;
     for (const stray of found.filter((one) => !known.has(one.service))) {
       // What a finished setup command left running on purpose stays until the environment goes.
-      if (busy || !stray.service.startsWith("setup:")) await driver.stop(stray, strayPolicy);
+      if (busy || !stray.service.startsWith("setup:")) await end(stray);
     }
     for (const lease of ledger.leases({ environmentId: environment.id, kind: "process" })) {
-      const current = this.runners(environment.id).some(
-        (runner) => runner.instance && lease.key === processKey(runner, runner.instance.generation),
-      );
-      if (!current) ledger.release(lease.id);
+      const current = this.runners(environment.id).some((runner) => runner.instance && lease.key === processKey(runner.instance));
+      if (!current && !staying.has(lease.key)) ledger.release(lease.id);
     }
   }
 
@@ -157,6 +167,10 @@ export class Supervisor {
       runner.adopt(found.instance);
       this.#recordInstance(runner);
       if (found.record.wanted === "down") runner.dispatch({ type: "stop" });
+      return;
+    }
+    if (found.record.completed && found.resume) {
+      runner.status = { ...runner.status, phase: "Completed", wanted: found.record.wanted };
       return;
     }
     if (found.record.wanted === "up" && runner.plan && found.resume) {
@@ -201,7 +215,7 @@ export class Supervisor {
     await this.#when(runner.environmentId, abort, () =>
       needs.every((name) => {
         const needed = this.runner(runner.environmentId, name);
-        return !needed || needed.status.phase === "Running" || needed.status.phase === "Completed";
+        return !needed || isReady(needed);
       }),
     );
   }
@@ -238,7 +252,11 @@ export class Supervisor {
   #recordIntent(runner: ServiceRunner, generation: number): void {
     const { ledger } = this.#options;
     ledger.transaction(() => {
-      ledger.claim({ environmentId: runner.environmentId, kind: "process", key: processKey(runner, generation) });
+      ledger.claim({
+        environmentId: runner.environmentId,
+        kind: "process",
+        key: processKey({ environmentId: runner.environmentId, service: runner.name, generation }),
+      });
       this.#save(runner);
     });
   }
@@ -246,7 +264,7 @@ export class Supervisor {
   #recordInstance(runner: ServiceRunner): void {
     const { ledger } = this.#options;
     if (!runner.instance) return;
-    const key = processKey(runner, runner.instance.generation);
+    const key = processKey(runner.instance);
     ledger.transaction(() => {
       const lease = ledger.claim({ environmentId: runner.environmentId, kind: "process", key });
       if (lease) ledger.updateLease(lease.id, { state: "present" });
@@ -259,22 +277,14 @@ export class Supervisor {
     ledger.transaction(() => {
       const lease = ledger
         .leases({ environmentId: runner.environmentId, kind: "process" })
-        .find((one) => one.key === processKey(runner, generation));
+        .find((one) => one.key === processKey({ environmentId: runner.environmentId, service: runner.name, generation }));
       if (lease) ledger.release(lease.id);
       this.#save(runner);
     });
   }
 
   #save(runner: ServiceRunner): void {
-    this.#options.ledger.putService({
-      environmentId: runner.environmentId,
-      service: runner.name,
-      generation: runner.status.generation,
-      wanted: runner.status.wanted,
-      restarts: runner.status.restarts,
-      plan: asJson(runner.plan),
-      instance: asJson(runner.instance),
-    });
+    this.#options.ledger.putService(serviceRecord(runner));
   }
 }
 
@@ -287,17 +297,4 @@ function processRemains(message: string): WtError {
     message,
     hints: ["Run `wt doctor` to see what is left, end it by hand, then try again."],
   });
-}
-
-function processKey(runner: ServiceRunner, generation: number): string {
-  return `${runner.environmentId}/${runner.name}/${generation}`;
-}
-
-function instanceOf(record: ServiceRecord): ServiceInstance | null {
-  return record.instance as ServiceInstance | null;
-}
-
-/** Plans and instances are plain JSON by their types; TypeScript's interfaces have no index signature to say so. */
-function asJson(value: ServicePlan | ServiceInstance | null): { [key: string]: JsonValue } | null {
-  return value as unknown as { [key: string]: JsonValue } | null;
 }

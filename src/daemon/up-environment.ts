@@ -8,13 +8,15 @@ import { WtError } from "../errors/wt-error.ts";
 import { createGit, type Git } from "../git/git.ts";
 import { repositoryFiles } from "../os/repository-files.ts";
 import { readConfig, requireTrust } from "./config-reader.ts";
+import { withEnvironment } from "./environment-lock.ts";
 import { observeEnvironment } from "./environment-observer.ts";
 import { callerEnvironment, definitions, type EnvironmentSession } from "./environment-session.ts";
 import { environmentDocument } from "./environment-views.ts";
 import { awaitHealth } from "./health.ts";
-import { beginOperation, type Call, endOperation, runPlan } from "./journaled-run.ts";
+import { beginOperation, type Call, callOffDeletion, endOperation, runPlan } from "./journaled-run.ts";
+import { releasePortsExcept } from "./port-leases.ts";
 import { locateNamed } from "./projects.ts";
-import { restResources } from "./resources.ts";
+import { leasedResources, resourcePortName, restResources } from "./resources.ts";
 import type { World } from "./world.ts";
 
 export async function upEnvironment(world: World, request: UpRequest & { anew: boolean }, call: Call): Promise<EnvironmentDocument> {
@@ -39,16 +41,18 @@ export interface BringUp {
 /** Setup that is due, ports, services, and the wait until they are ready. */
 export async function bringUp(world: World, wanted: BringUp, call: Call): Promise<void> {
   const { project, environment } = wanted;
-  requireWorktree(environment);
-  const files = repositoryFiles(environment.path);
-  const config = await readConfig(project, files);
-  await requireTrust(world, project, { config, files });
-  const services = chosenServices(config, wanted.services);
-  const session: EnvironmentSession = { project, environment, config, git: wanted.git, callerEnv: wanted.callerEnv };
-  await world.locks.run(
-    `environment:${environment.id}`,
-    async () => {
-      if (!world.ledger.environment(environment.id)) throw gone(environment);
+  const services = await withEnvironment(world, environment, {
+    call,
+    work: async () => {
+      if (!world.ledger.environment(environment.id)) throw environmentGone(environment);
+      requireWorktree(environment);
+      // Read only now: what was approved before a long wait may not be what is there after it.
+      const files = repositoryFiles(environment.path);
+      const config = await readConfig(project, files);
+      await requireTrust(world, project, { config, files });
+      const services = chosenServices(config, wanted.services);
+      const session: EnvironmentSession = { project, environment, config, git: wanted.git, callerEnv: wanted.callerEnv };
+      callOffDeletion(world, environment);
       const operation = beginOperation(world, { environmentId: environment.id, kind: wanted.anew ? "restart" : "up" });
       try {
         await carryUp(
@@ -59,9 +63,9 @@ export async function bringUp(world: World, wanted: BringUp, call: Call): Promis
       } finally {
         endOperation(world, { id: operation, environmentId: environment.id });
       }
+      return services;
     },
-    call.abort,
-  );
+  });
   const stopListening = reportServices(world, environment, call);
   try {
     await awaitHealth(world, environment, { services, abort: call.abort });
@@ -92,6 +96,9 @@ async function carryUp(
   world.ledger.updateEnvironment(environment.id, { wanted: "up" });
   await runPlan(planEnvironment(wantedState, observed, config), context, operation);
   for (const runner of dropped) world.supervisor.forget(environment.id, runner.name);
+  // Only now: until they were stopped, they held their ports.
+  const resources = leasedResources(world, environment.id).map((one) => resourcePortName(one.spec.name));
+  releasePortsExcept(world, environment.id, new Set([...known, ...resources]));
   world.gateway.sync(environment.id);
 }
 
@@ -114,9 +121,9 @@ export function reportServices(world: World, environment: EnvironmentRecord, cal
 export async function downEnvironment(world: World, request: DownRequest, call: Call): Promise<EnvironmentDocument> {
   const git = createGit(world.env);
   const { environment, services } = await locateNamed(world, git, request);
-  await world.locks.run(
-    `environment:${environment.id}`,
-    async () => {
+  await withEnvironment(world, environment, {
+    call,
+    work: async () => {
       const running = world.supervisor.runners(environment.id).map((runner) => runner.name);
       for (const name of services) if (!running.includes(name)) throw unknownService(name, running);
       const chosen = services.length > 0 ? services : running;
@@ -133,8 +140,7 @@ export async function downEnvironment(world: World, request: DownRequest, call: 
         endOperation(world, { id: operation, environmentId: environment.id });
       }
     },
-    call.abort,
-  );
+  });
   return environmentDocument(world, git, environment.id);
 }
 
@@ -176,7 +182,7 @@ export function unknownService(name: string, known: readonly string[]): WtError 
   });
 }
 
-function gone(environment: EnvironmentRecord): WtError {
+export function environmentGone(environment: EnvironmentRecord): WtError {
   return new WtError({
     kind: "not_found",
     code: "environment_unknown",

@@ -45,7 +45,17 @@ export function anOperation(id: string, change: Partial<OperationRecord> = {}): 
 }
 
 export function aService(service: string, change: Partial<ServiceRecord> = {}): ServiceRecord {
-  return { environmentId: "e1", service, generation: 1, wanted: "up", restarts: 0, plan: null, instance: null, ...change };
+  return {
+    environmentId: "e1",
+    service,
+    generation: 1,
+    wanted: "up",
+    restarts: 0,
+    completed: false,
+    plan: null,
+    instance: null,
+    ...change,
+  };
 }
 
 /** The `code` of the `WtError` that `work` throws; fails when it throws none. */
@@ -242,8 +252,8 @@ export function ledgerConformance(name: string, open: (nowMs: () => number) => L
       ledger.putService(aService("web"));
       ledger.putService(aService("api", { environmentId: "e2" }));
       ledger.putService(aService("worker"));
-      ledger.putService(aService("web", { generation: 2, restarts: 1, wanted: "down", plan, instance: { pid: 1 } }));
-      const web = aService("web", { generation: 2, restarts: 1, wanted: "down", plan, instance: { pid: 1 } });
+      ledger.putService(aService("web", { generation: 2, restarts: 1, completed: true, wanted: "down", plan, instance: { pid: 1 } }));
+      const web = aService("web", { generation: 2, restarts: 1, completed: true, wanted: "down", plan, instance: { pid: 1 } });
       expect(ledger.services({ environmentId: "e1" })).toEqual([web, aService("worker")]);
       expect(ledger.services()).toEqual([web, aService("worker"), aService("api", { environmentId: "e2" })]);
       ledger.deleteService("e1", "web");

@@ -78,6 +78,8 @@ export interface ServiceRecord {
   generation: number;
   wanted: "up" | "down";
   restarts: number;
+  /** The current generation ended with success and is not to be started again by itself. */
+  completed: boolean;
   /** The resolved `ServiceSpec` plus readiness and restart policy of the current generation, as the supervisor needs them to carry on. */
   plan: { [key: string]: JsonValue } | null;
   /** The `ServiceInstance` of the current generation; null while none was recorded. */

@@ -38,6 +38,18 @@ describe("reduceService", () => {
     expect(effects.map((effect) => effect.type)).toEqual(["cancel", "await_needs", "spawn", "watch"]);
   });
 
+  test("a start that fails while it is being stopped is not tried again", () => {
+    const { status, effects } = run([
+      { type: "start" },
+      { type: "needs_ready", generation: 1 },
+      { type: "stop" },
+      { type: "start_failed", generation: 1, reason: "The disk is full." },
+      { type: "stopped", generation: 1, leftovers: [] },
+    ]);
+    expect(status).toMatchObject({ phase: "Stopped", live: false, wanted: "down" });
+    expect(effects.some((effect) => effect.type === "pause")).toBe(false);
+  });
+
   test("a crash restarts after a pause, three in a row are a crash loop, a quiet stretch forgives", () => {
     const first = run([...up, { type: "ended", generation: 1, code: 1, signal: null }]);
     expect(first.status.phase).toBe("Restarting");

@@ -104,7 +104,8 @@ export function reduceService(status: ServiceStatus, event: ServiceEvent, policy
       if (!status.live || status.phase !== "Starting") return unchanged(status);
       return { status, effects: [{ type: "watch", generation: status.generation }] };
     case "start_failed":
-      if (!status.live) return unchanged(status);
+      // While stopping, `stopped` follows and settles it.
+      if (!status.live || status.phase === "Stopping") return unchanged(status);
       return gone(status, { success: false, reason: event.reason, retry: policy.restart !== "never" });
     case "ready":
       if (status.phase !== "Starting" && !(status.phase === "Failed" && status.live)) return unchanged(status);

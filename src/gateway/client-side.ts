@@ -190,7 +190,17 @@ function startRoute(exchange: Exchange, route: Route): void {
   exchange.upgrade = requestedUpgrade(request);
   const forwarding = { clientAddress: client.address, gatewayPort: core.port, upgrade: exchange.upgrade, keepAlive: !request.http10 };
   exchange.head = Buffer.from(forwardedRequestHead(request, forwarding), "latin1");
-  beginUpstream(exchange, route.port);
+  const serves = core.options.serves?.(route.environmentId, route.service) ?? true;
+  if (serves === true) beginUpstream(exchange, route.port);
+  else void beginIfServed(exchange, route, serves);
+}
+
+/** The port of a service that is not there may be somebody else's meanwhile, who must not get what is meant for it. */
+async function beginIfServed(exchange: Exchange, route: Route, serves: boolean | Promise<boolean>): Promise<void> {
+  const served = await Promise.resolve(serves).catch(() => false);
+  if (exchange.over) return;
+  if (served) beginUpstream(exchange, route.port);
+  else await answerFailure(exchange, "refused");
 }
 
 /** A page of another site that had its name point here (DNS rebinding) must learn nothing. */

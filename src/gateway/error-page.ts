@@ -75,6 +75,11 @@ function isComing(input: FailureInput): boolean {
   return input.condition.starting && (input.failure === "refused" || input.failure === "timeout");
 }
 
+/** Nobody listens, and nobody is meant to. */
+function isStopped(input: FailureInput): boolean {
+  return input.condition.state === "Stopped" && (input.failure === "refused" || input.failure === "timeout");
+}
+
 function failureError(input: FailureInput): WireError {
   const { route, condition, failure } = input;
   const name = `The service ${route.service} of ${route.slug}`;
@@ -83,9 +88,10 @@ function failureError(input: FailureInput): WireError {
     kind: "unhealthy",
     code,
     message: `${message}${reason}`,
-    hints: hintsOf(route),
+    hints: hintsOf(input),
   });
   if (isComing(input)) return say("service_starting", `${name} is starting.`);
+  if (isStopped(input)) return say("service_stopped", `${name} is stopped.`);
   if (failure === "refused")
     return say("upstream_refused", `${name} does not answer on port ${route.port}; its state is ${condition.state}.`);
   if (failure === "timeout")
@@ -97,7 +103,9 @@ function failureError(input: FailureInput): WireError {
   return say("upstream_reset", `${name} closed the connection without a response; its state is ${condition.state}.`);
 }
 
-function hintsOf(route: Route): string[] {
+function hintsOf(input: FailureInput): string[] {
+  const { route } = input;
+  if (isStopped(input)) return [`wt up ${route.service} -e ${route.slug}`];
   return [`wt logs ${route.service} -e ${route.slug}`, `wt restart ${route.service} -e ${route.slug}`];
 }
 
@@ -108,14 +116,17 @@ function failureBody(input: FailureInput, error: WireError): string {
     ["Project", route.project],
     ["Service", route.service],
   ].map(([label, value]) => `<dt>${label}</dt><dd>${escapeHtml(value ?? "")}</dd>`);
-  const heading = isComing(input) ? `${route.service} is starting` : `${route.service} does not answer`;
-  return `<p class="state"><i class="${isComing(input) ? "coming" : "failed"}"></i><span id="state">${escapeHtml(condition.state)}</span></p>
-<h1>${escapeHtml(heading)}</h1><p id="reason">${escapeHtml(error.message)}</p>
+  const [mark, heading] = isComing(input)
+    ? ["coming", "is starting"]
+    : isStopped(input)
+      ? ["stopped", "is stopped"]
+      : ["failed", "does not answer"];
+  const hints = error.hints.map((hint) => `<code>${escapeHtml(hint)}</code>`);
+  return `<p class="state"><i class="${mark}"></i><span id="state">${escapeHtml(condition.state)}</span></p>
+<h1>${escapeHtml(route.service)} ${heading}</h1><p id="reason">${escapeHtml(error.message)}</p>
+<p class="hint">${hints.join(" ")}</p>
 <dl>${facts.join("")}</dl>
-<pre id="logs"${condition.logTail.length === 0 ? " hidden" : ""}>${escapeHtml(condition.logTail.join("\n"))}</pre>
-<p class="hint">${hintsOf(route)
-    .map((hint) => `<code>${escapeHtml(hint)}</code>`)
-    .join(" ")}</p>`;
+<pre id="logs"${condition.logTail.length === 0 ? " hidden" : ""}>${escapeHtml(condition.logTail.join("\n"))}</pre>`;
 }
 
 /** Asks the gateway until somebody listens, then loads the app. A service that answered once with nonsense is not asked again by itself. */
@@ -148,17 +159,18 @@ function htmlAnswer(status: number, page: { title: string; body: string; script:
   return { status, headers: [["Content-Type", "text/html; charset=utf-8"], ["Content-Security-Policy", policy], ...quiet], body };
 }
 
+/** The log's box is a reversed column, so that it shows its last lines first without a script. */
 const style = `:root{color-scheme:light dark;--ink:#1c1f24;--soft:#656d78;--back:#fafaf9;--line:#e2e3e6;--well:#f1f1ef;--warn:#b7791f;--bad:#c53030}
 @media(prefers-color-scheme:dark){:root{--ink:#e8e9eb;--soft:#9aa1ab;--back:#15171a;--line:#2b2f35;--well:#1c1f23;--warn:#ecc466;--bad:#f08a8a}}
 body{margin:0;background:var(--back);color:var(--ink);font:15px/1.55 system-ui,sans-serif}
-main{max-width:44rem;margin:12vh auto 4rem;padding:0 1.5rem}h1{font-size:1.35rem;font-weight:600;margin:.3rem 0 .6rem}
+main{max-width:44rem;margin:11vh auto 3rem;padding:0 1.5rem}h1{font-size:1.35rem;font-weight:600;margin:.3rem 0 .6rem}
 .state{color:var(--soft);margin:0;font-size:.9rem}.state i{display:inline-block;width:.55rem;height:.55rem;border-radius:50%;margin-right:.5rem;background:var(--bad)}
-.state i.coming{background:var(--warn);animation:pulse 1.4s ease-in-out infinite}@keyframes pulse{50%{opacity:.25}}
-@media(prefers-reduced-motion:reduce){.state i.coming{animation:none}}
+.state i.stopped{background:var(--soft)}.state i.coming{background:var(--warn);animation:pulse 1.4s ease-in-out infinite}@keyframes pulse{50%{opacity:.25}}
+@media(prefers-reduced-motion:reduce){.state i.stopped{background:var(--soft)}.state i.coming{animation:none}}
 dl{display:grid;grid-template-columns:max-content 1fr;gap:.15rem 1.2rem;border-top:1px solid var(--line);padding-top:1rem;margin:1.2rem 0}dt{color:var(--soft)}dd{margin:0;overflow-wrap:anywhere}
 pre,code{font-family:ui-monospace,SFMono-Regular,Menlo,monospace;font-size:.85rem}
-pre{background:var(--well);border:1px solid var(--line);border-radius:.5rem;padding:.9rem 1rem;overflow:auto;max-height:45vh;white-space:pre-wrap;overflow-wrap:anywhere}
-.hint code{background:var(--well);border:1px solid var(--line);border-radius:.35rem;padding:.15rem .45rem;margin-right:.4rem}a{color:inherit}`;
+pre{display:flex;flex-direction:column-reverse;margin:0;background:var(--well);border:1px solid var(--line);border-radius:.5rem;padding:.9rem 1rem;overflow:auto;max-height:45vh;white-space:pre-wrap;overflow-wrap:anywhere}pre[hidden]{display:none}
+.hint{display:flex;flex-wrap:wrap;gap:.5rem;margin:1rem 0 1.4rem}.hint code{background:var(--well);border:1px solid var(--line);border-radius:.35rem;padding:.15rem .5rem}a{color:inherit}`;
 
 function escapeHtml(text: string): string {
   return text.replace(/[&<>"']/g, (character) => `&#${character.charCodeAt(0)};`);

@@ -358,6 +358,14 @@ describe("a service that cannot be reached", () => {
     expect(JSON.stringify(body)).not.toMatch(/ECONNREFUSED|\bat /);
   });
 
+  test("and is stopped: says so, and how to start it", async () => {
+    const { url } = await gatewayToDead({ state: "Stopped", ready: false });
+    expect(await (await fetch(url, json)).json()).toMatchObject({
+      error: { code: "service_stopped", message: "The service backend of my-branch is stopped.", hints: ["wt up backend -e my-branch"] },
+    });
+    expect(await (await fetch(url, html)).text()).toContain("<h1>backend is stopped</h1>");
+  });
+
   test("gets a page that escapes the log, loads nothing from elsewhere and asks until it is there", async () => {
     const { url } = await gatewayToDead({ state: "Starting", starting: true, logTail: ["</pre><script>alert(1)</script>"] });
     const answer = await fetch(url, html);

@@ -27,6 +27,11 @@ export interface GatewayOptions {
   table: RouteTable;
   /** Asked only when a service cannot be reached. */
   condition: (environmentId: string, service: string) => Promise<ServiceCondition>;
+  /**
+   * Asked before every request: false where what listens on the service's port would not be the service. Then nothing is sent there, and the
+   * client gets the page of a service that cannot be reached. Default: always true.
+   */
+  serves?: (environmentId: string, service: string) => boolean | Promise<boolean>;
   /** Called at most once a second per environment while it is used. */
   onActivity?: (environmentId: string) => void;
 }

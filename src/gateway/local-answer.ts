@@ -36,8 +36,11 @@ export async function answerFailure(exchange: Exchange, failure: UpstreamFailure
 
 /** Answers the waiting page's question whether somebody listens now. */
 export async function answerPoll(exchange: Exchange, route: Route): Promise<void> {
-  const [condition, reachable] = await Promise.all([readCondition(exchange.client.core, route), isListening(route.port)]);
-  answerLocally(exchange, pollAnswer(condition, reachable));
+  const { core } = exchange.client;
+  const serves = async () => (await core.options.serves?.(route.environmentId, route.service)) ?? true;
+  const reachable = async () => (await serves().catch(() => false)) && (await isListening(route.port));
+  const [condition, ready] = await Promise.all([readCondition(core, route), reachable()]);
+  answerLocally(exchange, pollAnswer(condition, ready));
 }
 
 export function wantsHtml(request: RequestHead): boolean {

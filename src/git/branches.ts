@@ -12,7 +12,7 @@ import {
 import { branchNameProblem } from "./branch-name.ts";
 import { retryConfigLock } from "./config-lock.ts";
 import { type Git, gitStderr } from "./git.ts";
-import { defaultBranchWith, readCommonDirectory } from "./repository.ts";
+import { findDefaultBranch, readCommonDirectory } from "./repository.ts";
 import { branchCheckedOut } from "./worktree-errors.ts";
 import { readRegistrations } from "./worktree-registration.ts";
 
@@ -40,6 +40,9 @@ export async function planBranch(git: Git, { root, branch: asked, from }: PlanBr
   const problem = branchNameProblem(asked);
   if (problem) throw branchNameInvalid(asked, problem);
   const [settings] = await Promise.all([readSettings(git, root), checkName(git, root, asked)]);
+  // Most often the branch is new: its base is looked up meanwhile.
+  const base = from === null ? findDefaultBranch(git, root, settings.defaultBranch) : null;
+  base?.catch(() => undefined);
   let found = await readRefs(git, { root, branch: asked, remotes: settings.remotes, from });
   let branch = asked;
   const named = found.local ? undefined : settings.remotes.find((remote) => asked.startsWith(`${remote}/`) && found.asRemote.has(remote));
@@ -59,7 +62,7 @@ export async function planBranch(git: Git, { root, branch: asked, from }: PlanBr
   if (remote !== null) {
     return { kind: "remote", branch, remote, ref: `refs/remotes/${remote}/${branch}`, commit: found.remotes.get(remote) ?? "" };
   }
-  return planNewBranch(git, { root, branch, from, fromCommit: found.from, configuredDefault: settings.defaultBranch });
+  return planNewBranch(git, { root, branch, from, fromCommit: found.from, base });
 }
 
 export interface DeleteBranchOptions {
@@ -168,7 +171,9 @@ async function readRefs(
   const format = "--format=%(refname)%00%(objectname)%00%(worktreepath)";
   const [local, objects, start] = await Promise.all([
     git.run(root, ["for-each-ref", "--ignore-case", format, `refs/heads/${branch}`]),
-    git.run(root, ["cat-file", "--batch-check=%(objectname)"], { stdin: `${names.join("\n")}\n` }),
+    parents.length + remotes.length === 0
+      ? ""
+      : git.run(root, ["cat-file", "--batch-check=%(objectname)"], { stdin: `${names.join("\n")}\n` }),
     // Apart from the others, because some of what a user may write (`main@{upstream}`) ends the whole answer.
     from === null || from.startsWith("-") || from.includes("\0")
       ? ""
@@ -226,17 +231,18 @@ interface NewBranch {
   branch: string;
   from: string | null;
   fromCommit: string | null;
-  configuredDefault: string;
+  base: ReturnType<typeof findDefaultBranch> | null;
 }
 
-async function planNewBranch(git: Git, { root, branch, from, fromCommit, configuredDefault }: NewBranch): Promise<BranchPlan> {
+async function planNewBranch(git: Git, { root, branch, from, fromCommit, base: asking }: NewBranch): Promise<BranchPlan> {
   if (from !== null) {
     if (fromCommit) return { kind: "new", branch, from, commit: fromCommit };
     if (!(await hasCommits(git, root))) throw noCommits(root);
     throw fromUnknown(branch, from);
   }
-  const base = await defaultBranchWith(git, root, configuredDefault);
-  for (const name of base === null ? [] : [`refs/heads/${base}`, `refs/remotes/origin/${base}`]) {
+  const base = await asking;
+  if (base?.commit) return { kind: "new", branch, from: base.name, commit: base.commit };
+  for (const name of base ? [`refs/heads/${base.name}`, `refs/remotes/origin/${base.name}`] : []) {
     const commit = (await git.run(root, ["rev-parse", "--quiet", "--verify", `${name}^{commit}`], { allow: [1, 128] })).trim();
     if (commit) return { kind: "new", branch, from: name.replace(/^refs\/(heads|remotes)\//, ""), commit };
   }

@@ -55,17 +55,24 @@ export async function defaultBranch(git: Git, repo: Pick<Repository, "mainRoot">
   return defaultBranchWith(git, repo.mainRoot, configured);
 }
 
-/** As `defaultBranch`, for callers that know `init.defaultBranch` (or "") already. */
-export async function defaultBranchWith(git: Git, root: string, configured: string): Promise<string | null> {
+async function defaultBranchWith(git: Git, root: string, configured: string): Promise<string | null> {
+  return (await findDefaultBranch(git, root, configured))?.name ?? null;
+}
+
+/** As `defaultBranch`, for callers that know `init.defaultBranch` (or "") already; with the local branch's commit where that came along. */
+export async function findDefaultBranch(
+  git: Git,
+  root: string,
+  configured: string,
+): Promise<{ name: string; commit: string | null } | null> {
   const names = [...new Set([configured, "main", "master"])].filter((name) => name.length > 0);
   const refs = names.map((name) => `refs/heads/${name}`);
-  const output = await git.run(root, ["for-each-ref", "--format=%(refname)%00%(symref)", "refs/remotes/origin/HEAD", ...refs]);
-  const found = new Map(output.split("\n").map((line) => line.split("\0") as [string, string | undefined]));
-  const remoteHead = found.get("refs/remotes/origin/HEAD")?.replace(/^refs\/remotes\/origin\//, "");
-  if (remoteHead) return remoteHead;
-  const present = names.find((name) => found.has(`refs/heads/${name}`));
-  if (present) return present;
-  return currentBranchOfMain(git, root);
+  const format = "--format=%(refname)%00%(symref)%00%(objectname)";
+  const output = await git.run(root, ["for-each-ref", format, "refs/remotes/origin/HEAD", ...refs]);
+  const found = new Map(output.split("\n").map((line) => [line.split("\0", 1)[0] ?? "", line.split("\0")] as const));
+  const remoteHead = found.get("refs/remotes/origin/HEAD")?.[1]?.replace(/^refs\/remotes\/origin\//, "");
+  const name = remoteHead || names.find((one) => found.has(`refs/heads/${one}`)) || (await currentBranchOfMain(git, root));
+  return name ? { name, commit: found.get(`refs/heads/${name}`)?.[2] || null } : null;
 }
 
 async function currentBranchOfMain(git: Git, root: string): Promise<string | null> {

@@ -1,4 +1,5 @@
 // What can be wrong with a worktree, in the words a user reads.
+import { dirname } from "node:path";
 import { type JsonValue, WtError } from "../errors/wt-error.ts";
 import { gitStderr } from "./git.ts";
 
@@ -116,10 +117,17 @@ export function addFailure(error: unknown, { path, branch }: { path: string; bra
       },
     );
   }
-  if (/No space left on device|Disk quota exceeded/.test(stderr))
-    return directoryUnusable(path, Object.assign(new Error(stderr), { code: "ENOSPC" }));
+  for (const [said, code] of unusable)
+    if (said.test(stderr)) return directoryUnusable(dirname(path), Object.assign(new Error(stderr), { code }));
   return WtError.from(error);
 }
+
+const unusable: [RegExp, string][] = [
+  [/No space left on device/, "ENOSPC"],
+  [/Disk quota exceeded/, "EDQUOT"],
+  [/could not create [^\n]*: Read-only file system/, "EROFS"],
+  [/could not create [^\n]*: Permission denied/, "EACCES"],
+];
 
 function refused(code: string, message: string, { hints, details }: { hints: string[]; details: { [key: string]: JsonValue } }): WtError {
   return new WtError({ kind: "refused", code, message, hints, details });

@@ -65,6 +65,8 @@ export async function moveToTrash(path: string, trash: string): Promise<string |
 
 /** Removes a file or a whole directory, read-only directories in it too (Go's module cache makes them). Absent is fine. */
 export async function removeTree(path: string): Promise<void> {
+  // On a read-only file system the removal of what is not there fails too.
+  if (entryAt(path) === null) return;
   try {
     await rm(path, { recursive: true, force: true });
   } catch (error) {

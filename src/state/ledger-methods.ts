@@ -210,7 +210,7 @@ function serviceMethods(store: LedgerStore) {
       store.transaction(() => {
         requireEnvironment(store, service.environmentId);
         const row = fromService(service);
-        const changed = setEvery(["generation", "wanted", "restarts", "plan", "instance"]);
+        const changed = setEvery(["generation", "wanted", "restarts", "completed", "plan", "instance"]);
         const upsert = `${insertInto("services", Object.keys(row))} ON CONFLICT (environment_id, service) DO UPDATE SET ${changed}`;
         store.write(upsert, row, service.wanted === "down" ? "give" : "take");
       });

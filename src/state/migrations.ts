@@ -87,6 +87,7 @@ export const migrations: readonly string[] = [
 
   CREATE TABLE settings (key TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT, WITHOUT ROWID;
   `,
+  "ALTER TABLE services ADD COLUMN completed INTEGER NOT NULL DEFAULT 0 CHECK (completed IN (0, 1));",
 ];
 
 /** Marks the file as ours for `file` and the like: "wtre". */

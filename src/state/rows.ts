@@ -110,6 +110,7 @@ export function toService(row: Row): ServiceRecord {
     generation: integer(row, "generation"),
     wanted: oneOf(row, "wanted", ["up", "down"]),
     restarts: integer(row, "restarts"),
+    completed: row.completed === 1,
     plan: row.plan === null ? null : json(row, "plan"),
     instance: row.instance === null ? null : json(row, "instance"),
   };
@@ -122,6 +123,7 @@ export function fromService(service: ServiceRecord): Row {
     generation: service.generation,
     wanted: service.wanted,
     restarts: service.restarts,
+    completed: Number(service.completed),
     plan: service.plan === null ? null : JSON.stringify(service.plan),
     instance: service.instance === null ? null : JSON.stringify(service.instance),
   };

@@ -31,7 +31,9 @@ export interface PageSocket {
 
 /** Path of a Chromium or Chrome; null: none is installed. */
 export function findChromium(): string | null {
-  return ["chromium", "chromium-browser", "google-chrome-stable", "google-chrome"].map((name) => Bun.which(name)).find((path) => path) ?? null;
+  return (
+    ["chromium", "chromium-browser", "google-chrome-stable", "google-chrome"].map((name) => Bun.which(name)).find((path) => path) ?? null
+  );
 }
 
 export async function startChromium(): Promise<Browser> {
@@ -39,7 +41,7 @@ export async function startChromium(): Promise<Browser> {
   if (!program) throw new Error("There is no Chromium here.");
   const profile = mkdtempSync(join(tmpdir(), "wt-chromium-"));
   const child = Bun.spawn([program, ...chromiumOptions, `--user-data-dir=${profile}`, "about:blank"], {
-    env: { ...process.env, HOME: profile, XDG_CONFIG_HOME: profile, XDG_CACHE_HOME: profile },
+    env: { ...process.env, HOME: profile, XDG_CONFIG_HOME: profile, XDG_CACHE_HOME: profile, XDG_RUNTIME_DIR: profile },
     stdin: "ignore",
     stdout: "ignore",
     stderr: "pipe",
@@ -166,7 +168,11 @@ async function openPage(connection: Connection, url: string): Promise<Page> {
     evaluate,
     waitFor: (expression, value, deadlineMs = 30_000) =>
       // While a page loads there is nothing to ask.
-      eventually(() => evaluate<typeof value>(expression).catch(() => null), (seen) => seen === value, deadlineMs),
+      eventually(
+        () => evaluate<typeof value>(expression).catch(() => null),
+        (seen) => seen === value,
+        deadlineMs,
+      ),
     async screenshot(path, { dark = false, width = 1000, height = 700 } = {}) {
       await send("Emulation.setDeviceMetricsOverride", { width, height, deviceScaleFactor: 1, mobile: false });
       await send("Emulation.setEmulatedMedia", { features: [{ name: "prefers-color-scheme", value: dark ? "dark" : "light" }] });

@@ -29,7 +29,10 @@ export interface FrameworkOptions {
 export async function frameworkWorld({ app, file }: FrameworkOptions): Promise<FrameworkWorld> {
   const world = await hermeticWorld();
   try {
-    await writePackageSettings(world.directory);
+    writePackageSettings(world.directory);
+    // Nuxt leaves its sockets there.
+    world.env.TMPDIR = join(world.directory, "tmp");
+    mkdirSync(world.env.TMPDIR);
     const files = readApp(app);
     await world.write(files);
     await world.commit("first");
@@ -59,7 +62,7 @@ export function readApp(app: string): Record<string, string> {
 }
 
 /** A world has a HOME of its own; registry and caches of npm and pip are the machine's. */
-async function writePackageSettings(directory: string): Promise<void> {
+function writePackageSettings(directory: string): void {
   const asked = Bun.spawnSync(["npm", "config", "get", "registry", "cache"], { cwd: apps, stdout: "pipe", stderr: "ignore" });
   const settings = asked.stdout
     .toString()

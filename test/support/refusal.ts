@@ -1,7 +1,7 @@
 // What every refusal of the real `wt` must look like, and a picture of everything that it could have left behind.
 import { Database } from "bun:sqlite";
 import { expect } from "bun:test";
-import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { type ErrorKind, exitCodes, type WireError } from "../../src/errors/wt-error.ts";
 import { eventually, type HermeticWorld, type RunOptions } from "./hermetic-world.ts";
@@ -66,7 +66,7 @@ export interface Traces {
 
 export async function traces(world: HermeticWorld): Promise<Traces> {
   const { environments } = await world.list();
-  const names = (path: string) => (existsSync(path) ? readdirSync(path).sort() : []);
+  const names = (path: string) => (existsSync(path) && statSync(path).isDirectory() ? readdirSync(path).sort() : []);
   return {
     environments: environments.map(({ slug, status }) => `${slug} ${status}`).sort(),
     worktrees: await world.git(["worktree", "list", "--porcelain"]),

@@ -1,4 +1,5 @@
 import type { RepositoryFiles } from "../config.ts";
+import type { DetectedDatabase } from "./database.ts";
 
 /** One folder looked at. */
 export interface Look {
@@ -44,12 +45,14 @@ export interface DetectedPart {
   node: NodeFacts | null;
   /** Text of the script that starts several parts at once. */
   startsOthers: string | null;
+  /** Databases that migrations of this part build; proposed, never used by themselves. */
+  databases: DetectedDatabase[];
   /** Folders that belong to this part and are no parts of their own. */
   claims: string[];
 }
 
 export function emptyPart(): DetectedPart {
-  return { services: [], setup: [], because: [], node: null, startsOthers: null, claims: [] };
+  return { services: [], setup: [], because: [], node: null, startsOthers: null, databases: [], claims: [] };
 }
 
 export function service(given: Pick<DetectedService, "name" | "run" | "directory" | "role"> & Partial<DetectedService>): DetectedService {

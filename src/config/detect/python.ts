@@ -22,7 +22,7 @@ export async function detectPython(look: Look): Promise<DetectedPart | null> {
   return part;
 }
 
-interface PythonTools {
+export interface PythonTools {
   /** How to start the interpreter that has the project's packages. */
   python: string;
   setup: DetectedStep | null;
@@ -31,7 +31,8 @@ interface PythonTools {
   listed: string;
 }
 
-async function pythonTools(look: Look): Promise<PythonTools> {
+/** Which interpreter has the project's packages, and what installs them. */
+export async function pythonTools(look: Look): Promise<PythonTools> {
   const lists = ["requirements.txt", "requirements-dev.txt", "requirements/base.txt", "pyproject.toml", "Pipfile"];
   const texts = await Promise.all(lists.map((name) => look.files.read(at(look, name))));
   const listed = texts

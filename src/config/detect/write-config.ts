@@ -1,4 +1,5 @@
 import { stringify } from "yaml";
+import type { DetectedDatabase } from "./database.ts";
 import type { DetectedStep } from "./part.ts";
 import type { RoutedService } from "./routes.ts";
 
@@ -7,6 +8,7 @@ export interface ConfigToWrite {
   setup: DetectedStep[];
   copy: string[];
   because: string[];
+  databases: DetectedDatabase[];
 }
 
 /** A wt.yaml with a comment on each part, for people to go on from. */
@@ -33,12 +35,31 @@ export function writeConfig(given: ConfigToWrite): string {
   for (const service of given.services) lines.push(...serviceLines(service));
   lines.push(
     "",
+    ...databaseLines(given.databases),
     "# Variables for all of them; services know each other as ${{ services.<name>.url }}.",
     "# env:",
     "#   EXAMPLE: ${{ env.slug }}",
     "",
   );
   return lines.join("\n");
+}
+
+/** A proposal: it is the person who decides that environments no longer share a database. */
+function databaseLines(databases: DetectedDatabase[]): string[] {
+  if (databases.length === 0) return [];
+  const tools = [...new Set(databases.map((database) => database.tool))].join(" and ");
+  const lines = databases.flatMap((database) => [
+    `  ${database.name}:`,
+    `    type: ${database.type}`,
+    ...(database.path === null ? [] : [`    path: ${flow(database.path)}`]),
+    `    migrate: ${flow(literal(database.migrate))}`,
+    ...(database.type === "postgres" ? [`    inputs: ${flow(database.inputs)}`] : []),
+  ]);
+  return [
+    `# A database of its own for every worktree (${tools}). Take the marks away to use it.`,
+    ...["resources:", ...lines].map((line) => `# ${line}`),
+    "",
+  ];
 }
 
 function serviceLines(service: RoutedService): string[] {

@@ -67,7 +67,9 @@ export async function ensureOwned(entry: OwnedEntry, making: Making): Promise<"m
     await putInPlace(entry, making);
   } catch (error) {
     // Checkpoints are worth more than a tidy end.
-    if (!entryAt(join(entry.directory, checkpointsName))) await removeOwned(entry);
+    if (!entryAt(join(entry.directory, checkpointsName))) {
+      await (readRecord(entry) ? removeOwned(entry) : removeMarkedDirectory(entry.directory, entry.mark));
+    }
     throw error;
   }
   return "made";

@@ -1,0 +1,219 @@
+// Which tool brings the project's database to its schema, and which database that is. Only what is clear is proposed.
+import { type PackageManifest, parsePackage } from "../package-scripts.ts";
+import { at, firstPresent, type Look, nameOf, type PackageManager } from "./part.ts";
+import { pythonTools } from "./python.ts";
+
+export interface DetectedDatabase {
+  /** Key under `resources:`. */
+  name: string;
+  type: "postgres" | "sqlite";
+  /** SQLite only: the file, seen from the top. */
+  path: string | null;
+  migrate: string;
+  /** Files that the migrations are made of, seen from the top. */
+  inputs: string[];
+  /** `Prisma`. */
+  tool: string;
+}
+
+interface Found {
+  tool: string;
+  /** Seen from the folder looked at. */
+  database: { type: "postgres" } | { type: "sqlite"; path: string } | null;
+  migrate: string;
+  inputs: string[];
+}
+
+/** null when there is no such tool, or when it is not clear which database it works on. */
+export async function detectDatabase(look: Look, manager: PackageManager | null): Promise<DetectedDatabase | null> {
+  const manifest = parsePackage(await look.files.read(at(look, "package.json")));
+  const node = manifest ? { manifest, run: runners[manager ?? "npm"] } : null;
+  const found =
+    (node && (await ofNode(look, node))) ?? (await django(look)) ?? (await alembic(look)) ?? (await rails(look)) ?? (await go(look));
+  if (!found?.database) return null;
+  const { database } = found;
+  return {
+    name:
+      look.directory === "."
+        ? "db"
+        : `${nameOf(look, "db")
+            .toLowerCase()
+            .replace(/[^a-z0-9]+/g, "-")
+            .replace(/^-|-$/g, "")}-db`,
+    type: database.type,
+    path: database.type === "sqlite" ? at(look, database.path) : null,
+    migrate: look.directory === "." ? found.migrate : `cd ${quoted(look.directory)} && ${found.migrate}`,
+    inputs: found.inputs.map((name) => at(look, name)),
+    tool: found.tool,
+  };
+}
+
+const runners: Record<PackageManager, string> = { npm: "npx", pnpm: "pnpm exec", yarn: "yarn", bun: "bunx" };
+
+interface Node {
+  manifest: PackageManifest;
+  run: string;
+}
+
+async function ofNode(look: Look, node: Node): Promise<Found | null> {
+  return (
+    (await prisma(look, node)) ??
+    (await drizzle(look, node)) ??
+    (await knex(look, node)) ??
+    (await typeOrm(look, node)) ??
+    (await sequelize(look, node))
+  );
+}
+
+async function prisma(look: Look, { run }: Node): Promise<Found | null> {
+  const schema = await firstPresent(look, ["prisma/schema.prisma", "schema.prisma"]);
+  const source = /datasource\s+\w+\s*\{[^}]*\}/.exec(schema?.text ?? "")?.[0];
+  if (!schema || !source) return null;
+  const provider = /provider\s*=\s*"(\w+)"/.exec(source)?.[1] ?? "";
+  const folder = schema.name.replace(/[^/]*$/, "");
+  const versioned = await has(look, `${folder}migrations`);
+  // A path in the file is seen from the schema; one from DATABASE_URL is unknown, and this is the name that Prisma itself proposes.
+  const file = /url\s*=\s*"file:(?:\.\/)?([^"?]+)"/.exec(source)?.[1] ?? "dev.db";
+  return {
+    tool: "Prisma",
+    database: /^postgres(ql)?$/.test(provider) ? { type: "postgres" } : provider === "sqlite" ? sqliteAt(folder + file) : null,
+    migrate: versioned ? `${run} prisma migrate deploy` : `${run} prisma db push`,
+    inputs: versioned ? [schema.name, `${folder}migrations/**`] : [schema.name],
+  };
+}
+
+async function drizzle(look: Look, { run }: Node): Promise<Found | null> {
+  const config = await firstPresent(look, ["drizzle.config.ts", "drizzle.config.js", "drizzle.config.mjs"]);
+  if (!config) return null;
+  const dialect = /dialect:\s*["'](\w+)["']/.exec(config.text)?.[1] ?? "";
+  const out = /out:\s*["'](?:\.\/)?([\w./-]+?)\/?["']/.exec(config.text)?.[1] ?? "drizzle";
+  const versioned = await has(look, out);
+  const file = /url:\s*["'](?:file:)?(?:\.\/)?([\w./-]+)["']/.exec(config.text)?.[1];
+  return {
+    tool: "Drizzle",
+    database: dialect === "postgresql" ? { type: "postgres" } : dialect === "sqlite" && file ? sqliteAt(file) : null,
+    migrate: versioned ? `${run} drizzle-kit migrate` : `${run} drizzle-kit push`,
+    inputs: versioned ? [`${out}/**`] : [config.name],
+  };
+}
+
+async function knex(look: Look, { run, manifest }: Node): Promise<Found | null> {
+  const config = await firstPresent(look, ["knexfile.js", "knexfile.ts", "knexfile.cjs", "knexfile.mjs"]);
+  if (!config || !manifest.dependencies.has("knex")) return null;
+  const client = /client:\s*["']([\w-]+)["']/.exec(config.text)?.[1] ?? "";
+  const file = /filename:\s*["'](?:\.\/)?([\w./-]+)["']/.exec(config.text)?.[1];
+  return {
+    tool: "Knex",
+    database: /^(pg|postgres(ql)?)$/.test(client) ? { type: "postgres" } : /sqlite3$/.test(client) && file ? sqliteAt(file) : null,
+    migrate: `${run} knex migrate:latest`,
+    inputs: ["migrations/**"],
+  };
+}
+
+async function typeOrm(look: Look, { run, manifest }: Node): Promise<Found | null> {
+  if (!manifest.dependencies.has("typeorm")) return null;
+  const names = ["src/data-source.ts", "data-source.ts", "src/database/data-source.ts", "src/data-source.js", "data-source.js"];
+  const source = await firstPresent(look, names);
+  if (!source) return null;
+  const type = /type:\s*["']([\w-]+)["']/.exec(source.text)?.[1] ?? "";
+  const file = /database:\s*["'](?:\.\/)?([\w./-]+)["']/.exec(source.text)?.[1];
+  const program = source.name.endsWith(".ts") ? "typeorm-ts-node-commonjs" : "typeorm";
+  return {
+    tool: "TypeORM",
+    database: type === "postgres" ? { type: "postgres" } : /sqlite3?$/.test(type) && file ? sqliteAt(file) : null,
+    migrate: `${run} ${program} migration:run -d ${source.name}`,
+    inputs: [source.name.replace(/[^/]*$/, "**")],
+  };
+}
+
+async function sequelize(look: Look, { run, manifest }: Node): Promise<Found | null> {
+  if (!manifest.dependencies.has("sequelize-cli")) return null;
+  const config = await firstPresent(look, ["config/config.json", "config/config.js", "config/database.js"]);
+  const development = /["']?development["']?\s*:\s*\{[^}]*\}/.exec(config?.text ?? "")?.[0] ?? config?.text ?? "";
+  const dialect = /["']?dialect["']?\s*:\s*["'](\w+)["']/.exec(development)?.[1] ?? "";
+  const file = /["']?storage["']?\s*:\s*["'](?:\.\/)?([\w./-]+)["']/.exec(development)?.[1];
+  return {
+    tool: "Sequelize",
+    database: dialect === "postgres" ? { type: "postgres" } : dialect === "sqlite" && file ? sqliteAt(file) : null,
+    migrate: `${run} sequelize-cli db:migrate`,
+    inputs: ["migrations/**"],
+  };
+}
+
+async function django(look: Look): Promise<Found | null> {
+  const manage = await look.files.read(at(look, "manage.py"));
+  const module = /DJANGO_SETTINGS_MODULE["'],\s*["']([\w.]+)["']/.exec(manage ?? "")?.[1];
+  if (!module) return null;
+  const path = module.replaceAll(".", "/");
+  const settings = await firstPresent(look, [`${path}.py`, `${path}/__init__.py`, path.replace(/[^/]*$/, "base.py")]);
+  const engine = /["']django\.(?:contrib\.gis\.)?db\.backends\.(\w+)["']/.exec(settings?.text ?? "")?.[1] ?? "";
+  const file = /["']NAME["']\s*:\s*(?:str\()?(?:BASE_DIR\s*\/\s*|os\.path\.join\(BASE_DIR,\s*)?["']([\w./-]+)["']/.exec(
+    settings?.text ?? "",
+  )?.[1];
+  const { python } = await pythonTools(look);
+  return {
+    tool: "Django",
+    database: /^(postgresql|postgis)/.test(engine) ? { type: "postgres" } : engine === "sqlite3" && file ? sqliteAt(file) : null,
+    migrate: `${python} manage.py migrate --noinput`,
+    inputs: ["**/migrations/*.py"],
+  };
+}
+
+async function alembic(look: Look): Promise<Found | null> {
+  const config = await look.files.read(at(look, "alembic.ini"));
+  if (config === null) return null;
+  const { python, listed } = await pythonTools(look);
+  const folder = /^script_location\s*=\s*(?:%\(here\)s\/)?([\w./-]+)\s*$/m.exec(config)?.[1] ?? "alembic";
+  const url = /^sqlalchemy\.url\s*=\s*(\S+)/m.exec(config)?.[1] ?? "";
+  const file = /^sqlite:\/\/\/(?:\.\/)?([\w.-][\w./-]*)$/.exec(url)?.[1];
+  const postgres = /^postgres/.test(url) || (!url.startsWith("sqlite") && /\b(psycopg\d?|psycopg2-binary|asyncpg|pg8000)\b/.test(listed));
+  return {
+    tool: "Alembic",
+    database: postgres ? { type: "postgres" } : file ? sqliteAt(file) : null,
+    migrate: `${python} -m alembic upgrade head`,
+    inputs: [`${folder}/**`],
+  };
+}
+
+async function rails(look: Look): Promise<Found | null> {
+  const config = await look.files.read(at(look, "config/database.yml"));
+  if (config === null || !(await has(look, "db"))) return null;
+  const adapter = /^\s*adapter:\s*["']?(\w+)/m.exec(config)?.[1] ?? "";
+  const file = /^development:[\s\S]*?^\s+database:\s*["']?([\w./-]+\.sqlite3)/m.exec(config)?.[1];
+  const program = (await look.files.read(at(look, "bin/rails"))) === null ? "bundle exec rails" : "bin/rails";
+  return {
+    tool: "Rails",
+    database: /^(postgresql|postgis)$/.test(adapter) ? { type: "postgres" } : adapter === "sqlite3" && file ? sqliteAt(file) : null,
+    migrate: `${program} db:migrate`,
+    inputs: ["db/migrate/**", "db/schema.rb"],
+  };
+}
+
+async function go(look: Look): Promise<Found | null> {
+  const modules = (await look.files.read(at(look, "go.mod"))) ?? "";
+  if (!modules.includes("github.com/golang-migrate/migrate")) return null;
+  for (const folder of ["migrations", "db/migrations", "internal/db/migrations", "sql/migrations"]) {
+    const names = await look.files.list(at(look, folder));
+    if (!names.some((name) => name.endsWith(".up.sql"))) continue;
+    return {
+      tool: "golang-migrate",
+      database: /github\.com\/(lib\/pq|jackc\/pgx)\b/.test(modules) ? { type: "postgres" } : null,
+      migrate: `migrate -path ${folder} -database "$DATABASE_URL" up`,
+      inputs: [`${folder}/**`],
+    };
+  }
+  return null;
+}
+
+/** A path that leaves the folder is not a file of its own in each worktree. */
+function sqliteAt(path: string): Found["database"] {
+  return path.startsWith("/") || path.split("/").includes("..") ? null : { type: "sqlite", path };
+}
+
+async function has(look: Look, folder: string): Promise<boolean> {
+  return (await look.files.list(at(look, folder))).length > 0;
+}
+
+function quoted(path: string): string {
+  return /^[\w./-]+$/.test(path) ? path : `'${path.replaceAll("'", `'\\''`)}'`;
+}

@@ -293,6 +293,7 @@ describe("variables", () => {
     const own = variables.find(({ key }) => key === "DATABASE_URL");
     expect(own).toMatchObject({ origin: "resource db" });
     repository.write("wt.yaml", `${wtYaml}env: { DATABASE_URL: "postgres://prod/app" }\n`);
+    await made.trust();
     const refused = await failureOf(readVariables(world, { target }));
     expect([refused.kind, refused.code]).toEqual(["refused", "foreign_resource"]);
     expect(refused.message).toStartWith("wt run would get a DATABASE_URL that is not this environment's db");

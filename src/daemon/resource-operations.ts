@@ -6,6 +6,7 @@ import { WtError } from "../errors/wt-error.ts";
 import { createGit } from "../git/git.ts";
 import { repositoryFiles } from "../os/repository-files.ts";
 import { readConfig, requireTrust } from "./config-reader.ts";
+import { withEnvironment } from "./environment-lock.ts";
 import { callerEnvironment, type EnvironmentSession } from "./environment-session.ts";
 import { environmentDocument } from "./environment-views.ts";
 import { awaitHealth } from "./health.ts";
@@ -14,7 +15,7 @@ import { locateTarget } from "./projects.ts";
 import { chosenResource, type MadeResource } from "./resource-choice.ts";
 import { driverOf, resetResource } from "./resources.ts";
 import { resourceCall, type StepContext } from "./steps.ts";
-import { reportServices } from "./up-environment.ts";
+import { environmentGone, reportServices } from "./up-environment.ts";
 import type { World } from "./world.ts";
 
 export async function resetOperation(world: World, request: ResetRequest, call: Call): Promise<ResourceDocument> {
@@ -93,20 +94,17 @@ export function underLock<T>(
   work: (operation: string) => Promise<T>,
 ): Promise<T> {
   const { environment, kind, call } = of;
-  return world.locks.run(
-    `environment:${environment.id}`,
-    async () => {
-      if (!world.ledger.environment(environment.id)) throw gone(environment);
-      call.abort.throwIfAborted();
-      const operation = beginOperation(world, { environmentId: environment.id, kind });
-      try {
-        return await work(operation);
-      } finally {
-        endOperation(world, { id: operation, environmentId: environment.id });
-      }
-    },
-    call.abort,
-  );
+  const alone = async () => {
+    if (!world.ledger.environment(environment.id)) throw environmentGone(environment);
+    call.abort.throwIfAborted();
+    const operation = beginOperation(world, { environmentId: environment.id, kind });
+    try {
+      return await work(operation);
+    } finally {
+      endOperation(world, { id: operation, environmentId: environment.id });
+    }
+  };
+  return withEnvironment(world, environment, { call, work: alone });
 }
 
 export interface Around {
@@ -169,8 +167,4 @@ function running(world: World, environment: EnvironmentRecord): string[] {
     .runners(environment.id)
     .filter((runner) => runner.status.live || ["Waiting", "Restarting", "CrashLoopBackOff"].includes(runner.status.phase))
     .map((runner) => runner.name);
-}
-
-function gone(environment: EnvironmentRecord): WtError {
-  return new WtError({ kind: "not_found", code: "environment_unknown", message: `${environment.slug} was deleted in the meantime.` });
 }

@@ -235,4 +235,28 @@ describe("a database of its own", () => {
     },
     minutes,
   );
+
+  test.each([
+    { command: "create", point: "after:resource:db" },
+    { command: "delete", point: "before:remove_resource:db" },
+  ])(
+    "kill -9 during $command, $point: no server is left",
+    async ({ command, point }) => {
+      await using world = await hermeticWorld({ files });
+      if (command === "delete") await world.ok(["create", "a"]);
+      await world.ok(["daemon", "stop"]);
+      expect((await world.wt([command, "a"], { env: { WT_TEST_FAULT: `kill@${point}` } })).code).not.toBe(0);
+      expect(servers(world).length).toBeGreaterThan(0);
+      const slugs = async () => (await world.list()).environments.map(({ slug }) => slug);
+      expect(await eventually(slugs, (names) => names.length === 1, 20_000)).toEqual(["main"]);
+      expect(
+        await eventually(
+          () => servers(world),
+          (left) => left.length === 0,
+        ),
+      ).toEqual([]);
+      expect(leftovers(world, "a")).toEqual([]);
+    },
+    minutes,
+  );
 });

@@ -1,9 +1,9 @@
 import { describe, expect, test } from "bun:test";
-import { existsSync, readFileSync, writeFileSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import * as v from "valibot";
 import * as schemas from "../../src/api/schemas.ts";
-import { type HermeticOptions, type HermeticWorld, hermeticWorld, leftovers } from "../support/hermetic-world.ts";
+import { eventually, type HermeticOptions, type HermeticWorld, hermeticWorld, leftovers } from "../support/hermetic-world.ts";
 
 const minute = 60_000;
 
@@ -198,6 +198,68 @@ describe("resources of environments", () => {
       expect(checkpoints.map(({ id }) => id)).toEqual(["whole"]);
       const kept = await world.wt(["db", "checkpoint", "torn", "-e", "a"]);
       expect(kept.code).toBe(0);
+    },
+    minute,
+  );
+});
+
+describe("SIGKILL of the daemon around a resource", () => {
+  const settled = async (world: HermeticWorld) => {
+    await world.ok(["list"]);
+    const inFlight = async () => JSON.parse(await world.ok(["daemon", "status", "--json"])).daemon.operationsInFlight as number;
+    expect(await eventually(inFlight, (count) => count === 0, 20_000)).toBe(0);
+  };
+  const diesAt = async (world: HermeticWorld, point: string) => {
+    await world.ok(["daemon", "stop"]);
+    return { env: { WT_TEST_FAULT: `kill@${point}` } };
+  };
+  const kept = (world: HermeticWorld) => {
+    const directory = join(world.directory, "state/worldtree/environments");
+    return existsSync(directory) ? readdirSync(directory) : [];
+  };
+
+  test.each(["before:resource:db", "after:resource:db"])(
+    "create, %s: rolled back, nothing left",
+    async (point) => {
+      await using world = await shop();
+      expect((await world.wt(["create", "a"], await diesAt(world, point))).code).not.toBe(0);
+      await settled(world);
+      expect((await world.list()).environments.map(({ slug }) => slug)).toEqual(["main"]);
+      expect(leftovers(world, "a")).toEqual([]);
+      expect(kept(world)).toEqual([]);
+      await world.ok(["create", "a"]);
+      expect(await notes(world, "a")).toEqual(["first"]);
+    },
+    minute,
+  );
+
+  test.each(["before:remove_resource:db", "after:remove_resource:db", "after:remove_resource:uploads"])(
+    "delete, %s: carried to its end",
+    async (point) => {
+      await using world = await shop();
+      await world.ok(["create", "a"]);
+      await world.ok(["db", "checkpoint", "-e", "a"]);
+      expect((await world.wt(["delete", "a"], await diesAt(world, point))).code).not.toBe(0);
+      await settled(world);
+      expect((await world.list()).environments.map(({ slug }) => slug)).toEqual(["main"]);
+      expect(leftovers(world, "a")).toEqual([]);
+      expect(kept(world)).toEqual([]);
+    },
+    minute,
+  );
+
+  test(
+    "reset, in the middle: the environment is there and can be reset",
+    async () => {
+      await using world = await shop();
+      await world.ok(["create", "a"]);
+      await write(world, "a", "mine");
+      const died = await world.wt(["db", "reset", "-e", "a", "--yes"], await diesAt(world, "before:resource:db"));
+      expect(died.code).not.toBe(0);
+      await settled(world);
+      expect(await notes(world, "a")).toEqual(["first", "mine"]);
+      await world.ok(["db", "reset", "-e", "a", "--yes"]);
+      expect(await notes(world, "a")).toEqual(["first"]);
     },
     minute,
   );

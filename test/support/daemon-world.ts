@@ -37,6 +37,8 @@ export interface TestWorld extends AsyncDisposable {
   /** What the world reported instead of throwing. */
   reported: unknown[];
   target: { cwd: string };
+  /** Approves what wt.yaml says now. */
+  trust(): Promise<void>;
   /** For requests of operations; everything emitted is kept. */
   call(abort?: AbortSignal): Call & { events: OperationEvent<never>[] };
 }
@@ -60,6 +62,7 @@ export async function testWorld(files: Record<string, string>, types: Record<str
     databases,
     reported,
     target: { cwd: repository.root },
+    trust: () => trustAll(world, repository),
     call(abort = new AbortController().signal) {
       const events: OperationEvent<never>[] = [];
       return { emit: (event) => void events.push(event), abort, events };

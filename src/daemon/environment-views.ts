@@ -1,6 +1,6 @@
 // Environments as the wire shows them.
 import { existsSync } from "node:fs";
-import type { EnvironmentDocument, EnvironmentList, EnvironmentView, GitView, ListEvent, ListRequest } from "../api/environment.ts";
+import type { EnvironmentDocument, EnvironmentList, EnvironmentView, ListEvent, ListRequest } from "../api/environment.ts";
 import { environmentCondition } from "../environment/environment-status.ts";
 import type { EnvironmentRecord, ProjectRecord } from "../environment/ledger.ts";
 import { environmentUrl, hostSuffix } from "../environment/routes.ts";
@@ -10,8 +10,6 @@ import { detailedResourceViews, resourceViews } from "./resource-views.ts";
 import { detailedServiceViews, serviceViews } from "./service-views.ts";
 import type { World } from "./world.ts";
 
-/** Answers of git that come so soon are in the list itself. */
-const promptMs = 10;
 const watchPauseMs = 100;
 const gitRefreshMs = 5_000;
 
@@ -91,7 +89,7 @@ export async function listEnvironments(world: World, request: ListRequest): Prom
   return { schema: 1, environments: views.map((view, index) => ({ ...view, git: statuses[index] ?? null })) };
 }
 
-/** The list at once, git as it answers, then (with `follow`) the list anew whenever something changed. */
+/** The list at once, with what is proven of git; the rest as git answers, then (with `follow`) the list anew whenever something changed. */
 export async function* watchEnvironments(
   world: World,
   request: ListRequest & { follow: boolean },
@@ -102,11 +100,17 @@ export async function* watchEnvironments(
   try {
     for (;;) {
       const listed = await listedEnvironments(world, git, request);
-      const questions = request.git === "wait" ? listed.map((one) => askGit(world, git, one)) : [];
-      const views = await Promise.all(listed.map((one) => fullView(world, one)));
-      if (questions.length > 0) await Promise.race([Promise.all(questions.map((one) => one.answer)), world.clock.sleep(promptMs, abort)]);
-      yield { type: "list", environments: views.map((view, index) => ({ ...view, git: questions[index]?.git ?? null })) };
-      yield* gitEvents(questions.filter((one) => one.git === null));
+      const [views, gitViews] = await Promise.all([
+        Promise.all(listed.map((one) => fullView(world, one))),
+        Promise.all(listed.map((one) => (request.git === "wait" ? world.gitStatus.proven(git, one.project, one.environment) : null))),
+      ]);
+      yield { type: "list", environments: views.map((view, index) => ({ ...view, git: gitViews[index] ?? null })) };
+      if (request.git === "wait")
+        yield* gitEvents(
+          world,
+          git,
+          listed.filter((_, index) => !gitViews[index]),
+        );
       yield { type: "settled" };
       if (!request.follow) return;
       await Promise.race([changes.next(), world.clock.sleep(gitRefreshMs, abort)]);
@@ -117,28 +121,20 @@ export async function* watchEnvironments(
   }
 }
 
-interface GitQuestion {
-  listed: Listed;
-  answer: Promise<void>;
-  /** null until it is answered, and when git cannot tell. */
-  git: GitView | null;
-}
-
-function askGit(world: World, git: Git, listed: Listed): GitQuestion {
-  const question: GitQuestion = { listed, answer: Promise.resolve(), git: null };
-  question.answer = world.gitStatus.statusInList(git, listed.project, listed.environment).then((status) => {
-    question.git = status;
-  });
-  return question;
-}
-
-async function* gitEvents(questions: readonly GitQuestion[]): AsyncGenerator<ListEvent> {
-  const pending = new Map(questions.map((question) => [question, question.answer.then(() => question)]));
+async function* gitEvents(world: World, git: Git, listed: readonly Listed[]): AsyncGenerator<ListEvent> {
+  const pending = new Map(
+    listed.map((one) => [
+      one,
+      world.gitStatus.statusInList(git, one.project, one.environment).then((status) => ({
+        one,
+        event: { type: "git" as const, project: one.project.name, slug: one.environment.slug, git: status },
+      })),
+    ]),
+  );
   while (pending.size > 0) {
-    const question = await Promise.race(pending.values());
-    pending.delete(question);
-    const { project, environment } = question.listed;
-    yield { type: "git", project: project.name, slug: environment.slug, git: question.git };
+    const { one, event } = await Promise.race(pending.values());
+    pending.delete(one);
+    yield event;
   }
 }
 

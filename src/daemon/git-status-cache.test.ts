@@ -21,6 +21,8 @@ interface Bench extends AsyncDisposable {
   worktree: string;
   /** What the cache says, and how many `git status` that took. */
   ask(): Promise<{ git: unknown; processes: number }>;
+  /** What it says without asking git. */
+  proven(): Promise<unknown>;
   fresh(): Promise<unknown>;
   /** Asks until an answer takes no process. */
   warm(): Promise<void>;
@@ -50,6 +52,7 @@ async function bench(watch: ChangeWatch | null = openChangeWatch({ maxDirectorie
     repo,
     worktree,
     ask,
+    proven: () => cache.proven(git, project, environment),
     async fresh() {
       const status = await readGitStatus(repo.git, { path: worktree, baseBranch: "main" });
       if (!status) return null;
@@ -173,6 +176,16 @@ describe.skipIf(process.platform !== "linux")("answers kept while they are prove
       { numRuns: 6 },
     );
   }, 120_000);
+
+  test("what is proven is known without git, and nothing else is", async () => {
+    await using it = await bench();
+    expect(await it.proven()).toBeNull();
+    await it.warm();
+    expect(await it.proven()).toEqual(await it.fresh());
+    changes["new file"]?.(it);
+    expect(await it.proven()).toBeNull();
+    expect(await it.ask()).toEqual({ git: await it.fresh(), processes: 1 });
+  });
 
   test("what is ignored may change without git being asked", async () => {
     await using it = await bench();

@@ -85,6 +85,13 @@ export class GitStatusCache {
     return this.#answer({ git, project, environment, again: false });
   }
 
+  /** What needs no git to be known; null for everything else. */
+  async proven(git: Git, project: ProjectRecord, environment: EnvironmentRecord): Promise<GitView | null> {
+    if (!this.#known.has(environment.id) || !existsSync(project.gitCommonDir)) return null;
+    const question = { git, project, environment, again: true };
+    return this.#confirmed(question, this.#proven(environment, await this.#factsOf(git, project)));
+  }
+
   /** As `status`, for a list, which is asked for again: what cannot be proven yet is prepared for the next time. */
   async statusInList(git: Git, project: ProjectRecord, environment: EnvironmentRecord): Promise<GitView | null> {
     return this.#answer({ git, project, environment, again: true });
@@ -94,9 +101,7 @@ export class GitStatusCache {
     const { git, project, environment } = question;
     if (!existsSync(project.gitCommonDir)) return null;
     const proven = this.#proven(environment, await this.#factsOf(git, project));
-    if (!proven) return this.#ask(question);
-    if (this.#options.clock.now() - proven.askedAtMs > confirmAfterMs) this.#askLater(question);
-    return proven.answer;
+    return this.#confirmed(question, proven) ?? this.#ask(question);
   }
 
   /** The branch that new ones start from. */
@@ -116,6 +121,11 @@ export class GitStatusCache {
     if (same && statusSignature(sources)?.text === signature) return known;
     this.#forget(environment.id);
     return null;
+  }
+
+  #confirmed(question: Question, known: Known | null): GitView | null {
+    if (known && this.#options.clock.now() - known.askedAtMs > confirmAfterMs) this.#askLater(question);
+    return known?.answer ?? null;
   }
 
   #forget(environmentId: string): void {

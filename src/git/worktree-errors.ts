@@ -73,6 +73,16 @@ export function worktreeUnproven(path: string, because: string): WtError {
   });
 }
 
+export function branchMoved(branch: string): WtError {
+  return new WtError({
+    kind: "machine",
+    code: "branch_moved",
+    message: `The branch ${branch} moved while its worktree was made.`,
+    hints: ["Run the command again."],
+    details: { branch },
+  });
+}
+
 export function worktreeInside(path: string, inside: string): WtError {
   return refused("worktree_inside", `The worktree ${path} has another worktree in it: ${inside}.`, {
     hints: ["Delete or move that one first."],

@@ -359,3 +359,17 @@ test("making a worktree costs few processes beside git worktree add itself", asy
   await addWorktree(git, { root: repo.root, path: join(repo.base, "x"), branch: plan.branch, plan });
   expect(commands.sort()).toEqual(["check-ref-format", "config", "for-each-ref", "for-each-ref", "rev-parse", "worktree"]);
 });
+
+test("a branch that moved since it was planned is not checked out", async () => {
+  await using repo = await gitRepository({ files });
+  repo.run(["branch", "x"]);
+  const plan = await planBranch(repo.git, { root: repo.root, branch: "x", from: null });
+  const moved = repo.run(["commit-tree", "HEAD^{tree}", "-p", "HEAD", "-m", "something else to run"]);
+  repo.run(["update-ref", "refs/heads/x", moved]);
+  const path = join(repo.base, "x");
+  const adding = addWorktree(repo.git, { root: repo.root, path, branch: "x", plan });
+  await expect(adding).rejects.toMatchObject({ kind: "machine", code: "branch_moved" });
+  expect(existsSync(path)).toBe(false);
+  expect((await listWorktrees(repo.git, repo.root)).length).toBe(1);
+  expect(repo.run(["rev-parse", "x"])).toBe(moved);
+});

@@ -13,6 +13,7 @@ import {
   addFailure,
   branchCheckedOut,
   branchHasCommits,
+  branchMoved,
   directoryUnusable,
   mainWorktree,
   pathExists,
@@ -73,7 +74,7 @@ export interface AddWorktreeOptions {
 
 /**
  * Makes the worktree and, where planned, its branch. Not idempotent: throws `refused` (`path_exists`, `branch_checked_out`, `branch_exists`,
- * `worktree_missing`) and `machine`. When it throws, nothing of it is left; only a crash makes `undoAddWorktree` necessary.
+ * `worktree_missing`) and `machine` (`branch_moved`: the branch is not at the plan's commit any more). When it throws, nothing of it is left; only a crash makes `undoAddWorktree` necessary.
  */
 export async function addWorktree(git: Git, { root, path, branch, plan, abort }: AddWorktreeOptions): Promise<void> {
   const place = canonicalPath(path);
@@ -85,8 +86,11 @@ export async function addWorktree(git: Git, { root, path, branch, plan, abort }:
         const upstream = ["branch", "--quiet", `--set-upstream-to=${plan.ref}`, branch];
         await retryConfigLock(() => git.run(root, upstream, { abort }));
       }
-      const toplevel = (await git.run(place, ["rev-parse", "--show-toplevel"], { env: ceilingAt(place), abort })).trim();
+      const found = (await git.run(place, ["rev-parse", "--show-toplevel", "HEAD"], { env: ceilingAt(place), abort })).trim();
+      const toplevel = found.slice(0, Math.max(0, found.lastIndexOf("\n")));
       if (toplevel !== place) throw worktreeUnproven(place, `git takes it for ${toplevel}`);
+      // What was looked at, and approved, is the plan's commit.
+      if (plan.kind === "local" && !found.endsWith(`\n${plan.commit}`)) throw branchMoved(branch);
       return;
     } catch (error) {
       const failure = addFailure(error, { path: place, branch });

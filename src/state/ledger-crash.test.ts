@@ -37,6 +37,8 @@ const writer = (path: string, from: number) => `
 test("kill -9 in the middle of writing, again and again", async () => {
   const path = join(root, "ledger.sqlite");
   let next = 1;
+  /** Even ones whose writer was killed before their deletion: no later one comes back to them. */
+  const interrupted = new Set<number>();
   for (let round = 1; round <= 8; round += 1) {
     const child = Bun.spawn([process.execPath, "-e", writer(path, next)], { stdin: "ignore", stdout: "pipe", stderr: "inherit" });
     let printed = "";
@@ -57,8 +59,8 @@ test("kill -9 in the middle of writing, again and again", async () => {
     const numbers = ledger.environments().map((environment) => environment.slot);
     const whole = Array.from({ length: last }, (_, index) => index + 1).filter((number) => number % 2 === 1 || numbers.includes(number));
     expect(numbers).toEqual(whole);
-    // Only the newest even one may still wait for its deletion.
-    expect(numbers.filter((number) => number % 2 === 0 && number !== last)).toEqual([]);
+    if (last % 2 === 0 && numbers.includes(last)) interrupted.add(last);
+    expect(numbers.filter((number) => number % 2 === 0)).toEqual([...interrupted]);
     for (const number of numbers) {
       expect(ledger.leases({ environmentId: `e${number}` }).map((lease) => lease.key)).toEqual([String(number), `/w/${number}`]);
       expect(ledger.services({ environmentId: `e${number}` })).toHaveLength(1);

@@ -72,7 +72,7 @@ describe("a mistake in wt.yaml", () => {
           if (what !== cases[0]?.what) return;
           await expectRefusal(world, ["restart", "good"], refusal);
           await expectRefusal(world, ["trust", "--yes"], refusal);
-          await expectRefusal(world, ["env", "good"], refusal);
+          await expectRefusal(world, ["env", "-e", "good"], refusal);
           expect((await world.wt(["run", "-e", "good", "--", "true"])).code).toBe(3);
           expect((await world.wt(["status", "good"])).code).toBe(0);
         });

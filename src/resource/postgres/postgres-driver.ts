@@ -1,4 +1,4 @@
-// `type: postgres`: a server of its own for every environment, or one database that all share.
+// `type: postgres`: a server of its own for every environment, a database of its own on a server that is there, or one that all share.
 import { existsSync } from "node:fs";
 import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
@@ -8,7 +8,8 @@ import type { ResourceDriver, ResourceSpec } from "../resource-driver.ts";
 import { type BranchServer, createBranchServer } from "./branch-server.ts";
 import type { CloneProbe } from "./clone-method.ts";
 import { connectionOf, variableNames } from "./connection.ts";
-import { type PostgresOptions, parsePostgresOptions, postgresOptions } from "./postgres-options.ts";
+import { createDatabaseOnServer } from "./database-on-server.ts";
+import { parsePostgresOptions, postgresOptions } from "./postgres-options.ts";
 import { findServerPrograms, type ServerPrograms } from "./server-programs.ts";
 import { checkReachable, sharedDetail, sharedLogin } from "./shared-database.ts";
 import { type ServerUser, serverUser } from "./system-user.ts";
@@ -57,7 +58,7 @@ export function createPostgresDriver({
     features: { checkpoints: true, sleep: true, port: true },
     variableNames: (options) => variableNames(postgresOptions(options).variable),
     parseOptions: parsePostgresOptions,
-    ...byMode(branches),
+    ...byMode({ branch: branches, server: createDatabaseOnServer() }),
     templates: { list: templates.list, remove: templates.remove },
     async describeStorage() {
       await mkdir(join(stateDirectory, "postgres"), { recursive: true, mode: 0o700 });
@@ -66,66 +67,64 @@ export function createPostgresDriver({
   };
 }
 
-/** The verbs of a branch, with those of `branch: shared` in their stead where that is written. */
-function byMode(branches: BranchServer): BranchServer {
+interface Modes {
+  branch: BranchServer;
+  server: BranchServer;
+}
+
+/** Each verb goes to what wt.yaml asks for: a branch, a database on a server, or the shared one. */
+function byMode(modes: Modes): BranchServer {
   const shared = (spec: ResourceSpec): string | null => {
-    const options: PostgresOptions = postgresOptions(spec.options);
-    if (options.mode === "server") throw notYet(spec);
+    const options = postgresOptions(spec.options);
     return options.mode === "shared" ? options.url : null;
   };
+  const own = (spec: ResourceSpec) => (postgresOptions(spec.options).mode === "server" ? modes.server : modes.branch);
   const refuse = (spec: ResourceSpec, what: string) => {
     if (shared(spec) !== null) throw sharedRefusal(spec, what);
   };
-  const connect = async (spec: ResourceSpec, url: string) => {
-    await checkReachable(url, `resources.${spec.name}.url`);
-    return connectionOf(sharedLogin(url), postgresOptions(spec.options).variable);
-  };
+  const connect = (spec: ResourceSpec, url: string) => connectionOf(sharedLogin(url), postgresOptions(spec.options).variable);
   return {
     async observe(spec) {
       const url = shared(spec);
-      return url === null ? branches.observe(spec) : { state: "shared", detail: sharedDetail(url) };
+      return url === null ? own(spec).observe(spec) : { state: "shared", detail: sharedDetail(url) };
     },
     async ensure(spec, call) {
       const url = shared(spec);
-      return url === null ? branches.ensure(spec, call) : connect(spec, url);
+      if (url === null) return own(spec).ensure(spec, call);
+      await checkReachable(url, `resources.${spec.name}.url`);
+      return connect(spec, url);
     },
     async reset(spec, call) {
       refuse(spec, "reset");
-      return branches.reset(spec, call);
+      return own(spec).reset(spec, call);
     },
-    // Also when wt.yaml says `shared` by now: a branch from before goes.
-    remove: (spec) => branches.remove(spec),
+    async remove(spec) {
+      if (postgresOptions(spec.options).mode === "server") await modes.server.remove(spec);
+      // Also when wt.yaml says something else by now: a branch from before goes.
+      await modes.branch.remove(spec);
+    },
     async connection(spec) {
       const url = shared(spec);
-      return url === null ? branches.connection(spec) : connectionOf(sharedLogin(url), postgresOptions(spec.options).variable);
+      return url === null ? own(spec).connection(spec) : connect(spec, url);
     },
     async checkpoint(spec, id) {
       refuse(spec, "kept as a checkpoint");
-      return branches.checkpoint(spec, id);
+      return own(spec).checkpoint(spec, id);
     },
     async restore(spec, id) {
       refuse(spec, "restored");
-      return branches.restore(spec, id);
+      return own(spec).restore(spec, id);
     },
-    removeCheckpoint: (spec, id) => branches.removeCheckpoint(spec, id),
-    sleep: async (spec) => (shared(spec) === null ? branches.sleep(spec) : false),
-    wake: async (spec) => (shared(spec) === null ? branches.wake(spec) : undefined),
+    removeCheckpoint: async (spec, id) => (shared(spec) === null ? own(spec).removeCheckpoint(spec, id) : undefined),
+    sleep: async (spec) => (shared(spec) === null ? own(spec).sleep(spec) : false),
+    wake: async (spec) => (shared(spec) === null ? own(spec).wake(spec) : undefined),
     async usage(spec) {
-      if (shared(spec) === null) return branches.usage(spec);
+      if (shared(spec) === null) return own(spec).usage(spec);
       return { exclusiveBytes: 0, sharedBytes: null, how: "the database is shared by everybody" };
     },
-    adopt: async (spec) => (shared(spec) === null ? branches.adopt(spec) : undefined),
-    close: () => branches.close(),
+    adopt: async (spec) => (shared(spec) === null ? own(spec).adopt(spec) : undefined),
+    close: () => modes.branch.close(),
   };
-}
-
-function notYet(spec: ResourceSpec): WtError {
-  return new WtError({
-    kind: "config",
-    code: "postgres_server_mode",
-    message: `resources.${spec.name}.server: a database on a server that is there already is not possible yet.`,
-    hints: ["Leave `server:` out for a server of its own, or write `branch: shared` and `url:`."],
-  });
 }
 
 function sharedRefusal(spec: ResourceSpec, what: string): WtError {

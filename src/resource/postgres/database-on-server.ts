@@ -1,0 +1,252 @@
+// `server:`: a database and a role of its own on a server that is there already. Our notes hold the password; the server holds the rest.
+import { mkdir, readFile } from "node:fs/promises";
+import { join } from "node:path";
+import { WtError } from "../../errors/wt-error.ts";
+import { removeTree, writeFileAtomic } from "../../os/files.ts";
+import type { ResourceCall, ResourceConnection, ResourceSpec } from "../resource-driver.ts";
+import type { BranchServer } from "./branch-server.ts";
+import { connectionOf, randomPassword } from "./connection.ts";
+import { postgresOptions, type ServerOptions } from "./postgres-options.ts";
+import {
+  closeDatabase,
+  createDatabase,
+  dropDatabase,
+  dropHolding,
+  ensureRole,
+  exchangeDatabase,
+  type Holding,
+  type HoldingState,
+  markWhole,
+  openDatabase,
+  readHolding,
+  takeOwnership,
+} from "./server-database.ts";
+import { type ServerLink, serverRefusal, withServer } from "./server-link.ts";
+import { sharedDetail, sharedLogin } from "./shared-database.ts";
+
+interface Notes {
+  nonce: string;
+  password: string;
+  complete: boolean;
+}
+
+export function createDatabaseOnServer(): BranchServer {
+  return {
+    ...contentVerbs(),
+    ...checkpointVerbs(),
+    async observe(spec) {
+      try {
+        const state = await onServer(spec, readHolding);
+        if (state === "absent") return { state };
+        if (state === "foreign") return { state, reason: `There is a database or role ${spec.label} that is not ours.` };
+        const detail = `${spec.label} on ${sharedDetail(optionsOf(spec).url).replace(/^.* on /, "")}`;
+        const whole = state === "whole" && (await readNotes(spec))?.complete;
+        return whole ? { state: "ready", detail } : { state: "broken", reason: "it was left half-made; `wt up` makes it anew." };
+      } catch (error) {
+        if (!(error instanceof WtError)) throw error;
+        return { state: "broken", reason: error.message };
+      }
+    },
+    async connection(spec) {
+      const notes = await readNotes(spec);
+      return notes?.complete ? connect(spec, spec.label, notes.password) : null;
+    },
+    sleep: async () => false,
+    wake: async () => undefined,
+    async usage(spec) {
+      const size = await onServer(spec, async (link, { label }) => {
+        const [row] = await link.run(`SELECT pg_database_size(oid)::float8 AS bytes FROM pg_database WHERE datname = '${label}'`);
+        return Number(row?.bytes ?? 0);
+      });
+      return { exclusiveBytes: size, sharedBytes: 0, how: "pg_database_size, as the server tells" };
+    },
+    adopt: async () => undefined,
+    close: async () => undefined,
+  };
+}
+
+function contentVerbs(): Pick<BranchServer, "ensure" | "reset" | "remove"> {
+  return {
+    ensure: (spec, call) =>
+      onServer(spec, async (link, holding) => {
+        call.abort.throwIfAborted();
+        const state = await readHolding(link, holding);
+        refuseForeign(state, holding);
+        const notes = (await readNotes(spec)) ?? { nonce: spec.nonce, password: randomPassword(), complete: false };
+        await writeNotes(spec, notes);
+        try {
+          await ensureRole(link, holding, notes.password);
+          if (state === "whole") await openDatabase(link, spec.label);
+          else {
+            await dropDatabase(link, holding, spec.label);
+            await fill(spec, { link, holding, name: spec.label, password: notes.password, call });
+            await markWhole(link, holding, spec.label);
+          }
+        } catch (error) {
+          if (state !== "whole") await dropHolding(link, holding);
+          if (state !== "whole") await removeTree(spec.directory);
+          throw call.abort.aborted || error instanceof WtError
+            ? error
+            : serverRefusal(holding.key, `make the database ${spec.label}`, error);
+        }
+        await writeNotes(spec, { ...notes, complete: true });
+        return connect(spec, spec.label, notes.password);
+      }),
+    reset: (spec, call) =>
+      onServer(spec, async (link, holding) => {
+        const { password } = await own(spec, link, holding);
+        const next = `${spec.label}_n`;
+        await dropDatabase(link, holding, next);
+        try {
+          await fill(spec, { link, holding, name: next, password, call });
+          await markWhole(link, holding, next);
+          await exchangeDatabase(link, holding, next);
+        } catch (error) {
+          await dropDatabase(link, holding, next);
+          throw error;
+        }
+        return connect(spec, spec.label, password);
+      }),
+    async remove(spec) {
+      await onServer(spec, async (link, holding) => {
+        const state = await readHolding(link, holding);
+        refuseForeign(state, holding);
+        if (state !== "absent") await dropHolding(link, holding);
+        if ((await readHolding(link, holding)) !== "absent") throw new Error(`the database ${spec.label} is still there`);
+      });
+      await removeTree(spec.directory);
+    },
+  };
+}
+
+function checkpointVerbs(): Pick<BranchServer, "checkpoint" | "restore" | "removeCheckpoint"> {
+  return {
+    checkpoint: (spec, id) =>
+      onServer(spec, async (link, holding) => {
+        await own(spec, link, holding);
+        const name = checkpointName(spec, id);
+        if (await exists(link, name)) {
+          throw new WtError({
+            kind: "refused",
+            code: "checkpoint_exists",
+            message: `There is a checkpoint ${id} already.`,
+            hints: ["Choose another name."],
+          });
+        }
+        // The server copies only what nobody is connected to.
+        await closeDatabase(link, spec.label);
+        try {
+          await createDatabase(link, holding, { name, from: spec.label });
+        } finally {
+          await openDatabase(link, spec.label);
+        }
+      }),
+    restore: (spec, id) =>
+      onServer(spec, async (link, holding) => {
+        await own(spec, link, holding);
+        const name = checkpointName(spec, id);
+        if (!(await exists(link, name)))
+          throw new WtError({ kind: "not_found", code: "checkpoint_absent", message: `There is no checkpoint ${id}.` });
+        const next = `${spec.label}_n`;
+        await dropDatabase(link, holding, next);
+        await createDatabase(link, holding, { name: next, from: name });
+        await markWhole(link, holding, next);
+        await exchangeDatabase(link, holding, next);
+      }),
+    removeCheckpoint: (spec, id) => onServer(spec, (link, holding) => dropDatabase(link, holding, checkpointName(spec, id))),
+  };
+}
+
+interface Filling {
+  link: ServerLink;
+  holding: Holding;
+  name: string;
+  password: string;
+  call: ResourceCall;
+}
+
+/** Makes the database and what is in it. */
+async function fill(spec: ResourceSpec, { link, holding, name, password, call }: Filling): Promise<void> {
+  const options = optionsOf(spec);
+  call.report(options.from === null ? `making an empty database ${name}` : `copying ${options.from} to ${name}`);
+  await createDatabase(link, holding, { name, from: options.from });
+  call.abort.throwIfAborted();
+  await withServer({ url: options.url, key: holding.key, database: name }, (inside) => takeOwnership(inside, holding)).catch(
+    (error: unknown) => {
+      throw serverRefusal(holding.key, `give ${spec.label} what is in ${name}`, error);
+    },
+  );
+  for (const key of ["migrate", "seed"] as const) {
+    const command = options[key];
+    if (command === null) continue;
+    call.report(`${key}: ${command}`);
+    await call.run(command, connect(spec, name, password).variables);
+    call.abort.throwIfAborted();
+  }
+}
+
+function onServer<T>(spec: ResourceSpec, work: (link: ServerLink, holding: Holding) => Promise<T>): Promise<T> {
+  const holding = { label: spec.label, nonce: spec.nonce, key: `resources.${spec.name}.server` };
+  return withServer({ url: optionsOf(spec).url, key: holding.key }, (link) => work(link, holding));
+}
+
+function optionsOf(spec: ResourceSpec): ServerOptions {
+  const options = postgresOptions(spec.options);
+  if (options.mode !== "server") throw new Error(`the resource ${spec.name} names no server`);
+  return options;
+}
+
+function connect(spec: ResourceSpec, database: string, password: string): ResourceConnection {
+  const options = optionsOf(spec);
+  const { host, port } = sharedLogin(options.url);
+  return connectionOf({ user: spec.label, password, host: host.includes(":") ? `[${host}]` : host, port, database }, options.variable);
+}
+
+async function own(spec: ResourceSpec, link: ServerLink, holding: Holding): Promise<Notes> {
+  const state = await readHolding(link, holding);
+  refuseForeign(state, holding);
+  const notes = await readNotes(spec);
+  if (state === "whole" && notes) return notes;
+  throw new WtError({
+    kind: "not_found",
+    code: "database_absent",
+    message: `The database ${spec.label} does not exist.`,
+    hints: ["Run `wt up`."],
+  });
+}
+
+function refuseForeign(state: HoldingState, { label, key }: Holding): void {
+  if (state !== "foreign") return;
+  throw new WtError({
+    kind: "refused",
+    code: "database_foreign",
+    message: `${key}: there is a database or role ${label} on that server that is not ours.`,
+    hints: ["Nothing was changed. Rename or drop it by hand if it is no longer needed."],
+  });
+}
+
+function checkpointName(spec: ResourceSpec, id: string): string {
+  return `wtc_${new Bun.CryptoHasher("sha256").update(`${spec.label}\0${id}`).digest("hex").slice(0, 40)}`;
+}
+
+async function exists(link: ServerLink, name: string): Promise<boolean> {
+  return (await link.run(`SELECT 1 FROM pg_database WHERE datname = '${name}'`)).length > 0;
+}
+
+function notesFile(spec: ResourceSpec): string {
+  return join(spec.directory, "database.json");
+}
+
+async function readNotes(spec: ResourceSpec): Promise<Notes | null> {
+  try {
+    const notes = JSON.parse(await readFile(notesFile(spec), "utf8")) as Notes;
+    return notes.nonce === spec.nonce && typeof notes.password === "string" ? notes : null;
+  } catch {
+    return null;
+  }
+}
+
+async function writeNotes(spec: ResourceSpec, notes: Notes): Promise<void> {
+  await mkdir(spec.directory, { recursive: true, mode: 0o700 });
+  await writeFileAtomic(notesFile(spec), JSON.stringify(notes), { mode: 0o600 });
+}

@@ -8,7 +8,13 @@ import { completionScript } from "./completion-script.ts";
 import { shellInitScript } from "./shell-init-script.ts";
 import type { Shell } from "./shells.ts";
 
-const names = { environments: ["main", "earl-fib", "earl-two"], branches: ["main", "feature/x"], services: ["web", "worker"] };
+const names = {
+  environments: ["main", "earl-fib", "earl-two"],
+  branches: ["main", "feature/x"],
+  services: ["web", "worker"],
+  resources: ["db", "cache"],
+  checkpoints: ["before-import"],
+};
 let daemon: FakeDaemon;
 let env: Record<string, string>;
 let target: string;
@@ -55,6 +61,13 @@ describe("candidates", () => {
       ["logs", "web", "w"],
       ["web", "worker"],
     ],
+    [
+      ["db", "u"],
+      ["url", "usage"],
+    ],
+    [["db", "reset", "d"], ["db"]],
+    [["db", "restore", "b"], ["before-import"]],
+    [["db", "checkpoints", "--delete", "b"], ["before-import"]],
     [["logs", "--fo"], ["--follow"]],
     [["status", "main", ""], []],
     [

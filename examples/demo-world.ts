@@ -160,7 +160,12 @@ async function environmentSlugs(world: World): Promise<string[]> {
   return environments.filter((environment) => !environment.main).map((environment) => environment.slug);
 }
 
-/** Processes that carry this world's state directory in their environment, after those on their way out had time to go. */
+/** A service, a setup command or a daemon: never the shell that a person opened in this world, nor this program. */
+function madeByWt(environment: readonly string[], command: string): boolean {
+  return environment.some((entry) => entry.startsWith("WT_INSTANCE=")) || command.endsWith(" daemon run");
+}
+
+/** Processes of `wt` that carry this world's state directory in their environment, after those on their way out had time to go. */
 async function processesOf(world: World): Promise<{ pid: number; command: string }[]> {
   const mark = `XDG_STATE_HOME=${world.env.XDG_STATE_HOME}`;
   const deadlineMs = Date.now() + 5000;
@@ -176,16 +181,12 @@ function linuxProcessesWith(mark: string): { pid: number; command: string }[] {
   for (const name of readdirSync("/proc")) {
     if (!/^\d+$/.test(name)) continue;
     try {
-      if (
-        !readFileSync(join("/proc", name, "environ"), "utf8")
-          .split("\0")
-          .includes(mark)
-      )
-        continue;
+      const environment = readFileSync(join("/proc", name, "environ"), "utf8").split("\0");
+      if (!environment.includes(mark)) continue;
       const command = readFileSync(join("/proc", name, "cmdline"), "utf8")
         .replaceAll("\0", " ")
         .trim();
-      found.push({ pid: Number(name), command });
+      if (madeByWt(environment, command)) found.push({ pid: Number(name), command });
     } catch {
       // Another user's, or gone meanwhile: not ours.
     }
@@ -195,7 +196,9 @@ function linuxProcessesWith(mark: string): { pid: number; command: string }[] {
 
 async function psProcessesWith(mark: string): Promise<{ pid: number; command: string }[]> {
   const listed = Bun.spawn(["/bin/ps", "-axwwE", "-o", "pid=,command="], { stdout: "pipe", stderr: "ignore" });
-  const lines = (await new Response(listed.stdout).text()).split("\n").filter((line) => line.includes(` ${mark}`));
+  const lines = (await new Response(listed.stdout).text())
+    .split("\n")
+    .filter((line) => line.includes(` ${mark}`) && (line.includes(" WT_INSTANCE=") || / daemon run( |$)/.test(line)));
   return lines.map((line) => ({ pid: Number.parseInt(line, 10), command: line.trim().split(/\s+/)[1] ?? "" }));
 }
 

@@ -11,7 +11,7 @@ import { asAdmin, serverPlace } from "./postmaster.ts";
 import { copyStrategy } from "./server-database.ts";
 
 setDefaultTimeout(60_000);
-const version = existsSync("/usr/lib/postgresql/15/bin/postgres") ? 15 : 18;
+const version = 18;
 /** Every character that means something in a URL, in SQL or in a shell. */
 const password = `p@ss:w/?#[]%&'"\\ $x=ü`;
 

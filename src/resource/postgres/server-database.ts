@@ -38,8 +38,10 @@ export async function ensureRole(link: ServerLink, { label, nonce }: Holding, pa
       `BEGIN; CREATE ROLE ${role} LOGIN CONNECTION LIMIT 60 PASSWORD ${quoteLiteral(password)}; COMMENT ON ROLE ${role} IS ${quoteLiteral(markOf(nonce))}; COMMIT`,
     );
   }
-  // Only a member may give the role a database.
-  const [member] = await link.run(`SELECT pg_has_role(current_user, ${quoteLiteral(label)}, 'MEMBER') AS yes`);
+  // Only who may become the role may give it a database; since 16, who made a role need not be able to.
+  const [member] = await link.run(
+    `SELECT pg_has_role(current_user, ${quoteLiteral(label)}, CASE WHEN current_setting('server_version_num')::int >= 160000 THEN 'SET' ELSE 'MEMBER' END) AS yes`,
+  );
   if (!member?.yes) await link.run(`GRANT ${role} TO CURRENT_USER`);
 }
 

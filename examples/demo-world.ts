@@ -160,9 +160,13 @@ async function environmentSlugs(world: World): Promise<string[]> {
   return environments.filter((environment) => !environment.main).map((environment) => environment.slug);
 }
 
-/** A service, a setup command or a daemon: never the shell that a person opened in this world, nor this program. */
+/** A service, a setup command, a daemon or its clearing of the trash: never the shell that a person opened in this world, nor this program. */
 function madeByWt(environment: readonly string[], command: string): boolean {
-  return environment.some((entry) => entry.startsWith("WT_INSTANCE=")) || command.endsWith(" daemon run");
+  return (
+    environment.some((entry) => entry.startsWith("WT_INSTANCE=")) ||
+    command.endsWith(" daemon run") ||
+    /^(nice|rm) .*\/wt\/trash\//.test(command)
+  );
 }
 
 /** Processes of `wt` that carry this world's state directory in their environment, after those on their way out had time to go. */
@@ -198,7 +202,9 @@ async function psProcessesWith(mark: string): Promise<{ pid: number; command: st
   const listed = Bun.spawn(["/bin/ps", "-axwwE", "-o", "pid=,command="], { stdout: "pipe", stderr: "ignore" });
   const lines = (await new Response(listed.stdout).text())
     .split("\n")
-    .filter((line) => line.includes(` ${mark}`) && (line.includes(" WT_INSTANCE=") || / daemon run( |$)/.test(line)));
+    .filter(
+      (line) => line.includes(` ${mark}`) && (line.includes(" WT_INSTANCE=") || / daemon run( |$)| rm -rf .*\/wt\/trash\//.test(line)),
+    );
   return lines.map((line) => ({ pid: Number.parseInt(line, 10), command: line.trim().split(/\s+/)[1] ?? "" }));
 }
 

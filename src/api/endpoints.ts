@@ -36,7 +36,7 @@ export interface OperationEndpoints {
   "/v1/checkpoints/delete": { request: resources.RemoveCheckpointRequest; result: resources.CheckpointList };
 }
 
-/** Streams: the response is newline-delimited `item`s until the client closes it or it ends. */
+/** Streams: the response is newline-delimited `item`s until the client closes it or it ends; an `ErrorBody` as the last line says why it could not go on. */
 export interface StreamEndpoints {
   "/v1/environments/watch": { request: environment.ListRequest & { follow: boolean }; item: environment.ListEvent };
   "/v1/logs": { request: operations.LogsRequest; item: operations.LogLine };

@@ -118,6 +118,17 @@ describe("stream", () => {
     expect(items.map(({ line }) => line)).toEqual(["a", "b"]);
   });
 
+  test("throws the daemon's error, also when it comes after items", async () => {
+    const error = new WtError({ kind: "not_found", code: "not_a_repository", message: "/x is not inside a git repository." });
+    answer = () => lines({ line: "a" }, { error: error.toWire() });
+    const seenLines: string[] = [];
+    const work = (async () => {
+      for await (const { line } of client.stream("/v1/logs", logs)) seenLines.push(line);
+    })();
+    expect((await failure(work)).code).toBe("not_a_repository");
+    expect(seenLines).toEqual(["a"]);
+  });
+
   test("ends quietly when aborted, and closes the connection when the loop is left", async () => {
     answer = () => endless({ line: "a" });
     const controller = new AbortController();

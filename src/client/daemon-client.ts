@@ -79,7 +79,11 @@ export function createDaemonClient({ fetch, name }: DaemonClientOptions): Daemon
     async *stream(path, request, abort) {
       try {
         const response = await send(path, request, abort);
-        yield* parseNdjson(bodyOf(response));
+        for await (const item of parseNdjson<never>(bodyOf(response))) {
+          const { error } = item as Partial<ErrorBody>;
+          if (error) throw WtError.fromWire(error);
+          yield item;
+        }
       } catch (error) {
         if (!abort?.aborted) throw toWtError(error);
       }

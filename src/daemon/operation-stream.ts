@@ -1,9 +1,12 @@
 // Streams of newline-delimited JSON: one object a line, as it happens.
 import type { OperationEvent } from "../api/environment.ts";
+import type { ErrorBody } from "../api/operations.ts";
 import { WtError } from "../errors/wt-error.ts";
 import type { Call, Emit } from "./journaled-run.ts";
 
 const encoder = new TextEncoder();
+/** How long the first item may take for its error to be the answer itself. */
+const promptMs = 20;
 const headers = { "content-type": "application/x-ndjson" };
 
 /** Runs an operation and streams its events; exactly one `result` or `error` ends it. A client that goes away aborts it. */
@@ -32,35 +35,32 @@ export function operationResponse<Result>(request: Request, run: (call: Call) =>
   return new Response(body, { headers });
 }
 
-/** Streams items until the source ends or the client goes away. An error before the first item is the caller's to answer. */
+/**
+ * Streams items until the source ends or the client goes away, no faster than the client reads. An error before the first item is the caller's to
+ * answer, unless it comes late: that one, and any after it, is the stream's last line, an `ErrorBody`.
+ */
 export async function itemsResponse<Item>(request: Request, source: (abort: AbortSignal) => AsyncGenerator<Item>): Promise<Response> {
   const gone = new AbortController();
   const onGone = () => gone.abort(new Error("the client went away"));
   request.signal.addEventListener("abort", onGone, { once: true });
   const items = source(gone.signal);
-  // The first item is awaited here, so that a refusal is an HTTP error and not a broken stream; a follower that is silent must not hang.
-  const first = items.next();
-  const early = await Promise.race([
-    first.then(() => null),
-    Bun.sleep(20).then(() => null),
-    first.then(
-      () => null,
-      (error) => error as unknown,
-    ),
-  ]);
-  if (early !== null) throw early;
+  gone.signal.addEventListener("abort", () => void items.return(undefined).catch(() => undefined), { once: true });
+  // The first item is awaited here, so that a refusal is an HTTP error where it can be; a follower that is silent must not hang.
+  let next: Promise<IteratorResult<Item>> | null = items.next();
+  await Promise.race([next, Bun.sleep(promptMs)]);
+  const line = (value: Item | ErrorBody) => encoder.encode(`${JSON.stringify(value)}\n`);
   const body = new ReadableStream<Uint8Array>({
-    async start(controller) {
+    async pull(controller) {
       try {
-        for (let next = await first; !next.done; next = await items.next()) {
-          if (gone.signal.aborted) break;
-          controller.enqueue(encoder.encode(`${JSON.stringify(next.value)}\n`));
-        }
-        if (!gone.signal.aborted) controller.close();
+        const { done, value } = await (next ?? items.next());
+        next = null;
+        if (gone.signal.aborted) return;
+        if (done) controller.close();
+        else controller.enqueue(line(value));
       } catch (error) {
-        if (!gone.signal.aborted) controller.error(error);
-      } finally {
-        await items.return(undefined).catch(() => undefined);
+        if (gone.signal.aborted) return;
+        controller.enqueue(line({ error: WtError.from(error).toWire() }));
+        controller.close();
       }
     },
     cancel: onGone,

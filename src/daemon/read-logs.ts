@@ -6,6 +6,8 @@ import { locateNamed } from "./projects.ts";
 import { unknownService } from "./up-environment.ts";
 import type { World } from "./world.ts";
 
+const mostQueued = 1_000;
+
 interface Source {
   service: string;
   logPath: string;
@@ -51,6 +53,7 @@ async function* followedLines(
 ): AsyncGenerator<LogLine> {
   const queue: SourcedEntry[] = [];
   let wake = Promise.withResolvers<void>();
+  let room = Promise.withResolvers<void>();
   let open = sources.length;
   const follow = async ({ service, logPath }: Source) => {
     let skip = from.seen.filter((entry) => entry.service === service && entry.timeMs >= from.sinceMs).length;
@@ -59,6 +62,8 @@ async function* followedLines(
       if (skip-- > 0) continue;
       queue.push({ ...entry, service });
       wake.resolve();
+      // A reader that has stopped reading must not make the log grow in memory.
+      while (queue.length >= mostQueued && !from.abort.aborted) await room.promise;
     }
   };
   for (const source of sources) {
@@ -71,9 +76,15 @@ async function* followedLines(
         wake.resolve();
       });
   }
+  const makeRoom = () => {
+    room.resolve();
+    room = Promise.withResolvers<void>();
+  };
+  from.abort.addEventListener("abort", makeRoom, { once: true });
   while (open > 0 || queue.length > 0) {
     const next = queue.shift();
     if (next) {
+      if (queue.length === mostQueued - 1) makeRoom();
       yield toLogLine(next);
       continue;
     }

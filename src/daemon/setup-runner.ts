@@ -3,7 +3,7 @@
 import { join } from "node:path";
 import type { EnvironmentRecord } from "../environment/ledger.ts";
 import { WtError } from "../errors/wt-error.ts";
-import type { ServiceInstance } from "../runtime/runtime-driver.ts";
+import type { ServiceInstance, ServiceSpec } from "../runtime/runtime-driver.ts";
 import type { World } from "./world.ts";
 
 export interface SetupRun {
@@ -42,7 +42,10 @@ async function runAdmitted(world: World, run: SetupRun): Promise<void> {
   const lease = world.ledger.claim({ environmentId: environment.id, kind: "process", key });
   const directory = join(environment.path, run.directory);
   const startedMs = world.clock.now();
-  const instance = await world.driver.start({
+  const release = () => {
+    if (lease) world.ledger.release(lease.id);
+  };
+  const spec: ServiceSpec = {
     environmentId: environment.id,
     nonce: environment.nonce,
     service,
@@ -53,6 +56,11 @@ async function runAdmitted(world: World, run: SetupRun): Promise<void> {
     port: null,
     logPath,
     stop: stopPolicy,
+  };
+  // After a throw of `start` nothing is there.
+  const instance = await world.driver.start(spec).catch((error: unknown) => {
+    release();
+    throw error;
   });
   const tail: string[] = [];
   const reading = new AbortController();
@@ -62,13 +70,12 @@ async function runAdmitted(world: World, run: SetupRun): Promise<void> {
     if (tail.length > linesInError) tail.shift();
   });
   try {
-    const end = await endOrStop(world, instance, run.abort);
+    const end = await endOrStop(world, { instance, ended: release }, run.abort);
     await drained(world, logPath, { startedMs, seen: reader.count });
     if (end.code !== 0) throw setupFailed(run, { end, tail, logPath });
   } finally {
     reading.abort(new Error("done"));
     await reader.done;
-    if (lease) world.ledger.release(lease.id);
   }
 }
 
@@ -78,13 +85,18 @@ export function setupLogPath(world: World, environment: EnvironmentRecord, name:
 
 async function endOrStop(
   world: World,
-  instance: ServiceInstance,
+  { instance, ended }: { instance: ServiceInstance; ended: () => void },
   abort: AbortSignal,
 ): Promise<{ code: number | null; signal: string | null }> {
   try {
-    return await world.driver.waitForCommand(instance, abort);
+    const end = await world.driver.waitForCommand(instance, abort);
+    ended();
+    return end;
   } catch (error) {
-    await world.driver.stop(instance, stopPolicy);
+    const { leftovers } = await world.driver.stop(instance, stopPolicy);
+    // What could not be ended keeps its lease.
+    if (leftovers.length === 0) ended();
+    else world.report(new Error(leftovers.join(" ")));
     throw error;
   }
 }

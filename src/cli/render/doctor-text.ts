@@ -1,6 +1,7 @@
 import type { DoctorFinding } from "../../api/operations.ts";
 import type { Paint } from "../paint.ts";
 import type { Symbols } from "../symbols.ts";
+import { counted } from "./age.ts";
 
 /** One line a finding, the worst last so that it stands right above the prompt, each with the command that mends it. */
 export function findingLines(findings: readonly DoctorFinding[], paint: Paint, symbols: Symbols): string[] {
@@ -13,7 +14,7 @@ export function findingLines(findings: readonly DoctorFinding[], paint: Paint, s
       ...(finding.fix ? [`    ${paint.accent(symbols.arrow)} ${finding.fix}`] : []),
     ]),
     "",
-    `${count("ok")} fine, ${count("warning")} warnings, ${count("error")} errors.`,
+    `${count("ok")} fine, ${counted(count("warning"), "warning")}, ${counted(count("error"), "error")}.`,
   ];
 }
 

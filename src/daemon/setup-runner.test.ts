@@ -11,8 +11,8 @@ function prepared() {
   const parts = { driver, clock: on.clock, ledger: on.ledger, setups: new Admission(1), paths: { environments: "/nowhere" } };
   const world = { ...parts, report: (error: unknown) => errors.push(error) } as unknown as World;
   const abort = new AbortController();
-  const step = { run: "npm ci", inputs: [], directory: "." };
-  const run: SetupRun = { environment, step, index: 0, command: "npm ci", env: {}, output: () => undefined, abort: abort.signal };
+  const what = { name: "setup:0", place: "setup[0]", command: "npm ci", directory: "." };
+  const run: SetupRun = { environment, ...what, env: {}, output: () => undefined, abort: abort.signal };
   return { world, driver, abort, run, leases: () => on.ledger.leases({ kind: "process" }).length };
 }
 

@@ -10,7 +10,7 @@ import { referenceLookup } from "../environment/variables.ts";
 import { WtError } from "../errors/wt-error.ts";
 import type { BranchPlan } from "../git/branches.ts";
 import { deleteBranch } from "../git/branches.ts";
-import { saveBranchRescue, saveRescue } from "../git/rescue.ts";
+import { readSkipped, saveBranchRescue, saveRescue } from "../git/rescue.ts";
 import { addWorktree, removeWorktree, undoAddWorktree } from "../git/worktrees.ts";
 import type { ResourceCall } from "../resource/resource-driver.ts";
 import { filledStamp } from "./environment-observer.ts";
@@ -60,6 +60,7 @@ export function stepPerformers(context: StepContext): StepPerformers {
     rescue: async () => {
       // A deletion that is carried on after a crash may have removed it already, with its work rescued before.
       if (!existsSync(environment.path)) return;
+      await refuseNested(context);
       const where = { root: session.project.root, path: environment.path, slug: environment.slug, branch: environment.branch };
       const refs = await saveRescue(session.git, { ...where, nowMs: world.clock.now() });
       context.outcome.rescueRefs.push(...refs);
@@ -71,6 +72,21 @@ export function stepPerformers(context: StepContext): StepPerformers {
     remove_files: () => rm(join(world.paths.environments, environment.id), { recursive: true, force: true }),
     release: async () => releaseAll(context),
   };
+}
+
+/** Repositories inside the worktree cannot be kept under a ref of this one, so not even `--force` deletes them. */
+async function refuseNested({ session }: StepContext): Promise<void> {
+  const { path, slug } = session.environment;
+  const { repositories, submodules } = await readSkipped(session.git, path);
+  const nested = [...repositories, ...submodules];
+  if (nested.length === 0) return;
+  throw new WtError({
+    kind: "refused",
+    code: "nested_repositories",
+    message: `${slug} holds work of other repositories, which no rescue ref can keep: ${nested.join(", ")}.`,
+    hints: [`Push or move it away from ${path}, then try again.`],
+    details: { repositories, submodules },
+  });
 }
 
 function worktreeLease({ world, session }: StepContext): Lease | undefined {

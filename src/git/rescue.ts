@@ -56,14 +56,15 @@ export async function saveBranchRescue(git: Git, { root, slug, branch, nowMs }: 
 /** No hook of the repository can refuse a rescue (with a temporary index none runs anyway), and no line-ending rule a file. */
 const quiet = ["-c", "core.hooksPath=/dev/null", "-c", "core.safecrlf=false", "-c", "advice.addEmbeddedRepo=false"];
 
-interface Skipped {
+export interface Skipped {
   /** Untracked directories that are repositories of their own. */
   repositories: string[];
   /** Submodules with changes of their own. */
   submodules: string[];
 }
 
-async function readSkipped(git: Git, path: string): Promise<Skipped> {
+/** What `saveRescue` cannot keep. */
+export async function readSkipped(git: Git, path: string): Promise<Skipped> {
   const args = ["status", "--porcelain=v2", "-z", "--untracked-files=all", "--ignore-submodules=none"];
   const { entries } = parseStatus(await git.run(path, args, { env: ceilingAt(path) }));
   return {

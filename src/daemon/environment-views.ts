@@ -83,9 +83,11 @@ export async function listedEnvironments(world: World, git: Git, request: ListRe
 export async function listEnvironments(world: World, request: ListRequest): Promise<EnvironmentList> {
   const git = createGit(world.env);
   const listed = await listedEnvironments(world, git, request);
-  const statuses =
-    request.git === "skip" ? [] : await Promise.all(listed.map((one) => world.gitStatus.statusInList(git, one.project, one.environment)));
-  const views = await Promise.all(listed.map((one) => fullView(world, one)));
+  const asked = request.git === "skip" ? [] : listed;
+  const [views, statuses] = await Promise.all([
+    Promise.all(listed.map((one) => fullView(world, one))),
+    Promise.all(asked.map((one) => world.gitStatus.statusInList(git, one.project, one.environment))),
+  ]);
   return { schema: 1, environments: views.map((view, index) => ({ ...view, git: statuses[index] ?? null })) };
 }
 

@@ -181,6 +181,33 @@ describe("a database of its own", () => {
   );
 
   test(
+    "Ctrl-C during a reset, or a migration that fails in it, keeps what was there",
+    async () => {
+      await using world = await hermeticWorld({ files });
+      await world.ok(["create", "a"]);
+      const url = await urlOf(world, "a");
+      await query(url, "insert into notes (body) values ('mine')");
+      const path = `${world.repository}.worktrees/a`;
+      await world.write({ "migrate.mjs": `require("fs").writeFileSync("started", ""); await Bun.sleep(600_000);` }, path);
+      await world.ok(["trust", "--yes"], { cwd: path });
+      const interrupt = new AbortController();
+      const resetting = world.wt(["db", "reset", "-e", "a", "--yes"], { abort: interrupt.signal });
+      await eventually(
+        () => existsSync(join(path, "started")),
+        (there) => there,
+      );
+      interrupt.abort();
+      expect((await resetting).code).toBe(130);
+      await world.write({ "migrate.mjs": "console.error('no such column'); process.exit(3);\n" }, path);
+      await world.ok(["trust", "--yes"], { cwd: path });
+      const failed = await world.wt(["db", "reset", "-e", "a", "--yes"]);
+      expect([failed.code, failed.stderr]).toEqual([7, expect.stringContaining("no such column")]);
+      expect(await bodies(url)).toContain("mine");
+    },
+    minutes,
+  );
+
+  test(
     "deleting disconnects who is still there",
     async () => {
       await using world = await hermeticWorld({ files });

@@ -160,6 +160,33 @@ describe("resources of environments", () => {
   );
 
   test(
+    "Ctrl-C during a reset, or a migration that fails in it, keeps what was there",
+    async () => {
+      await using world = await shop();
+      await world.ok(["create", "a"]);
+      await write(world, "a", "mine");
+      const path = worktree(world, "a");
+      await world.write({ "migrate.mjs": `require("fs").writeFileSync("started", ""); await Bun.sleep(600_000);` }, path);
+      await world.ok(["trust", "--yes"], { cwd: path });
+      const interrupt = new AbortController();
+      const resetting = world.wt(["db", "reset", "-e", "a", "--yes"], { abort: interrupt.signal });
+      await eventually(
+        () => existsSync(join(path, "started")),
+        (there) => there,
+      );
+      interrupt.abort();
+      expect((await resetting).code).toBe(130);
+      // The next operation waits until the daemon has undone it.
+      await world.write({ "migrate.mjs": "console.error('no such column'); process.exit(3);\n" }, path);
+      await world.ok(["trust", "--yes"], { cwd: path });
+      const failed = await world.wt(["db", "reset", "-e", "a", "--yes"]);
+      expect([failed.code, failed.stderr]).toEqual([7, expect.stringContaining("no such column")]);
+      expect(await notes(world, "a")).toEqual(["first", "mine"]);
+    },
+    minute,
+  );
+
+  test(
     "a repository's migration never runs before a person approved it",
     async () => {
       const wtYaml = `resources:\n  db: { type: sqlite, path: a.db, migrate: "echo ran > ${"$WT_MAIN_PATH"}/../ran" }\n`;

@@ -69,11 +69,13 @@ export async function askForSql(session: SqlSession, name: string, context: Prom
     process.stdout.write("^C\n");
     if (runner.interrupt()) return;
     open = "";
+    for (const name of ["e", "u"]) lines.write(null, { ctrl: true, name });
     ask();
   });
   await context.terminal.out(context.terminal.paint.dim("The built-in prompt: statements end with ; and \\q leaves, \\? helps.\n"));
   ask();
   for await (const line of lines) {
+    if (/^\s*\\q\s*$/.test(line)) break;
     const rest = await runTyped(runner, { text: `${open}${line}\n`, dialect: session.dialect }, context);
     if (rest === null) break;
     open = rest;

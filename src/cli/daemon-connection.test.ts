@@ -50,11 +50,12 @@ afterEach(async () => {
   rmSync(home, { recursive: true, force: true });
 });
 
-function connect(build: string, mode = "", notices: string[] = []): DaemonConnection {
+function connect(build: string, mode = "", notices: string[] = [], version = "2"): DaemonConnection {
   const paths = worldPaths(env);
   return connectDaemon({
     paths,
     env: { ...env, FAKE_SOCKET: paths.socket, FAKE_BUILD: build, FAKE_LOCK: lock, FAKE_MODE: mode },
+    version,
     build,
     onNotice: (text) => void notices.push(text),
     daemonCommand: [process.execPath, script],
@@ -129,6 +130,13 @@ describe("another build listens", () => {
     expect(notices).toEqual(["wt: replacing the daemon of another version (1); services keep running."]);
     expect(await answeringBuild(connect("newer"))).toBe("newer");
     expect(noted("starts")).toEqual(["old", "new", "newer"]);
+  });
+
+  test("of the same version: that is no reason, and is not given as one", async () => {
+    await answeringBuild(connect("old"));
+    const notices: string[] = [];
+    expect(await answeringBuild(connect("new", "", notices, "1"), "/v1/environments/create")).toBe("new");
+    expect(notices).toEqual(["wt: replacing the daemon of another build; services keep running."]);
   });
 
   test("it may finish what it works on first", async () => {

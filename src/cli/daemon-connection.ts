@@ -20,6 +20,8 @@ export interface DaemonConnection {
 export interface ConnectOptions {
   paths: WorldPaths;
   env: Environment;
+  /** Of this program; only said to people, `build` decides. */
+  version: string;
   /** One sentence about something that takes time, such as replacing a daemon. */
   onNotice: (text: string) => void | Promise<void>;
   /** For tests: another program than this one. */

@@ -12,6 +12,7 @@ import type { Environment } from "./terminal.ts";
 export interface EnsureDaemonOptions {
   paths: WorldPaths;
   env: Environment;
+  version: string;
   build: string;
   send: (path: string, request: ClientRequest) => Promise<Response>;
   onNotice: (text: string) => void | Promise<void>;
@@ -32,7 +33,7 @@ export async function ensureDaemon(options: EnsureDaemonOptions): Promise<void> 
 }
 
 async function replace(old: DaemonView, options: EnsureDaemonOptions): Promise<void> {
-  await options.onNotice(`wt: replacing the daemon of another version (${old.version}); services keep running.`);
+  await options.onNotice(`wt: replacing the daemon of another ${kindOf(old, options)}; services keep running.`);
   await untilIdle(old, options);
   // Asked again right before: another command may have replaced it in the meantime, and then there is nothing left to stop.
   const now = await observeDaemon(options.send);
@@ -52,10 +53,15 @@ async function replace(old: DaemonView, options: EnsureDaemonOptions): Promise<v
   throw new WtError({
     kind: "machine",
     code: "daemon_does_not_stop",
-    message: `The daemon of another version (process ${now.pid}) does not stop.`,
+    message: `The daemon of another ${kindOf(now, options)}, process ${now.pid}, does not stop.`,
     hints: [`End it: kill ${now.pid} — services keep running, and the next command starts the right one.`],
     details: { pid: now.pid },
   });
+}
+
+/** Two builds may carry the same version, which then tells them apart for nobody. */
+function kindOf({ version }: DaemonView, own: EnsureDaemonOptions): string {
+  return version === own.version ? "build" : `version (${version})`;
 }
 
 /** Replacing a daemon in the middle of somebody's `wt create` would roll that back. */
@@ -68,7 +74,7 @@ async function untilIdle(old: DaemonView, options: EnsureDaemonOptions): Promise
       throw new WtError({
         kind: "refused",
         code: "daemon_busy",
-        message: `A daemon of another version (${view.version}) is in the middle of ${counted(view.operationsInFlight, "operation")}.`,
+        message: `A daemon of another ${kindOf(view, options)} is in the middle of ${counted(view.operationsInFlight, "operation")}.`,
         hints: ["Wait for them to end, or stop it: wt daemon stop"],
       });
     }

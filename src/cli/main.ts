@@ -99,6 +99,7 @@ async function createContext(input: CliInput, globals: GlobalValues, terminal: T
   const connection = connectDaemon({
     paths: worldPaths(input.env),
     env: input.env,
+    version: input.version,
     onNotice: async (text) => {
       if (!globals.json) await terminal.err(`${terminal.errPaint.dim(text)}\n`);
     },

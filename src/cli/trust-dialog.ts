@@ -11,12 +11,19 @@ export async function withTrust<T>(context: Context, asked: TrustRequest, work: 
     return await work();
   } catch (error) {
     if (!(error instanceof WtError) || error.kind !== "untrusted" || !canAsk(context)) throw error;
-    const view = await context.client.call("/v1/trust", asked);
+    const question = aboutEnvironment(asked, error);
+    const view = await context.client.call("/v1/trust", question);
     if (view.state === "trusted" || view.state === "nothing_to_trust") throw error;
     if (!(await askForTrust(context, view))) throw error;
-    await context.client.call("/v1/trust/grant", { ...asked, hash: view.hash });
+    await context.client.call("/v1/trust/grant", { ...question, hash: view.hash });
     return await work();
   }
+}
+
+/** The daemon says which environment it was: `wt up feature` names it where a service could stand too. */
+function aboutEnvironment(asked: TrustRequest, { details }: WtError): TrustRequest {
+  const name = details?.environment;
+  return typeof name === "string" ? { ...asked, target: { ...asked.target, name } } : asked;
 }
 
 export async function askForTrust(context: Context, view: TrustView): Promise<boolean> {

@@ -74,6 +74,8 @@ export interface TrustNeed {
   files: RepositoryFiles;
   /** What `wt trust` calls a commit that has no worktree yet. */
   name?: string;
+  /** Whose worktree it is; `here` where the caller stands in it, so that a bare `wt trust` means it. */
+  environment?: { slug: string; here: boolean };
 }
 
 /** Throws `WtError` (`untrusted`) unless a person approved exactly these commands. */
@@ -91,12 +93,14 @@ export async function requireTrust(world: World, project: ProjectRecord, read: T
     hints: [
       `Run \`wt trust${await trustArgument(world, project, { ...read, hash: trust.hash })}\` in a terminal to see what would run and to approve it.`,
     ],
-    details: { hash: trust.hash },
+    details: { hash: trust.hash, ...(read.environment ? { environment: read.environment.slug } : {}) },
   });
 }
 
 /** A bare `wt trust` suffices where the main worktree wants to run the same. */
-async function trustArgument(world: World, project: ProjectRecord, { name, hash }: TrustNeed & { hash: string }): Promise<string> {
+async function trustArgument(world: World, project: ProjectRecord, need: TrustNeed & { hash: string }): Promise<string> {
+  const { name, hash, environment } = need;
+  if (environment) return environment.here ? "" : ` ${environment.slug}`;
   if (name === undefined) return "";
   const files = repositoryFiles(project.root);
   const main = await readConfig(project, files).then(

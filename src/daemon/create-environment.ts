@@ -16,6 +16,7 @@ import { withEnvironment } from "./environment-lock.ts";
 import { observeEnvironment } from "./environment-observer.ts";
 import { callerEnvironment, type EnvironmentSession, servicePlan } from "./environment-session.ts";
 import { environmentDocument } from "./environment-views.ts";
+import { warnOfGateway } from "./gateway-warning.ts";
 import { awaitHealth } from "./health.ts";
 import { beginOperation, type Call, endOperation, never, runPlan } from "./journaled-run.ts";
 import { locate, registerEnvironment, syncWorktrees } from "./projects.ts";
@@ -85,7 +86,7 @@ async function existingEnvironment(world: World, { request, project, git }: Crea
 async function bringUpExisting(world: World, creation: Creation & { environment: EnvironmentRecord }, call: Call): Promise<CreateResult> {
   const { environment, request, project, git, callerEnv } = creation;
   call.emit({ type: "note", message: `${environment.slug} exists already, at ${environment.path}.` });
-  if (request.up) await bringUp(world, { project, environment, git, callerEnv, services: [], anew: false }, call);
+  if (request.up) await bringUp(world, { project, environment, git, callerEnv, services: [], anew: false, cwd: request.cwd }, call);
   return { ...(await environmentDocument(world, gitForResult(request, git), environment.id)), created: false };
 }
 
@@ -198,6 +199,7 @@ async function buildClaimed(world: World, building: Building, call: Call): Promi
     await runPlan(planEnvironment(wanted, observed, session.config), context, operation);
     for (const service of session.config.services) world.supervisor.announce(environment.id, servicePlan(world, session, service));
     world.gateway.sync(environment.id);
+    if (request.up) await warnOfGateway(world, call);
     const stopListening = reportServices(world, environment, call);
     await world.supervisor.whenSettled(environment.id, services, call.abort).finally(stopListening);
   } catch (error) {

@@ -37,6 +37,11 @@ export function knownLocation(world: World, cwd: string): Location | null {
   return environment && project ? { project, environment } : null;
 }
 
+/** What a command of a caller in `cwd` has to call the environment: nothing where the caller stands in it. */
+export function seenFrom(world: World, cwd: string, environment: EnvironmentRecord): { slug: string; here: boolean } {
+  return { slug: environment.slug, here: knownLocation(world, cwd)?.environment?.id === environment.id };
+}
+
 function nearestWorktree(cwd: string): string | null {
   let directory: string;
   try {

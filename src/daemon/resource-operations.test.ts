@@ -6,6 +6,7 @@ import { deleteEnvironment } from "./delete-environment.ts";
 import { environmentDocument } from "./environment-views.ts";
 import { knownNames } from "./known-names.ts";
 import { listResources } from "./list-resources.ts";
+import { locate } from "./projects.ts";
 import { resetOperation, startOperation, stopOperation } from "./resource-operations.ts";
 import { resourceConnection, withoutPassword } from "./resource-views.ts";
 import { leasedResources } from "./resources.ts";
@@ -99,6 +100,27 @@ describe("reset", () => {
     await world.supervisor.whenSettled(made.environment.id, ["worker"], new AbortController().signal);
     expect(services.newest("worker")).toMatchObject({ spec: { generation: 3 }, end: null });
     expect(inFlight(made)).toEqual([]);
+  });
+
+  test("what nobody trusted is named by its environment, unless one stands in it", async () => {
+    await using made = await raised();
+    const { world, repository } = made;
+    const path = `${repository.root}.worktrees/other`;
+    await repository.git.run(repository.root, ["worktree", "add", "--quiet", "-b", "feature/other", path]);
+    await locate(world, repository.git, path);
+    repository.write("wt.yaml", wtYaml.replace("run: work", "run: main-work"));
+    await Bun.write(`${path}/wt.yaml`, wtYaml.replace("run: work", "run: other-work"));
+    const up = (cwd: string, services: string[], anew = false) =>
+      failureOf(upEnvironment(world, { target: { cwd }, services, env: {}, anew }, made.call()));
+    for (const error of [await up(repository.root, ["feature-other"]), await up(repository.root, ["feature/other"], true)]) {
+      expect([error.kind, error.details?.environment, error.hints[0]]).toEqual([
+        "untrusted",
+        "feature-other",
+        expect.stringContaining("`wt trust feature-other`"),
+      ]);
+    }
+    expect((await up(path, [])).hints[0]).toContain("`wt trust`");
+    expect((await up(path, ["main"])).hints[0]).toContain("`wt trust main`");
   });
 
   test("is refused for what everybody shares, what changed its type, and what nobody trusted", async () => {

@@ -11,7 +11,7 @@ import { callerEnvironment, type EnvironmentSession } from "./environment-sessio
 import { environmentDocument } from "./environment-views.ts";
 import { awaitHealth } from "./health.ts";
 import { beginOperation, type Call, endOperation, never, runPlan, runStep } from "./journaled-run.ts";
-import { locateTarget } from "./projects.ts";
+import { locateTarget, seenFrom } from "./projects.ts";
 import { chosenResource, type MadeResource } from "./resource-choice.ts";
 import { driverOf, resetResource } from "./resources.ts";
 import { resourceCall, type StepContext } from "./steps.ts";
@@ -83,7 +83,7 @@ export async function trustedSession(world: World, request: { target: Target; en
   const { project, environment } = await locateTarget(world, git, request.target);
   const files = repositoryFiles(environment.path);
   const config = await readConfig(project, files);
-  await requireTrust(world, project, { config, files });
+  await requireTrust(world, project, { config, files, environment: seenFrom(world, request.target.cwd, environment) });
   return { project, environment, config, git, callerEnv };
 }
 

@@ -12,10 +12,11 @@ import { withEnvironment } from "./environment-lock.ts";
 import { observeEnvironment } from "./environment-observer.ts";
 import { callerEnvironment, definitions, type EnvironmentSession } from "./environment-session.ts";
 import { environmentDocument } from "./environment-views.ts";
+import { warnOfGateway } from "./gateway-warning.ts";
 import { awaitHealth } from "./health.ts";
 import { beginOperation, type Call, callOffDeletion, endOperation, runPlan } from "./journaled-run.ts";
 import { releasePortsExcept } from "./port-leases.ts";
-import { locateNamed } from "./projects.ts";
+import { locateNamed, seenFrom } from "./projects.ts";
 import { leasedResources, resourcePortName, restResources } from "./resources.ts";
 import type { World } from "./world.ts";
 
@@ -23,11 +24,13 @@ export async function upEnvironment(world: World, request: UpRequest & { anew: b
   const callerEnv = callerEnvironment(request.env);
   const git = createGit(callerEnv);
   const { project, environment, services } = await locateNamed(world, git, request);
-  await bringUp(world, { project, environment, git, callerEnv, services, anew: request.anew }, call);
+  await bringUp(world, { project, environment, git, callerEnv, services, anew: request.anew, cwd: request.target.cwd }, call);
   return environmentDocument(world, git, environment.id);
 }
 
 export interface BringUp {
+  /** Of the caller. */
+  cwd: string;
   project: ProjectRecord;
   environment: EnvironmentRecord;
   git: Git;
@@ -49,7 +52,7 @@ export async function bringUp(world: World, wanted: BringUp, call: Call): Promis
       // Read only now: what was approved before a long wait may not be what is there after it.
       const files = repositoryFiles(environment.path);
       const config = await readConfig(project, files);
-      await requireTrust(world, project, { config, files });
+      await requireTrust(world, project, { config, files, environment: seenFrom(world, wanted.cwd, environment) });
       const services = chosenServices(config, wanted.services);
       const session: EnvironmentSession = { project, environment, config, git: wanted.git, callerEnv: wanted.callerEnv };
       callOffDeletion(world, environment);
@@ -66,6 +69,7 @@ export async function bringUp(world: World, wanted: BringUp, call: Call): Promis
       return services;
     },
   });
+  await warnOfGateway(world, call);
   const stopListening = reportServices(world, environment, call);
   try {
     await awaitHealth(world, environment, { services, abort: call.abort });

@@ -8,7 +8,7 @@ import { repositoryFiles } from "../os/repository-files.ts";
 import { readConfig, requireTrust } from "./config-reader.ts";
 import { contractInput, type EnvironmentSession, guard, unmadeVariableNames } from "./environment-session.ts";
 import { ensurePort, leasedPorts } from "./port-leases.ts";
-import { locateTarget } from "./projects.ts";
+import { locateTarget, seenFrom } from "./projects.ts";
 import { environmentGone, unknownService } from "./up-environment.ts";
 import type { World } from "./world.ts";
 
@@ -26,7 +26,8 @@ export async function readVariables(world: World, request: VariablesRequest): Pr
     );
   // A repository that sets PATH or NODE_OPTIONS decides what the user's own command runs.
   const ownVariables = Object.keys(config.env).length + Object.keys(service?.env ?? {}).length;
-  if (ownVariables > 0) await requireTrust(world, project, { config, files });
+  if (ownVariables > 0)
+    await requireTrust(world, project, { config, files, environment: seenFrom(world, request.target.cwd, environment) });
   await ensurePorts(world, environment, config);
   const session: EnvironmentSession = { project, environment, config, git, callerEnv: {} };
   const variables = contractVariables(contractInput(world, session), service);

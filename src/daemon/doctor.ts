@@ -4,6 +4,7 @@ import type { DoctorFinding, DoctorReport } from "../api/operations.ts";
 import type { EnvironmentRecord } from "../environment/ledger.ts";
 import { isPortFree } from "../os/ports.ts";
 import { portHolderName } from "./port-holder.ts";
+import { worktreeExists } from "./worktree-exists.ts";
 import type { World } from "./world.ts";
 
 const lowDiskBytes = 1024 ** 3;
@@ -36,7 +37,7 @@ async function gatewayFindings(world: World): Promise<DoctorFinding[]> {
   }
   const who = gateway.holder ?? "another program";
   const message = `The gateway's port ${gateway.port} is held by ${who}; URLs do not work until it is free.`;
-  return [{ code: "gateway_port_taken", level: "error", message, fix: "wt gateway status" }];
+  return [{ code: "gateway_port_taken", level: "error", message, fix: "wt daemon stop && WT_GATEWAY_PORT=<a free port> wt list" }];
 }
 
 function diskFindings(world: World): DoctorFinding[] {
@@ -49,7 +50,7 @@ function diskFindings(world: World): DoctorFinding[] {
 
 async function environmentFindings(world: World, environment: EnvironmentRecord): Promise<DoctorFinding[]> {
   const findings: DoctorFinding[] = [];
-  if (!existsSync(environment.path)) {
+  if (!worktreeExists(environment)) {
     findings.push({
       code: "worktree_missing",
       level: "warning",

@@ -18,6 +18,7 @@ import { beginOperation, type Call, callOffDeletion, endOperation, runPlan } fro
 import { releasePortsExcept } from "./port-leases.ts";
 import { locateNamed, seenFrom } from "./projects.ts";
 import { leasedResources, resourcePortName, restResources } from "./resources.ts";
+import { worktreeExists } from "./worktree-exists.ts";
 import type { World } from "./world.ts";
 
 export async function upEnvironment(world: World, request: UpRequest & { anew: boolean }, call: Call): Promise<EnvironmentDocument> {
@@ -149,11 +150,13 @@ export async function downEnvironment(world: World, request: DownRequest, call: 
 }
 
 function requireWorktree(environment: EnvironmentRecord): void {
-  if (existsSync(environment.path)) return;
+  if (worktreeExists(environment)) return;
   throw new WtError({
     kind: "machine",
     code: "worktree_missing",
-    message: `The directory of ${environment.slug}, ${environment.path}, is gone.`,
+    message: existsSync(environment.path)
+      ? `${environment.path}, the directory of ${environment.slug}, is not a worktree any more: its .git is gone.`
+      : `The directory of ${environment.slug}, ${environment.path}, is gone.`,
     hints: [`Run \`wt delete ${environment.slug}\` to give the rest back, or \`git worktree repair\` if it was moved.`],
   });
 }

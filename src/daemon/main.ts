@@ -1,4 +1,5 @@
 // Builds the daemon: every part is made here once and handed down. Crash-only: whatever ends it, the next one carries on.
+import { statSync, truncateSync } from "node:fs";
 import { cpus } from "node:os";
 import { WtError } from "../errors/wt-error.ts";
 import { buildId } from "../os/build-id.ts";
@@ -33,6 +34,7 @@ export async function runDaemon(_argv: readonly string[], env: Readonly<Record<s
     report(failure);
     return failure.code === "ledger_in_use" ? 0 : 1;
   }
+  shortenLog(paths.daemonLog);
   const world = await buildWorld({ ledger, paths, env });
   const { promise: ended, resolve: end } = Promise.withResolvers<{ services: boolean }>();
   for (const signal of ["SIGTERM", "SIGINT", "SIGHUP"] as const) process.on(signal, () => end({ services: false }));
@@ -122,6 +124,17 @@ async function stopAllServices(world: World): Promise<void> {
       world.ledger.updateEnvironment(environment.id, { wanted: "down" });
     }),
   );
+}
+
+const longestLogBytes = 5 * 1024 * 1024;
+
+/** Once a start: the log is opened for appending, so cutting it is safe while somebody writes. */
+function shortenLog(path: string): void {
+  try {
+    if (statSync(path).size > longestLogBytes) truncateSync(path, 0);
+  } catch {
+    // In the foreground there is none.
+  }
 }
 
 /** Standard error is the daemon's log. */

@@ -7,6 +7,7 @@ import { WtError } from "../errors/wt-error.ts";
 import { createGit, type Git } from "../git/git.ts";
 import { assessLoss, type LossReport } from "../git/integration.ts";
 import { defaultBranch } from "../git/repository.ts";
+import { readRemains } from "../git/worktree-remains.ts";
 import { listWorktrees } from "../git/worktrees.ts";
 import { emptyConfig } from "./empty-config.ts";
 import { withEnvironment } from "./environment-lock.ts";
@@ -14,6 +15,7 @@ import { observeEnvironment } from "./environment-observer.ts";
 import { beginOperation, type Call, callOffDeletion, endOperation, never, runPlan } from "./journaled-run.ts";
 import { locateTarget } from "./projects.ts";
 import type { StepContext } from "./steps.ts";
+import { keptDirectory } from "./trash.ts";
 import type { World } from "./world.ts";
 
 interface Consent {
@@ -34,6 +36,7 @@ export async function deleteEnvironment(world: World, request: DeleteRequest, ca
       callOffDeletion(world, current);
       const seen = await lossOf(git, project, current);
       refuseLoss(current, seen, consent);
+      await refuseRemains(git, project, { environment: current, consent });
       call.abort.throwIfAborted();
       const data = { force: consent.force, branch: consent.branch };
       const operation = beginOperation(world, { environmentId: current.id, kind: "delete", data });
@@ -72,6 +75,7 @@ async function carryDeletion(world: World, deletion: Deletion, call: Call): Prom
     // Looking costs a walk over every file; where nothing had to be stopped, nothing has been written since.
     const loss = running.length === 0 && seen ? seen : await lossOf(git, project, environment);
     refuseLoss(environment, loss, consent);
+    await refuseRemains(git, project, { environment, consent });
     const branch = await branchToDelete(git, deletion, loss);
     context.branchCommit = branch;
     const wanted: WantedEnvironment = {
@@ -158,6 +162,28 @@ function refuseLoss(environment: EnvironmentRecord, loss: LossReport, consent: C
       `Run \`wt delete ${environment.slug} --force\` to delete it all the same; a rescue ref keeps the work.`,
     ],
     details: { dirty: loss.dirty, untracked: loss.untracked, unpushed: loss.unpushed, inProgress: loss.inProgress },
+  });
+}
+
+/** Files in the directory of a worktree that is gone: no commit has them, and nothing says whose they are. */
+async function refuseRemains(
+  git: Git,
+  project: ProjectRecord,
+  { environment, consent }: { environment: EnvironmentRecord; consent: Consent },
+): Promise<void> {
+  if (consent.force) return;
+  const files = await readRemains(git, { root: project.root, path: environment.path });
+  if (files.length === 0) return;
+  const more = files.length > 3 ? " and more" : "";
+  throw new WtError({
+    kind: "refused",
+    code: "files_left",
+    message: `The worktree of ${environment.slug} is gone, but its directory ${environment.path} still has files: ${files.slice(0, 3).join(", ")}${more}.`,
+    hints: [
+      "Move them away or remove them, then try again.",
+      `Run \`wt delete ${environment.slug} --force\` to move the directory into ${keptDirectory(project)} and delete the rest.`,
+    ],
+    details: { path: environment.path, files },
   });
 }
 

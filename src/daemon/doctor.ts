@@ -1,5 +1,5 @@
 // Compares the ledger with the machine; each finding has a cause and the command that mends it.
-import { existsSync, statfsSync } from "node:fs";
+import { statfsSync } from "node:fs";
 import type { DoctorFinding, DoctorReport } from "../api/operations.ts";
 import type { EnvironmentRecord } from "../environment/ledger.ts";
 import { isPortFree } from "../os/ports.ts";

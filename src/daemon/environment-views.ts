@@ -1,5 +1,4 @@
 // Environments as the wire shows them.
-import { existsSync } from "node:fs";
 import type { EnvironmentDocument, EnvironmentList, EnvironmentView, ListEvent, ListRequest } from "../api/environment.ts";
 import { environmentCondition } from "../environment/environment-status.ts";
 import type { EnvironmentRecord, ProjectRecord } from "../environment/ledger.ts";
@@ -8,6 +7,7 @@ import { createGit, type Git } from "../git/git.ts";
 import { locate, syncWorktrees } from "./projects.ts";
 import { detailedResourceViews, resourceViews } from "./resource-views.ts";
 import { detailedServiceViews, serviceViews } from "./service-views.ts";
+import { worktreeExists } from "./worktree-exists.ts";
 import type { World } from "./world.ts";
 
 const watchPauseMs = 100;
@@ -30,7 +30,7 @@ export function environmentView(world: World, { project, environment }: Listed):
     main: environment.main,
     status: environmentCondition({
       operation,
-      worktreeExists: existsSync(environment.path),
+      worktreeExists: worktreeExists(environment),
       wanted: environment.wanted,
       services: services.map((service) => service.state),
     }),

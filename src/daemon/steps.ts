@@ -1,5 +1,4 @@
 // What each step of a plan does on this machine.
-import { existsSync } from "node:fs";
 import { rm } from "node:fs/promises";
 import { join } from "node:path";
 import type { OperationEvent } from "../api/environment.ts";
@@ -11,6 +10,7 @@ import { WtError } from "../errors/wt-error.ts";
 import type { BranchPlan } from "../git/branches.ts";
 import { deleteBranch } from "../git/branches.ts";
 import { readSkipped, saveBranchRescue, saveRescue } from "../git/rescue.ts";
+import { moveRemains } from "../git/worktree-remains.ts";
 import { addWorktree, removeWorktree, undoAddWorktree } from "../git/worktrees.ts";
 import type { ResourceCall } from "../resource/resource-driver.ts";
 import { filledStamp } from "./environment-observer.ts";
@@ -20,7 +20,8 @@ import { ensurePort } from "./port-leases.ts";
 import { ensureResource, removeResource, wakeResources } from "./resources.ts";
 import { setupHash, stampKey } from "./setup-inputs.ts";
 import { runSetup } from "./setup-runner.ts";
-import { emptyTrash, trashDirectory } from "./trash.ts";
+import { emptyTrash, keptDirectory, removeEmptyParent, trashDirectory } from "./trash.ts";
+import { worktreeExists } from "./worktree-exists.ts";
 import type { World } from "./world.ts";
 
 export interface StepContext {
@@ -59,7 +60,7 @@ export function stepPerformers(context: StepContext): StepPerformers {
     sweep: () => world.supervisor.sweep(environment),
     rescue: async () => {
       // A deletion that is carried on after a crash may have removed it already, with its work rescued before.
-      if (!existsSync(environment.path)) return;
+      if (!worktreeExists(environment)) return;
       await refuseNested(context);
       const where = { root: session.project.root, path: environment.path, slug: environment.slug, branch: environment.branch };
       const refs = await saveRescue(session.git, { ...where, nowMs: world.clock.now() });
@@ -120,16 +121,17 @@ async function createWorktree(context: StepContext): Promise<void> {
 export function resourceCall(context: StepContext, name: string): ResourceCall {
   const { world, session, emit, abort } = context;
   const step = `resource:${name}`;
+  const place = `resources.${name}`;
   const report = (line: string) => emit({ type: "output", step, stream: "stdout", line });
   return {
     abort,
     report,
-    run: (command, variables) =>
+    run: async (command, variables) =>
       runSetup(world, {
         environment: session.environment,
         name: step,
-        place: `resources.${name}`,
-        command,
+        place,
+        command: resolveCommandReferences(command, referenceLookup(contractInput(world, session)), place),
         directory: ".",
         env: { ...commandEnvironment(world, session), ...variables },
         output: report,
@@ -178,7 +180,11 @@ async function dropWorktree(context: StepContext): Promise<void> {
   const { environment, project } = session;
   const lease = worktreeLease(context);
   if (lease) world.ledger.updateLease(lease.id, { state: "removing" });
-  await removeWorktree(session.git, { root: project.root, path: environment.path, trash: trashDirectory(project) });
+  const place = { root: project.root, path: environment.path, trash: trashDirectory(project) };
+  const kept = await moveRemains(session.git, { ...place, gitCommonDir: project.gitCommonDir, kept: keptDirectory(project) });
+  if (kept !== null) context.emit({ type: "note", message: `What was left in ${environment.path} is kept in ${kept}.` });
+  await removeWorktree(session.git, place);
+  await removeEmptyParent(project, environment.path);
   void emptyTrash(world, project);
 }
 

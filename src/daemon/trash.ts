@@ -1,6 +1,6 @@
 // Deleted worktrees are renamed into the repository's own git directory (same file system, instant) and removed in the background.
-import { readdir } from "node:fs/promises";
-import { join } from "node:path";
+import { readdir, rmdir } from "node:fs/promises";
+import { basename, dirname, join } from "node:path";
 import type { ProjectRecord } from "../environment/ledger.ts";
 import { exec } from "../os/exec.ts";
 import type { World } from "./world.ts";
@@ -9,16 +9,38 @@ export function trashDirectory(project: ProjectRecord): string {
   return join(project.gitCommonDir, "wt", "trash");
 }
 
+/** Takes what is not ours to remove and stands in the way. */
+export function keptDirectory(project: ProjectRecord): string {
+  return join(project.gitCommonDir, "wt", "kept");
+}
+
+/** After the last worktree: the directory that was made for all of them, not one that wt.yaml names. */
+export async function removeEmptyParent(project: ProjectRecord, worktree: string): Promise<void> {
+  const parent = dirname(worktree);
+  if (basename(parent) === `${basename(project.root.replace(/\.git$/, ""))}.worktrees`) await removeEmpty(parent);
+}
+
 /** Idempotent; also run at daemon start for what a crash left. Errors go to the daemon's log: the next run tries again. */
 export async function emptyTrash(world: World, project: ProjectRecord): Promise<void> {
   await world.locks
     .run(`trash:${project.gitCommonDir}`, async () => {
       const directory = trashDirectory(project);
       const names = await readdir(directory).catch(() => []);
-      if (names.length === 0) return;
       const targets = names.map((name) => join(directory, name));
-      const result = await exec(["nice", "-n", "19", "rm", "-rf", "--", ...targets], { cwd: project.gitCommonDir, env: world.env });
-      if (result.code !== 0) world.report(new Error(`could not empty ${directory}: ${result.stderr.trim()}`));
+      if (names.length > 0) await removeAll(world, project, targets);
+      if (await removeEmpty(directory)) await removeEmpty(dirname(directory));
     })
     .catch(world.report);
+}
+
+async function removeAll(world: World, project: ProjectRecord, targets: string[]): Promise<void> {
+  const result = await exec(["nice", "-n", "19", "rm", "-rf", "--", ...targets], { cwd: project.gitCommonDir, env: world.env });
+  if (result.code !== 0) world.report(new Error(`could not empty ${trashDirectory(project)}: ${result.stderr.trim()}`));
+}
+
+async function removeEmpty(directory: string): Promise<boolean> {
+  return rmdir(directory).then(
+    () => true,
+    () => false,
+  );
 }

@@ -6,6 +6,7 @@ import { hasSubmoduleWork, readUnwatchedChanges } from "./hidden-changes.ts";
 import { readCommonDirectory, readGitDirectory } from "./repository.ts";
 import { ceilingAt, parseStatus } from "./status.ts";
 import { canonicalPath, readRegistrations } from "./worktree-registration.ts";
+import { isWorktreeThere } from "./worktree-remains.ts";
 
 export interface LossReport {
   /** False: something could not be read, and the caller must take it for dirty. */
@@ -64,7 +65,7 @@ export async function assessLoss(git: Git, { root, path, branch, baseBranch }: A
 }
 
 async function assessFiles(git: Git, path: string, report: LossReport): Promise<void> {
-  if (!existsSync(path)) return;
+  if (!isWorktreeThere(path)) return;
   const args = ["status", "--porcelain=v2", "--branch", "-z", "--untracked-files=normal", "--ignore-submodules=none"];
   const status = parseStatus(await git.run(path, args, { env: ceilingAt(path) }));
   report.untracked = status.untracked;
@@ -142,7 +143,7 @@ function commitId(line: string): string | null {
 }
 
 async function readHead(git: Git, root: string, path: string): Promise<string | null> {
-  if (existsSync(path)) {
+  if (isWorktreeThere(path)) {
     const head = await git.run(path, ["rev-parse", "--quiet", "--verify", "HEAD^{commit}"], { env: ceilingAt(path), allow: [1] });
     return head.trim() || null;
   }

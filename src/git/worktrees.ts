@@ -34,6 +34,7 @@ import {
   readRegisteredBranch,
   readRegistrations,
 } from "./worktree-registration.ts";
+import { isWorktreeThere } from "./worktree-remains.ts";
 
 export interface Worktree {
   path: string;
@@ -226,7 +227,7 @@ function parseWorktrees(output: string, end: "\0" | "\n"): Worktree[] {
       bare: fields.has("bare"),
       locked: fields.get("locked") ?? null,
       prunable: fields.get("prunable") ?? null,
-      exists: existsSync(path),
+      exists: index === 0 ? existsSync(path) : isWorktreeThere(path),
     };
   });
 }

@@ -52,14 +52,17 @@ export async function copyTree(from: string, to: string, { abort, link = (target
 
 /** Moves `path` into the directory `trash` (made when absent) under a new name, at once; gives that place, or null across file systems. */
 export async function moveToTrash(path: string, trash: string): Promise<string | null> {
-  await mkdir(trash, { recursive: true });
   const place = join(trash, `${basename(path).slice(0, 200)}.${randomName()}`);
-  try {
-    await rename(path, place);
-    return place;
-  } catch (error) {
-    if (errorCode(error) === "EXDEV") return null;
-    throw error;
+  for (let attempt = 1; ; attempt++) {
+    await mkdir(trash, { recursive: true });
+    try {
+      await rename(path, place);
+      return place;
+    } catch (error) {
+      if (errorCode(error) === "EXDEV") return null;
+      // An empty trash is removed, by somebody else just now too.
+      if (errorCode(error) !== "ENOENT" || entryAt(path) === null || attempt === 10) throw error;
+    }
   }
 }
 

@@ -46,7 +46,7 @@ describe("branch names", () => {
         expect(JSON.parse(await world.ok(["create", "v1-2-3", "--no-up", "--json"]))).toMatchObject({ created: false });
         expect(new Set(environments.map(({ slug }) => slug)).size).toBe(legal.length + 1);
         for (const { slug, main } of environments) if (!main) await world.ok(["delete", slug]);
-        rmSync(`${world.repository}.worktrees`, { recursive: true });
+        rmSync(`${world.repository}.worktrees`, { recursive: true, force: true });
       });
     },
     2 * minute,

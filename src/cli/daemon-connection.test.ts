@@ -50,7 +50,11 @@ afterEach(async () => {
   rmSync(home, { recursive: true, force: true });
 });
 
-function connect(build: string, mode = "", notices: string[] = [], version = "2"): DaemonConnection {
+function connect(
+  build: string,
+  mode = "",
+  { notices = [], version = "2" }: { notices?: string[]; version?: string } = {},
+): DaemonConnection {
   const paths = worldPaths(env);
   return connectDaemon({
     paths,
@@ -126,7 +130,7 @@ describe("another build listens", () => {
   test("it is stopped, ours takes its place, and the person is told", async () => {
     await answeringBuild(connect("old"));
     const notices: string[] = [];
-    expect(await answeringBuild(connect("new", "", notices), "/v1/environments/create")).toBe("new");
+    expect(await answeringBuild(connect("new", "", { notices }), "/v1/environments/create")).toBe("new");
     expect(notices).toEqual(["wt: replacing the daemon of another version (1); services keep running."]);
     expect(await answeringBuild(connect("newer"))).toBe("newer");
     expect(noted("starts")).toEqual(["old", "new", "newer"]);
@@ -135,7 +139,7 @@ describe("another build listens", () => {
   test("of the same version: that is no reason, and is not given as one", async () => {
     await answeringBuild(connect("old"));
     const notices: string[] = [];
-    expect(await answeringBuild(connect("new", "", notices, "1"), "/v1/environments/create")).toBe("new");
+    expect(await answeringBuild(connect("new", "", { notices, version: "1" }), "/v1/environments/create")).toBe("new");
     expect(notices).toEqual(["wt: replacing the daemon of another build; services keep running."]);
   });
 

@@ -1,10 +1,10 @@
-import type { DeleteResult, EnvironmentView, Target } from "../../api/environment.ts";
+import type { DeleteResult, EnvironmentView, GitView, Target } from "../../api/environment.ts";
 import { WtError } from "../../errors/wt-error.ts";
 import { type Context, defineCommand, targetOf } from "../command.ts";
 import { canAsk, confirm } from "../confirm.ts";
 import { writeDirective } from "../directive.ts";
 import { deleteJson } from "../render/delete-json.ts";
-import { deleteLines } from "../render/delete-text.ts";
+import { deleteLines, workAtStake } from "../render/delete-text.ts";
 import { currentEnvironment } from "../render/list-text.ts";
 import { runOperation } from "../run-operation.ts";
 
@@ -35,7 +35,7 @@ export const deleteCommand = defineCommand({
   async handler({ options, arguments: names }, context) {
     const { environments } = await context.client.call("/v1/environments/list", { cwd: context.cwd, all: false, git: "skip" });
     const current = currentEnvironment(environments, context.cwd);
-    const chosen = names.length > 0 ? names : await currentAfterAsking(context, current);
+    const chosen = names.length > 0 ? names : await currentAfterAsking(context, current, options.force);
     if (chosen.length === 0) return 130;
     const deleted: DeleteResult[] = [];
     const failed: { name: string; error: WtError }[] = [];
@@ -61,7 +61,7 @@ function deleteOne(context: Context, target: Target, consent: { force: boolean; 
   return runOperation(context, { path: "/v1/environments/delete", request: { target, ...consent } }, { target });
 }
 
-async function currentAfterAsking(context: Context, current: EnvironmentView | null): Promise<string[]> {
+async function currentAfterAsking(context: Context, current: EnvironmentView | null, force: boolean): Promise<string[]> {
   if (!current || !canAsk(context)) {
     throw new WtError({
       kind: "usage",
@@ -70,7 +70,26 @@ async function currentAfterAsking(context: Context, current: EnvironmentView | n
       hints: ["See the names: wt list"],
     });
   }
-  return (await confirm(context, `Delete the current environment ${current.slug} (${current.path})?`)) ? [current.slug] : [];
+  // What would be refused anyway is not asked about.
+  if (current.main) return [current.slug];
+  const { environment } = await context.client.call("/v1/environments/status", { target: { cwd: context.cwd, name: current.slug } });
+  const { git } = environment;
+  if (!force && git && git.dirty + git.untracked > 0) throw unsaved(current.slug, git);
+  const work = force ? workAtStake(git) : "";
+  return (await confirm(context, `Delete the current environment ${current.slug} (${current.path})${work && ` with ${work}`}?`))
+    ? [current.slug]
+    : [];
+}
+
+/** As the daemon would say it: nothing is worth a question that it would refuse after the answer. */
+function unsaved(slug: string, git: GitView): WtError {
+  return new WtError({
+    kind: "refused",
+    code: "unsaved_work",
+    message: `${slug} has ${workAtStake({ ...git, ahead: 0 })}.`,
+    hints: ["Commit it, then try again.", `Run \`wt delete ${slug} --force\` to delete it all the same; a rescue ref keeps the work.`],
+    details: { dirty: git.dirty, untracked: git.untracked },
+  });
 }
 
 /** The shell stands in a directory that is gone: with shell integration it goes to the main checkout. */

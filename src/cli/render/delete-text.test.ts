@@ -1,6 +1,6 @@
 import { expect, test } from "bun:test";
 import { createPaint } from "../paint.ts";
-import { deleteLines } from "./delete-text.ts";
+import { deleteLines, workAtStake } from "./delete-text.ts";
 
 const paint = createPaint(false);
 
@@ -18,4 +18,11 @@ test("says what became of the branch and where the work is kept", () => {
     "  Its commits are kept; bring them back with:",
     `    git branch feature/one ${prefix}/branch`,
   ]);
+});
+
+test("says what is at stake", () => {
+  const clean = { head: null, dirty: 0, untracked: 0, ahead: 0, behind: 3 };
+  expect(workAtStake(clean)).toBe("");
+  expect(workAtStake(null)).toBe("");
+  expect(workAtStake({ ...clean, dirty: 2, untracked: 1, ahead: 1 })).toBe("2 uncommitted changes, 1 untracked file, 1 unpushed commit");
 });

@@ -1,5 +1,6 @@
-import type { DeleteResult } from "../../api/environment.ts";
+import type { DeleteResult, GitView } from "../../api/environment.ts";
 import type { Paint } from "../paint.ts";
+import { counted } from "./age.ts";
 
 /** What is gone, what was kept, and how to get back what `--force` or `--branch` gave up. */
 export function deleteLines(result: DeleteResult, paint: Paint): string[] {
@@ -12,6 +13,21 @@ export function deleteLines(result: DeleteResult, paint: Paint): string[] {
   if (branch)
     lines.push("  Its commits are kept; bring them back with:", `    git branch ${result.branch ?? "<name>"} ${paint.accent(branch)}`);
   return lines;
+}
+
+/** What git sees in a worktree that is nowhere else as far as it knows: `2 uncommitted changes, 1 unpushed commit`; empty for nothing. */
+export function workAtStake(git: GitView | null): string {
+  if (!git) return "";
+  const { dirty, untracked, ahead } = git;
+  const parts = [
+    [dirty, "uncommitted change"],
+    [untracked, "untracked file"],
+    [ahead, "unpushed commit"],
+  ] as const;
+  return parts
+    .filter(([count]) => count > 0)
+    .map(([count, noun]) => counted(count, noun))
+    .join(", ");
 }
 
 function branchSentence({ branch, branchOutcome }: DeleteResult): string {

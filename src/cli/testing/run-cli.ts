@@ -55,6 +55,33 @@ export function startCli(args: readonly string[], options: { env: Record<string,
   };
 }
 
+/** The same on a terminal of its own: `answer` is typed once something is asked. Resolves with everything the terminal showed, uncoloured. */
+export async function runCliOnTerminal(
+  args: readonly string[],
+  options: { env: Record<string, string>; cwd?: string; answer?: string },
+): Promise<{ code: number; shown: string }> {
+  const decoder = new TextDecoder();
+  let shown = "";
+  let answered = options.answer === undefined;
+  const child = Bun.spawn([process.execPath, "--no-env-file", entry, ...args], {
+    cwd: options.cwd ?? "/",
+    env: { ...options.env, TERM: "xterm" },
+    terminal: {
+      cols: 200,
+      rows: 50,
+      data(terminal, data) {
+        shown += decoder.decode(data, { stream: true });
+        if (answered || !shown.includes("[y/N] ")) return;
+        answered = true;
+        terminal.write(`${options.answer}\n`);
+      },
+    },
+  });
+  const code = await child.exited;
+  child.terminal?.close();
+  return { code, shown: Bun.stripANSI(shown).replaceAll("\r\n", "\n") };
+}
+
 export function runCli(args: readonly string[], options: { env: Record<string, string>; cwd?: string }): Promise<CliResult> {
   return startCli(args, options).result;
 }

@@ -9,8 +9,10 @@ export interface ProgressView {
   onEvent(event: ProgressEvent): Promise<void>;
   /** A line of our own, such as "Interrupted, rolling back". */
   say(line: string): Promise<void>;
-  /** Takes the moving lines away; with `failed`, leaves the unfinished steps and their output. */
-  end(outcome: "done" | "failed"): Promise<void>;
+  /** Takes the moving lines away; with `failed`, leaves the unfinished steps and their output, which `failed_quoted` leaves to the error. */
+  end(outcome: "done" | "failed" | "failed_quoted"): Promise<void>;
+  /** Every line of output has been shown, so that no error needs to quote it. */
+  readonly showsAllOutput: boolean;
 }
 
 const frameMs = 80;
@@ -22,7 +24,7 @@ export function createProgressView(context: Pick<Context, "terminal" | "json">):
 
 function silentView(): ProgressView {
   const nothing = async () => undefined;
-  return { onEvent: nothing, say: nothing, end: nothing };
+  return { onEvent: nothing, say: nothing, end: nothing, showsAllOutput: false };
 }
 
 function plainView({ terminal }: Pick<Context, "terminal">): ProgressView {
@@ -38,6 +40,7 @@ function plainView({ terminal }: Pick<Context, "terminal">): ProgressView {
     },
     say: (line) => print([line]),
     end: async () => undefined,
+    showsAllOutput: true,
   };
 }
 
@@ -69,7 +72,8 @@ function movingView({ terminal }: Pick<Context, "terminal">): ProgressView {
     async end(outcome) {
       clearInterval(timer);
       await region.clear();
-      if (outcome === "failed") await region.keep(failedLines(state, options()));
+      if (outcome !== "done") await region.keep(failedLines(state, { ...options(), output: outcome === "failed" }));
     },
+    showsAllOutput: false,
   };
 }

@@ -39,10 +39,11 @@ test("a step that is done collapses to one line that stays", () => {
 
 test("after a failure the output of the step it stopped in is all there", () => {
   const lines = Array.from({ length: 60 }, (_, index) => output("setup:0", `${index}`));
-  const shown = failedLines(after(begin("setup:0", "npm ci"), ...lines), options);
+  const shown = failedLines(after(begin("setup:0", "npm ci"), ...lines), { ...options, output: true });
   expect(shown[0]).toBe("✗ npm ci");
   expect(shown).toHaveLength(41);
   expect(shown.at(-1)).toBe("  │ 59");
+  expect(failedLines(after(begin("setup:0", "npm ci"), ...lines), { ...options, output: false })).toEqual(["✗ npm ci"]);
 });
 
 test("output cannot draw on the screen or leave its line", () => {

@@ -104,12 +104,12 @@ function isGood(state: ServiceState): boolean {
   return state === "Running" || state === "Completed" || state === "Stopped";
 }
 
-/** After a failure: the steps it stopped in, with all the output that was kept, since that is where the reason stands. */
-export function failedLines(state: ProgressState, options: ProgressTextOptions): string[] {
+/** After a failure: the steps it stopped in; with `output`, all of it that was kept, since that is where the reason stands. */
+export function failedLines(state: ProgressState, options: ProgressTextOptions & { output: boolean }): string[] {
   const { paint, symbols } = options;
   return state.active.flatMap((step) => [
     `${paint.bad(symbols.failed)} ${step.label}`,
-    ...step.output.map((line) => `  ${paint.dim(symbols.bar)} ${line}`),
+    ...(options.output ? step.output.map((line) => `  ${paint.dim(symbols.bar)} ${line}`) : []),
   ]);
 }
 

@@ -42,10 +42,20 @@ async function runOnce<Path extends keyof OperationEndpoints>(
   } catch (error) {
     const interrupted = interruption.signal.aborted;
     await told;
-    await progress.end(interrupted ? "done" : "failed");
-    if (!interrupted) throw error;
+    const quoted = quotesOutput(error);
+    await progress.end(interrupted ? "done" : quoted ? "failed_quoted" : "failed");
+    if (!interrupted) throw quoted && progress.showsAllOutput ? withoutOutput(error) : error;
     throw (await untilUndone(context, target)) ? cancelled(error) : stillUndoing(error);
   }
+}
+
+/** A command's output comes twice: while it runs, and its ends in the error. */
+function quotesOutput(error: unknown): error is WtError {
+  return error instanceof WtError && error.code === "setup_failed";
+}
+
+function withoutOutput(error: WtError): WtError {
+  return new WtError({ ...error.toWire(), hints: error.hints.filter((hint) => !hint.startsWith("  ")), cause: error });
 }
 
 /** True as soon as no operation of this environment is in flight any more; the daemon rolls back when the connection closes. */

@@ -4,6 +4,7 @@ import { join } from "node:path";
 import type { EnvironmentRecord } from "../environment/ledger.ts";
 import { WtError } from "../errors/wt-error.ts";
 import type { ServiceInstance, ServiceSpec } from "../runtime/runtime-driver.ts";
+import { noOutput, shownOutput, withLine } from "./output-ends.ts";
 import type { World } from "./world.ts";
 
 export interface SetupRun {
@@ -22,9 +23,8 @@ export interface SetupRun {
 }
 
 const stopPolicy = { signal: "SIGTERM" as const, graceMs: 3_000 };
-const linesInError = 15;
 
-/** Throws `WtError` (`machine`, `setup_failed`) with the last lines when the command fails; on abort its processes are ended first. */
+/** Throws `WtError` (`machine`, `setup_failed`) with the first and last lines when the command fails; on abort its processes are ended first. */
 export async function runSetup(world: World, run: SetupRun): Promise<void> {
   const leave = await world.setups.enter(run.abort);
   try {
@@ -62,21 +62,25 @@ async function runAdmitted(world: World, run: SetupRun): Promise<void> {
     release();
     throw error;
   });
-  const tail: string[] = [];
+  let output = noOutput;
   const reading = new AbortController();
   const reader = readOutput(world, { logPath, sinceMs: startedMs, abort: reading.signal }, (line) => {
     run.output(line);
-    tail.push(line);
-    if (tail.length > linesInError) tail.shift();
+    output = withLine(output, line);
   });
   try {
     const end = await endOrStop(world, { instance, ended: release }, run.abort);
     await drained(world, logPath, { startedMs, seen: reader.count });
-    if (end.code !== 0) throw setupFailed(run, { end, tail, logPath });
+    if (end.code !== 0) throw setupFailed(run, { end, output: shownOutput(output, keepsLog(world, environment) ? logPath : null) });
   } finally {
     reading.abort(new Error("done"));
     await reader.done;
   }
+}
+
+/** A failed `wt create` takes the logs away with all the rest. */
+function keepsLog(world: World, environment: EnvironmentRecord): boolean {
+  return !world.ledger.operations({ environmentId: environment.id }).some((operation) => operation.kind === "create");
 }
 
 export function setupLogPath(world: World, environment: EnvironmentRecord, name: string): string {
@@ -124,16 +128,13 @@ async function drained(world: World, logPath: string, progress: { startedMs: num
   for (let waited = 0; progress.seen() < total && waited < 50; waited++) await world.clock.sleep(10);
 }
 
-function setupFailed(
-  run: SetupRun,
-  failure: { end: { code: number | null; signal: string | null }; tail: string[]; logPath: string },
-): WtError {
+function setupFailed(run: SetupRun, failure: { end: { code: number | null; signal: string | null }; output: string[] }): WtError {
   const how = failure.end.signal ? `was ended by ${failure.end.signal}` : `failed with code ${failure.end.code ?? "unknown"}`;
   return new WtError({
     kind: "machine",
     code: "setup_failed",
     message: `${run.place} \`${run.command}\` ${how}.`,
-    hints: [...failure.tail.map((line) => `  ${line}`), `Mend the command in wt.yaml, or what it complains about, then try again.`],
-    details: { place: run.place, exitCode: failure.end.code, log: failure.tail.join("\n") },
+    hints: [...failure.output.map((line) => `  ${line}`), `Mend the command in wt.yaml, or what it complains about, then try again.`],
+    details: { place: run.place, exitCode: failure.end.code, log: failure.output.join("\n") },
   });
 }

@@ -71,6 +71,27 @@ describe("an environment's life", () => {
   );
 
   test(
+    "a failing setup shows each line once, in --json its first and last lines",
+    async () => {
+      const yaml = `setup: ["echo the cause; seq 1000 1100; echo the end >&2; exit 7"]\n`;
+      await using world = await hermeticWorld({ files: { "wt.yaml": yaml } });
+      const ran = await world.wt(["create", "broken"]);
+      expect(ran.code).toBe(7);
+      for (const line of ["the cause", "1050", "the end"])
+        expect(ran.stderr.split("\n").filter((one) => one.endsWith(`| ${line}`))).toHaveLength(1);
+      expect(ran.stderr.match(/^ +the end$/gm)).toBeNull();
+      const { error } = JSON.parse((await world.wt(["create", "broken", "--json"])).stdout);
+      const lines = error.details.log.split("\n");
+      expect([lines[0], lines[8], lines.at(-1)]).toEqual(["the cause", "… 83 lines left out", "the end"]);
+      expect(error.hints).toContain("  the cause");
+      const up = JSON.parse((await world.wt(["up", "main", "--json"])).stdout);
+      const path = /all of them are in (\S+)/.exec(up.error.details.log)?.[1] ?? "";
+      expect(readFileSync(path, "utf8")).toContain("1050");
+    },
+    minute,
+  );
+
+  test(
     "Ctrl-C during setup ends the command and leaves nothing behind",
     async () => {
       const files = { ...smallApp, "wt.yaml": 'setup: ["echo started > ../started; exec sleep 600"]\n' };

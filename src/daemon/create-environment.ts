@@ -85,9 +85,14 @@ async function existingEnvironment(world: World, { request, project, git }: Crea
 
 async function bringUpExisting(world: World, creation: Creation & { environment: EnvironmentRecord }, call: Call): Promise<CreateResult> {
   const { environment, request, project, git, callerEnv } = creation;
-  call.emit({ type: "note", message: `${environment.slug} exists already, at ${environment.path}.` });
+  call.emit({ type: "note", message: existsAlready(environment) });
   if (request.up) await bringUp(world, { project, environment, git, callerEnv, services: [], anew: false, cwd: request.cwd }, call);
   return { ...(await environmentDocument(world, gitForResult(request, git), environment.id)), created: false };
+}
+
+/** Its branch, too, where the slug does not tell: `a-b` may have been made for `a/b`. */
+function existsAlready({ slug, branch, path }: EnvironmentRecord): string {
+  return `${slug} exists already${branch === null || branch === slug ? "" : `, of branch ${branch}`}, at ${path}.`;
 }
 
 async function createNew(world: World, creation: Creation & { planning: Promise<BranchPlan> }, call: Call): Promise<CreateResult> {

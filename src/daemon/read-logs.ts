@@ -1,5 +1,6 @@
 // `wt logs`: the logs of an environment's services as one, in order of time.
 import type { LogLine, LogsRequest } from "../api/operations.ts";
+import { WtError } from "../errors/wt-error.ts";
 import { createGit } from "../git/git.ts";
 import type { LogEntry } from "../runtime/runtime-driver.ts";
 import { locateNamed } from "./projects.ts";
@@ -14,10 +15,11 @@ interface Source {
 }
 
 export async function* readLogs(world: World, request: LogsRequest, abort: AbortSignal): AsyncGenerator<LogLine> {
-  const { environment, services } = await locateNamed(world, createGit(world.env), request);
+  const { project, environment, services } = await locateNamed(world, createGit(world.env), request);
   const known = world.supervisor.runners(environment.id);
   const names = known.map((runner) => runner.name);
   for (const name of services) if (!names.includes(name)) throw unknownService(name, names);
+  if (names.length === 0 && world.configured.names(project, environment).length === 0) throw noServices(environment.slug);
   const sources = known
     .filter((runner) => services.length === 0 || services.includes(runner.name))
     .flatMap((runner) => (runner.plan ? [{ service: runner.name, logPath: runner.plan.spec.logPath }] : []));
@@ -25,6 +27,16 @@ export async function* readLogs(world: World, request: LogsRequest, abort: Abort
   const past = await pastLines(world, sources, request);
   yield* past.map(toLogLine);
   if (request.follow) yield* followedLines(world, sources, { sinceMs: startedMs, seen: past, abort });
+}
+
+function noServices(slug: string): WtError {
+  return new WtError({
+    kind: "not_found",
+    code: "no_services",
+    message: `${slug} has no services that wt knows of, so there are no logs.`,
+    hints: ["Name some under `services:` in wt.yaml (`wt init` writes a first one), then run `wt up`."],
+    details: { slug },
+  });
 }
 
 interface SourcedEntry extends LogEntry {

@@ -38,8 +38,11 @@ export const create = defineCommand({
       await context.terminal.out(environmentJson(result));
       return 0;
     }
-    const { slug } = result.environment;
-    if (!result.created) await context.terminal.err(`The environment ${slug} exists already${options["no-up"] ? "" : " and is up"}.\n`);
+    const { slug, branch: itsBranch } = result.environment;
+    // Found by its slug, it may well have another branch than the one that was meant.
+    const about = itsBranch === branch ? "" : ` (${itsBranch === null ? "detached HEAD" : `branch ${itsBranch}`})`;
+    if (!result.created)
+      await context.terminal.err(`The environment ${slug}${about} exists already${options["no-up"] ? "" : " and is up"}.\n`);
     await printEnvironment(context, result.environment);
     return 0;
   },

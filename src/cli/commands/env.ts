@@ -8,7 +8,7 @@ import { suggestions } from "../suggest.ts";
 export const env = defineCommand({
   name: "env",
   summary: "The variables that commands of this environment get",
-  arguments: [],
+  arguments: [{ name: "name", summary: "Slug or branch; default: the environment of the current directory", complete: "environment" }],
   options: {
     dotenv: { type: "boolean", summary: "As lines of a .env file (the default)" },
     export: { type: "boolean", summary: 'As shell code, for: eval "$(wt env --export)"' },
@@ -18,15 +18,16 @@ export const env = defineCommand({
   },
   examples: [
     { command: 'eval "$(wt env --export)"', summary: "into the current shell" },
+    { command: "wt env earl-fib-123-feature", summary: "those of another environment" },
     { command: "wt env --explain DATABASE_URL", summary: "why it has this value" },
     { command: "wt env --service backend --dotenv > .env.wt", summary: "for a tool that reads files" },
   ],
-  async handler({ options }, context) {
+  async handler({ options, arguments: [name] }, context) {
     if (options.dotenv && options.export) {
       throw new WtError({ kind: "usage", code: "options_exclude_each_other", message: "Use either --dotenv or --export, not both." });
     }
     const explain = options.explain !== undefined;
-    const result = await fetchVariables(context, { environment: options.environment, service: options.service, explain });
+    const result = await fetchVariables(context, { environment: chosenName(name, options.environment), service: options.service, explain });
     const { out } = context.terminal;
     if (options.explain !== undefined) {
       const variable = find(result, options.explain);
@@ -39,6 +40,17 @@ export const env = defineCommand({
     return 0;
   },
 });
+
+/** `wt env feature` is `wt env -e feature`. */
+function chosenName(name: string | undefined, option: string | undefined): string | undefined {
+  if (name === undefined || option === undefined || name === option) return name ?? option;
+  throw new WtError({
+    kind: "usage",
+    code: "options_exclude_each_other",
+    message: `Name one environment: ${name} or -e ${option}, not both.`,
+    hints: ["See: wt env --help"],
+  });
+}
 
 function find(result: VariablesResult, key: string): VariablesResult["variables"][number] {
   const found = result.variables.find((variable) => variable.key === key);

@@ -26,11 +26,12 @@ export const open = defineCommand({
 function environmentUrl(environment: EnvironmentView): string {
   const url = environment.url ?? environment.services.find((service) => service.url !== null)?.url;
   if (url) return url;
+  if (environment.services.length === 0) throw noServices(environment.slug);
   throw new WtError({
     kind: "not_found",
     code: "no_url",
-    message: `No service of ${environment.slug} has a URL${environment.services.length === 0 ? ", since none was started" : ""}.`,
-    hints: environment.services.length === 0 ? ["Start them: wt up"] : ["Give one a route in wt.yaml, such as: services.web.route: /"],
+    message: `No service of ${environment.slug} has a URL.`,
+    hints: ["Give one a route in wt.yaml, such as: services.web.route: /"],
   });
 }
 
@@ -44,6 +45,7 @@ function serviceUrl(environment: EnvironmentView, name: string): string {
       message: `The service ${name} of ${environment.slug} listens on nothing, so it has no URL.`,
     });
   }
+  if (environment.services.length === 0) throw noServices(environment.slug, name);
   const names = environment.services.map((candidate) => candidate.name);
   const meant = suggestions(name, names);
   throw new WtError({
@@ -51,8 +53,21 @@ function serviceUrl(environment: EnvironmentView, name: string): string {
     code: "service_unknown",
     message: `${environment.slug} has no service "${name}".`,
     hints: [
-      meant.length > 0 ? `Did you mean ${meant.join(" or ")}?` : `Its services: ${names.join(", ") || "none"}`,
+      meant.length > 0 ? `Did you mean ${meant.join(" or ")}?` : `Its services: ${names.join(", ")}`,
       `If ${name} is an environment: wt open -e ${name}`,
     ],
+  });
+}
+
+function noServices(slug: string, name?: string): WtError {
+  return new WtError({
+    kind: "not_found",
+    code: "no_services",
+    message: `${slug} has no services, so there is nothing to open.`,
+    hints: [
+      ...(name === undefined ? [] : [`If ${name} is an environment: wt open -e ${name}`]),
+      "Name some under services: in wt.yaml; wt init writes a first one.",
+    ],
+    details: { slug },
   });
 }

@@ -14,7 +14,7 @@ import { runPicker } from "./run-picker.ts";
 export async function pickEnvironment(context: Context, environments: readonly EnvironmentView[]): Promise<EnvironmentView | null> {
   const { terminal } = context;
   const paint = terminal.errPaint;
-  const entries = environments.map((environment) => pickerEntry(environment, paint));
+  const entries = pickerEntries(environments, context.cwd, paint);
   const current = environments.indexOf(currentEnvironment(environments, context.cwd) ?? ({} as EnvironmentView));
   const commits = new Map<string, string>();
   let redraw: () => void = () => undefined;
@@ -42,6 +42,16 @@ export async function pickEnvironment(context: Context, environments: readonly E
   });
   redraw = () => undefined;
   return chosen === null ? null : (environments[chosen] ?? null);
+}
+
+/** Outside of a repository, and where there are several, the project's name comes first and can be typed too. */
+export function pickerEntries(environments: readonly EnvironmentView[], cwd: string, paint: Paint): PickerEntry[] {
+  const several = new Set(environments.map(({ project }) => project)).size > 1;
+  const named = several || currentEnvironment(environments, cwd) === null;
+  return environments.map((environment) => ({
+    ...pickerEntry(environment, paint),
+    ...(named ? { name: `${environment.project}/${environment.slug}` } : {}),
+  }));
 }
 
 function pickerEntry(environment: EnvironmentView, paint: Paint): PickerEntry {

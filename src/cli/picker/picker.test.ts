@@ -2,8 +2,10 @@ import { describe, expect, test } from "bun:test";
 import fc from "fast-check";
 import { createPaint } from "../paint.ts";
 import { symbolsFor } from "../symbols.ts";
+import { fakeEnvironment } from "../testing/fake-daemon.ts";
 import { fuzzyMatch } from "./fuzzy-match.ts";
 import { parseKeys } from "./parse-keys.ts";
+import { pickerEntries } from "./pick-environment.ts";
 import { pickerLines } from "./picker-screen.ts";
 import { type PickerEntry, type PickerKey, type PickerState, reducePicker, startPicker } from "./picker-state.ts";
 
@@ -157,4 +159,14 @@ describe("the screen", () => {
       }),
     );
   });
+});
+
+test("projects are named where the directory does not tell which one is meant", () => {
+  const names = (environments: ReturnType<typeof fakeEnvironment>[], cwd: string) =>
+    pickerEntries(environments, cwd, createPaint(false)).map(({ name }) => name);
+  const one = fakeEnvironment({ project: "demo", slug: "main", path: "/demo" });
+  const two = fakeEnvironment({ project: "shop", slug: "main", path: "/shop" });
+  expect(names([one], "/demo/src")).toEqual(["main"]);
+  expect(names([one], "/elsewhere")).toEqual(["demo/main"]);
+  expect(names([one, two], "/elsewhere")).toEqual(["demo/main", "shop/main"]);
 });

@@ -7,7 +7,6 @@ import { WtError } from "../errors/wt-error.ts";
 import { createGit, type Git } from "../git/git.ts";
 import { assessLoss, type LossReport } from "../git/integration.ts";
 import { defaultBranch } from "../git/repository.ts";
-import { readRemains } from "../git/worktree-remains.ts";
 import { listWorktrees } from "../git/worktrees.ts";
 import { emptyConfig } from "./empty-config.ts";
 import { withEnvironment } from "./environment-lock.ts";
@@ -35,8 +34,7 @@ export async function deleteEnvironment(world: World, request: DeleteRequest, ca
       if (!current) return alreadyGone(environment);
       callOffDeletion(world, current);
       const seen = await lossOf(git, project, current);
-      refuseLoss(current, seen, consent);
-      await refuseRemains(git, project, { environment: current, consent });
+      refuseLoss({ project, environment: current }, seen, consent);
       call.abort.throwIfAborted();
       const data = { force: consent.force, branch: consent.branch };
       const operation = beginOperation(world, { environmentId: current.id, kind: "delete", data });
@@ -74,8 +72,7 @@ async function carryDeletion(world: World, deletion: Deletion, call: Call): Prom
     if (running.length > 0) await runPlan([{ kind: "stop", services: running }], context, operation);
     // Looking costs a walk over every file; where nothing had to be stopped, nothing has been written since.
     const loss = running.length === 0 && seen ? seen : await lossOf(git, project, environment);
-    refuseLoss(environment, loss, consent);
-    await refuseRemains(git, project, { environment, consent });
+    refuseLoss(deletion, loss, consent);
     const branch = await branchToDelete(git, deletion, loss);
     context.branchCommit = branch;
     const wanted: WantedEnvironment = {
@@ -141,7 +138,7 @@ function isUnsaved(loss: LossReport): boolean {
   return loss.dirty > 0 || loss.untracked > 0 || loss.submodulesDirty || loss.inProgress !== null || loss.unpushed > 0;
 }
 
-function refuseLoss(environment: EnvironmentRecord, loss: LossReport, consent: Consent): void {
+function refuseLoss({ project, environment }: Pick<Deletion, "project" | "environment">, loss: LossReport, consent: Consent): void {
   if (loss.lockedReason !== null) {
     throw new WtError({
       kind: "refused",
@@ -151,6 +148,7 @@ function refuseLoss(environment: EnvironmentRecord, loss: LossReport, consent: C
     });
   }
   if (consent.force) return;
+  if (loss.remains.length > 0) throw filesLeft(project, environment, loss.remains);
   const reasons = lossReasons(loss);
   if (reasons.length === 0) return;
   throw new WtError({
@@ -165,17 +163,9 @@ function refuseLoss(environment: EnvironmentRecord, loss: LossReport, consent: C
   });
 }
 
-/** Files in the directory of a worktree that is gone: no commit has them, and nothing says whose they are. */
-async function refuseRemains(
-  git: Git,
-  project: ProjectRecord,
-  { environment, consent }: { environment: EnvironmentRecord; consent: Consent },
-): Promise<void> {
-  if (consent.force) return;
-  const files = await readRemains(git, { root: project.root, path: environment.path });
-  if (files.length === 0) return;
+function filesLeft(project: ProjectRecord, environment: EnvironmentRecord, files: string[]): WtError {
   const more = files.length > 3 ? " and more" : "";
-  throw new WtError({
+  return new WtError({
     kind: "refused",
     code: "files_left",
     message: `The worktree of ${environment.slug} is gone, but its directory ${environment.path} still has files: ${files.slice(0, 3).join(", ")}${more}.`,

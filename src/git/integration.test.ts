@@ -14,6 +14,7 @@ const clean: LossReport = {
   how: "same_commit",
   lockedReason: null,
   submodulesDirty: false,
+  remains: [],
   inProgress: null,
 };
 
@@ -85,14 +86,24 @@ describe("files", () => {
 
   test("what cannot be read is not known", async () => {
     await using repo = await withWork();
-    rmSync(join(repo.place, ".git"));
+    writeFileSync(join(repo.place, ".git"), "damaged");
     expect(await assess(repo)).toMatchObject({ known: false });
     rmSync(repo.place, { recursive: true });
     writeFileSync(repo.place, "a file");
     expect(await assess(repo)).toMatchObject({ known: false });
-    rmSync(repo.place);
-    mkdirSync(repo.place);
-    expect(await assess(repo)).toMatchObject({ known: false });
+  });
+
+  test("without .git a directory is no worktree any more; its files are named, those that the main worktree ignores are not", async () => {
+    await using repo = await withWork();
+    rmSync(join(repo.place, ".git"));
+    mkdirSync(join(repo.place, "ignored"));
+    writeFileSync(join(repo.place, "ignored/x"), "");
+    mkdirSync(join(repo.place, "deep/er"), { recursive: true });
+    writeFileSync(join(repo.place, "deep/er/own.txt"), "");
+    const { remains } = await assess(repo);
+    expect(remains.sort()).toEqual([".gitignore", "a.txt", "b.txt", "deep/er/own.txt"]);
+    for (const name of [".gitignore", "a.txt", "b.txt", "deep"]) rmSync(join(repo.place, name), { recursive: true });
+    expect(await assess(repo)).toEqual(clean);
   });
 
   test("a missing directory has no files to lose, but commits and a lock", async () => {

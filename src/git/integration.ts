@@ -1,12 +1,13 @@
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { WtError } from "../errors/wt-error.ts";
+import { entryAt } from "../os/files.ts";
 import { type Git, gitExitCode } from "./git.ts";
 import { hasSubmoduleWork, readUnwatchedChanges } from "./hidden-changes.ts";
 import { readCommonDirectory, readGitDirectory } from "./repository.ts";
 import { ceilingAt, parseStatus } from "./status.ts";
 import { canonicalPath, readRegistrations } from "./worktree-registration.ts";
-import { isWorktreeThere } from "./worktree-remains.ts";
+import { isWorktreeThere, readRemains } from "./worktree-remains.ts";
 
 export interface LossReport {
   /** False: something could not be read, and the caller must take it for dirty. */
@@ -26,6 +27,8 @@ export interface LossReport {
   lockedReason: string | null;
   /** A submodule has changes, or commits that are on none of its remotes. */
   submodulesDirty: boolean;
+  /** Files in the directory of a worktree whose `.git` is gone: no commit has them, and nothing says whose they are. */
+  remains: string[];
   inProgress: "rebase" | "merge" | "cherry-pick" | "revert" | "bisect" | null;
 }
 
@@ -49,10 +52,11 @@ export async function assessLoss(git: Git, { root, path, branch, baseBranch }: A
     how: null,
     lockedReason: null,
     submodulesDirty: false,
+    remains: [],
     inProgress: null,
   };
   const parts = [
-    assessFiles(git, path, report),
+    assessFiles(git, { root, path }, report),
     assessPlace(git, { root, path }, report),
     assessCommits(git, { root, path, branch, baseBranch }, report),
   ];
@@ -64,8 +68,13 @@ export async function assessLoss(git: Git, { root, path, branch, baseBranch }: A
   return report;
 }
 
-async function assessFiles(git: Git, path: string, report: LossReport): Promise<void> {
-  if (!isWorktreeThere(path)) return;
+async function assessFiles(git: Git, { root, path }: { root: string; path: string }, report: LossReport): Promise<void> {
+  if (!isWorktreeThere(path)) {
+    const entry = entryAt(path);
+    if (entry?.isDirectory()) report.remains = await readRemains(git, { root, path });
+    else if (entry) report.known = false;
+    return;
+  }
   const args = ["status", "--porcelain=v2", "--branch", "-z", "--untracked-files=normal", "--ignore-submodules=none"];
   const status = parseStatus(await git.run(path, args, { env: ceilingAt(path) }));
   report.untracked = status.untracked;

@@ -11,7 +11,7 @@ const minute = 60_000;
 const files = {
   "wt.yaml": `project: shop
 resources:
-  db: { type: sqlite, path: data/app.db, migrate: "${process.execPath} migrate.mjs" }
+  db: { type: sqlite, path: data/app.db, migrate: "${process.execPath} migrate.mjs \${{ env.slug }}" }
   uploads: { type: directory, path: uploads }
 services:
   web: { run: exec node server.mjs, route: /, needs: [db, uploads] }
@@ -20,7 +20,7 @@ services:
 const db = new Database(process.env.DB_PATH, { create: true });
 db.run("create table if not exists notes (text)");
 db.run("insert into notes select 'first' where not exists (select 1 from notes)");
-console.log("migrated");
+console.log("migrated", process.argv[2]);
 `,
   "server.mjs": `import http from "node:http";
 http.createServer((_, response) => response.end([process.env.DATABASE_URL, process.env.UPLOADS_PATH].join(" ")))
@@ -43,7 +43,8 @@ describe("resources of environments", () => {
     "each environment has its own, sees it in its variables, and deletes it with itself",
     async () => {
       await using world = await shop();
-      await Promise.all([world.ok(["create", "a"]), world.ok(["create", "b"])]);
+      const [created] = await Promise.all([world.wt(["create", "a"]), world.ok(["create", "b"])]);
+      expect(created.stderr).toContain("migrated a");
       await write(world, "a", "of a");
       writeFileSync(join(worktree(world, "a"), "uploads/picture"), "a");
       expect([await notes(world, "a"), await notes(world, "b")]).toEqual([["first", "of a"], ["first"]]);

@@ -41,6 +41,7 @@ async function main(args: string[]): Promise<number> {
     return 1;
   }
   const directory = makeDirectory(plan.user);
+  if (plan.runs.some((files) => files[0]?.startsWith("test/e2e/"))) buildProgram();
   const total: Counts = { passed: 0, failed: 0, skipped: 0 };
   for (const files of plan.runs) {
     const counts = await runFiles(files, plan, directory);
@@ -53,6 +54,14 @@ async function main(args: string[]): Promise<number> {
   if (total.passed + total.failed === 0) console.error("Nothing ran.");
   console.log(`\n${total.passed} passed, ${total.failed + leaks.length} failed, ${total.skipped} skipped`);
   return total.failed + leaks.length > 0 || total.passed === 0 ? 1 : 0;
+}
+
+/** The end-to-end part is about the program that people get. */
+function buildProgram(): void {
+  if (process.env.WT_TEST_BINARY) return;
+  const built = Bun.spawnSync([process.execPath, join(root, "scripts/build.ts")], { cwd: root, stdio: ["ignore", "inherit", "inherit"] });
+  if (built.exitCode !== 0) throw new Error("dist/wt could not be built, so there is nothing to test end to end.");
+  process.env.WT_TEST_BINARY = join(root, "dist/wt");
 }
 
 function planRuns(args: string[]): Plan {
@@ -148,6 +157,7 @@ function testEnvironment(directory: string, user: User | null): Record<string, s
   const inherited = Object.entries(process.env).filter(([key]) => !/^(WT_|GIT_|XDG_|npm_)/.test(key)) as [string, string][];
   return {
     ...Object.fromEntries(inherited),
+    ...(process.env.WT_TEST_BINARY ? { WT_TEST_BINARY: process.env.WT_TEST_BINARY } : {}),
     HOME: join(directory, "home"),
     TMPDIR: join(directory, "tmp"),
     XDG_STATE_HOME: join(directory, "state"),

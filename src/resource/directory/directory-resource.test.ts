@@ -16,8 +16,9 @@ import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { resourceKinds } from "../../config/schema.ts";
 import { WtError } from "../../errors/wt-error.ts";
-import { describeResourceDriver, type ResourceHarness } from "../resource-driver.conformance.ts";
+import { describeResourceDriver } from "../resource-driver.conformance.ts";
 import type { ResourceCall, ResourceOptions, ResourceSpec } from "../resource-driver.ts";
+import type { ResourceHarness } from "../resource-harness.conformance.ts";
 import { createDirectoryResource, directoryOptions } from "./directory-resource.ts";
 
 interface Place {

@@ -16,8 +16,9 @@ import { join } from "node:path";
 import { resourceKinds } from "../../config/schema.ts";
 import { WtError } from "../../errors/wt-error.ts";
 import { exec } from "../../os/exec.ts";
-import { describeResourceDriver, type ResourceCases, type ResourceHarness } from "../resource-driver.conformance.ts";
+import { describeResourceDriver } from "../resource-driver.conformance.ts";
 import type { ResourceCall, ResourceOptions, ResourceSpec } from "../resource-driver.ts";
+import type { ResourceCases, ResourceHarness } from "../resource-harness.conformance.ts";
 import { createExecResource, execOptions } from "./exec-resource.ts";
 
 /** A "server" whose vhosts are directories, and the script that somebody would write for it. Labels come as JSON on standard input. */

@@ -1,6 +1,7 @@
 import { expect, test } from "bun:test";
-import { describeResourceDriver, type ResourceCases, type ResourceHarness } from "../resource-driver.conformance.ts";
+import { describeResourceDriver } from "../resource-driver.conformance.ts";
 import type { ResourceCall, ResourceSpec } from "../resource-driver.ts";
+import type { ResourceCases, ResourceHarness } from "../resource-harness.conformance.ts";
 import { createMemoryResource, createMemoryServer, type MemoryResourceOptions } from "./memory-resource.ts";
 
 let count = 0;

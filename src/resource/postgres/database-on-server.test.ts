@@ -3,8 +3,9 @@ import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "
 import { existsSync } from "node:fs";
 import { SQL } from "bun";
 import { WtError } from "../../errors/wt-error.ts";
-import { describeResourceDriver, type ResourceHarness } from "../resource-driver.conformance.ts";
+import { describeResourceDriver } from "../resource-driver.conformance.ts";
 import type { ResourceConnection } from "../resource-driver.ts";
+import type { ResourceHarness } from "../resource-harness.conformance.ts";
 import { postgresUrl } from "./connection.ts";
 import { createPostgresHarness, type PostgresHarness } from "./postgres-harness.conformance.ts";
 import { asAdmin, serverPlace } from "./postmaster.ts";

@@ -4,8 +4,9 @@ import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { SQL } from "bun";
-import { describeResourceDriver, type ResourceCases, type ResourceHarness } from "../resource-driver.conformance.ts";
+import { describeResourceDriver } from "../resource-driver.conformance.ts";
 import type { ResourceConnection, ResourceSpec } from "../resource-driver.ts";
+import type { ResourceCases, ResourceHarness } from "../resource-harness.conformance.ts";
 import { createPostgresHarness } from "./postgres-harness.conformance.ts";
 import { findServerProcesses } from "./server-spawn.ts";
 

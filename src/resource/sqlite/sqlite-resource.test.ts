@@ -17,8 +17,9 @@ import { dirname, join } from "node:path";
 import { resourceKinds } from "../../config/schema.ts";
 import { WtError } from "../../errors/wt-error.ts";
 import { exec } from "../../os/exec.ts";
-import { describeResourceDriver, type ResourceHarness } from "../resource-driver.conformance.ts";
+import { describeResourceDriver } from "../resource-driver.conformance.ts";
 import type { ResourceCall, ResourceOptions, ResourceSpec } from "../resource-driver.ts";
+import type { ResourceHarness } from "../resource-harness.conformance.ts";
 import { cloneDatabase } from "./clone-database.ts";
 import { createSqliteResource, sqliteOptions } from "./sqlite-resource.ts";
 

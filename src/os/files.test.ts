@@ -14,6 +14,7 @@ import {
   utimesSync,
   writeFileSync,
 } from "node:fs";
+import { rmdir } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { copyTree, entryAt, moveToTrash, removeTree, writeFileAtomic } from "./files.ts";
@@ -120,6 +121,22 @@ test("the trash takes things of one name, also from a file; what is absent is an
   }
   expect(places.map((place) => readFileSync(place!, "utf8"))).toEqual(["1", "2"]);
   await expect(moveToTrash(join(base, "thing"), join(base, "deep/trash"))).rejects.toThrow("ENOENT");
+});
+
+test("a trash that somebody removes whenever it is empty takes everything all the same", async () => {
+  const trash = join(base, "deep/trash");
+  let done = false;
+  const removing = (async () => {
+    while (!done) await rmdir(trash).catch(() => undefined);
+  })();
+  for (let index = 0; index < 200; index++) {
+    writeFileSync(join(base, "thing"), `${index}`);
+    const place = await moveToTrash(join(base, "thing"), trash);
+    expect(readFileSync(place!, "utf8")).toBe(`${index}`);
+    rmSync(place!);
+  }
+  done = true;
+  await removing;
 });
 
 test("removal takes read-only directories, does not follow links, and is idempotent", async () => {

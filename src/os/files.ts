@@ -1,5 +1,5 @@
 // Writing, copying and removing files so that a crash in between leaves the old state or the new one.
-import { constants, type Dirent, lstatSync, type Stats } from "node:fs";
+import { constants, type Dirent, lstatSync, mkdirSync, renameSync, type Stats } from "node:fs";
 import { chmod, copyFile, lstat, mkdir, open, readdir, readlink, rename, rm, symlink, utimes } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 
@@ -54,9 +54,10 @@ export async function copyTree(from: string, to: string, { abort, link = (target
 export async function moveToTrash(path: string, trash: string): Promise<string | null> {
   const place = join(trash, `${basename(path).slice(0, 200)}.${randomName()}`);
   for (let attempt = 1; ; attempt++) {
-    await mkdir(trash, { recursive: true });
+    // Both in one go: the less time between them, the less comes in between.
+    mkdirSync(trash, { recursive: true });
     try {
-      await rename(path, place);
+      renameSync(path, place);
       return place;
     } catch (error) {
       if (errorCode(error) === "EXDEV") return null;

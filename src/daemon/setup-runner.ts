@@ -1,5 +1,6 @@
 // Runs one command of the repository (a setup step, a migration) through the runtime driver, so that it is marked, leased and logged like a service: a crash of the daemon
 // in the middle of `npm ci` leaves a process that the next daemon finds and ends.
+import { existsSync } from "node:fs";
 import { join } from "node:path";
 import type { EnvironmentRecord } from "../environment/ledger.ts";
 import { WtError } from "../errors/wt-error.ts";
@@ -41,7 +42,8 @@ async function runAdmitted(world: World, run: SetupRun): Promise<void> {
   const key = `${environment.id}/${service}/${generation}`;
   const lease = world.ledger.claim({ environmentId: environment.id, kind: "process", key });
   const directory = join(environment.path, run.directory);
-  const startedMs = world.clock.now();
+  // Times of lines are not exact: by them the first line of all could count as older than its command.
+  const sinceMs = existsSync(logPath) ? world.clock.now() : null;
   const release = () => {
     if (lease) world.ledger.release(lease.id);
   };
@@ -64,13 +66,13 @@ async function runAdmitted(world: World, run: SetupRun): Promise<void> {
   });
   let output = noOutput;
   const reading = new AbortController();
-  const reader = readOutput(world, { logPath, sinceMs: startedMs, abort: reading.signal }, (line) => {
+  const reader = readOutput(world, { logPath, sinceMs, abort: reading.signal }, (line) => {
     run.output(line);
     output = withLine(output, line);
   });
   try {
     const end = await endOrStop(world, { instance, ended: release }, run.abort);
-    await drained(world, logPath, { startedMs, seen: reader.count });
+    await drained(world, logPath, { sinceMs, seen: reader.count });
     if (end.code !== 0) throw setupFailed(run, { end, output: shownOutput(output, keepsLog(world, environment) ? logPath : null) });
   } finally {
     reading.abort(new Error("done"));
@@ -105,7 +107,7 @@ async function endOrStop(
   }
 }
 
-function readOutput(world: World, query: { logPath: string; sinceMs: number; abort: AbortSignal }, onLine: (line: string) => void) {
+function readOutput(world: World, query: { logPath: string; sinceMs: number | null; abort: AbortSignal }, onLine: (line: string) => void) {
   let count = 0;
   const read = async () => {
     const entries = world.driver.logs({ logPath: query.logPath, tail: null, sinceMs: query.sinceMs, follow: true }, query.abort);
@@ -121,9 +123,9 @@ function readOutput(world: World, query: { logPath: string; sinceMs: number; abo
 }
 
 /** The follower may be a moment behind the command's end: waits until it has seen as many lines as the log holds. */
-async function drained(world: World, logPath: string, progress: { startedMs: number; seen: () => number }): Promise<void> {
+async function drained(world: World, logPath: string, progress: { sinceMs: number | null; seen: () => number }): Promise<void> {
   let total = 0;
-  const query = { logPath, tail: null, sinceMs: progress.startedMs, follow: false };
+  const query = { logPath, tail: null, sinceMs: progress.sinceMs, follow: false };
   for await (const _ of world.driver.logs(query, new AbortController().signal)) total++;
   for (let waited = 0; progress.seen() < total && waited < 50; waited++) await world.clock.sleep(10);
 }

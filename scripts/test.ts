@@ -129,7 +129,8 @@ async function runFiles(files: string[], plan: Plan, directory: string): Promise
   console.log(`\n── ${single}${who}`);
   const report = join(directory, "home", `report-${Date.now()}.xml`);
   const command = [
-    ...[...as(plan.user), process.execPath, "test", ...plan.options, "--reporter=junit", `--reporter-outfile=${report}`],
+    // Real servers, ports and browsers on a machine that others use too: one more try, which the output marks with "attempt 2".
+    ...[...as(plan.user), process.execPath, "test", "--retry=1", ...plan.options, "--reporter=junit", `--reporter-outfile=${report}`],
     ...files.map((name) => `./${name}`),
   ];
   const child = Bun.spawn(command, { cwd: root, env: testEnvironment(directory, plan.user), stdio: ["ignore", "inherit", "inherit"] });

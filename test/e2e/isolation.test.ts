@@ -218,7 +218,7 @@ describe("a daemon of another build", () => {
           return { stdout, stderr };
         };
         const said = await newer(["status", "a"]);
-        expect(said.stderr).toContain("replacing the daemon of another version");
+        expect(said.stderr).toContain("replacing the daemon of another build");
         const { pid } = JSON.parse((await newer(["daemon", "status", "--json"])).stdout).daemon;
         expect(pid).not.toBe(daemon);
         const after = await eventually(

@@ -58,11 +58,16 @@ export async function hermeticWorld(options: HermeticOptions = {}): Promise<Herm
   const env = hermeticEnvironment(directory, gatewayPort);
   for (const name of ["home", "state", "config", "run", "repo"]) await mkdir(join(directory, name), { recursive: true, mode: 0o700 });
   const world = operations({ directory, repository, gatewayPort, env });
-  await world.git(["init", "--quiet", "--initial-branch=main"]);
-  if (options.files) {
-    await world.write(options.files);
-    await world.commit("first");
-    if (options.trust !== false) await world.ok(["trust", "--yes"]);
+  try {
+    await world.git(["init", "--quiet", "--initial-branch=main"]);
+    if (options.files) {
+      await world.write(options.files);
+      await world.commit("first");
+      if (options.trust !== false) await world.ok(["trust", "--yes"]);
+    }
+  } catch (error) {
+    await world[Symbol.asyncDispose]();
+    throw error;
   }
   return world;
 }

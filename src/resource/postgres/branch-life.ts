@@ -56,6 +56,10 @@ const gatherMs = 4;
 const defaultIdleMs = 10 * 60_000;
 const bindTries = 100;
 
+/** Two seconds in all: a server that takes longer is busy with recovery, and whoever connects waits for that. */
+const answerTries = 40;
+const answerPauseMs = 50;
+
 export function createBranchLife(options: BranchLifeOptions): BranchLife {
   const life: Life = { ...options, branches: new Map(), closed: false };
   return {
@@ -137,7 +141,7 @@ interface Awakening {
 }
 
 async function awaken(life: Life, branch: Branch, { record, abort }: Awakening): Promise<void> {
-  if (!(await findServer(branch.place))) {
+  if (!(await standingServer(life, branch, record))) {
     // Before the port is given free: finding programs may take a moment.
     const major = readMajor(branch.place.data) ?? record.major;
     const programs = await life.programs(major);
@@ -164,6 +168,16 @@ async function awaken(life: Life, branch: Branch, { record, abort }: Awakening):
     branch.listener = null;
   }
   watch(life, branch);
+}
+
+/** A server that was killed a moment ago still looks like one: only what answers is worth keeping, and what is dying is waited for. */
+async function standingServer(life: Life, branch: Branch, record: BranchRecord): Promise<boolean> {
+  for (let attempt = 1; ; attempt++) {
+    if (!(await findServer(branch.place))) return false;
+    const answers = await asAdmin(branch.place, record.port, async () => true).catch(() => false);
+    if (answers || attempt >= answerTries) return true;
+    await life.clock.sleep(answerPauseMs);
+  }
 }
 
 async function layDown(life: Life, branch: Branch, record: BranchRecord): Promise<void> {

@@ -1,10 +1,11 @@
 import { createServer } from "node:http";
 import { fibonacci, label } from "./algorithm.mjs";
 import { createQueue } from "./queue.mjs";
+import { close, overview, record } from "./store.mjs";
 
 const port = Number(process.env.PORT ?? 8000);
 const host = process.env.HOST ?? "127.0.0.1";
-const environment = process.env.WT_ENVIRONMENT ?? "no environment";
+const environment = process.env.APP_NAME ?? "no name";
 const largest = 10_000;
 const queue = createQueue();
 
@@ -39,12 +40,14 @@ const routes = [
   [
     "GET",
     /^\/api\/fibonacci\/([^/]+)$/,
-    (_request, index) => {
+    async (_request, index) => {
       const n = parseIndex(index);
       const { value, steps } = fibonacci(n);
-      return [200, { n, value: String(value), steps, algorithm: label, environment }];
+      const answer = { n, value: String(value), steps, algorithm: label };
+      return [200, { ...answer, requests: await record(answer), environment }];
     },
   ],
+  ["GET", /^\/api\/numbers$/, async () => [200, { ...(await overview()), environment }]],
   ["GET", /^\/api\/jobs$/, () => [200, { jobs: queue.list() }]],
   ["POST", /^\/api\/jobs$/, async (request) => [201, queue.add(parseIndex((await readJson(request))?.n))]],
   [
@@ -72,6 +75,7 @@ const routes = [
     /^\/worker\/results\/(\d+)$/,
     async (request, id) => {
       const job = queue.finish(Number(id), await readJson(request));
+      if (job) await record({ ...job.result, n: job.n });
       return job ? [200, job] : [404, { error: `There is no job ${id}.` }];
     },
   ],
@@ -92,7 +96,7 @@ const server = createServer((request, response) => {
   handle(request, response).catch((error) => {
     const status = error instanceof BadRequest ? 400 : 500;
     if (status === 500) console.error(error);
-    if (!response.headersSent) answer(response, status, { error: error.message });
+    if (!response.headersSent) answer(response, status, { error: error.message || error.code });
     else response.destroy();
   });
 });
@@ -101,7 +105,7 @@ server.listen(port, host, () => console.log(`backend (${label}) listens on http:
 
 for (const signal of ["SIGTERM", "SIGINT"]) {
   process.once(signal, () => {
-    server.close(() => process.exit(0));
+    server.close(() => close().finally(() => process.exit(0)));
     server.closeAllConnections();
   });
 }

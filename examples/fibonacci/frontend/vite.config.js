@@ -3,5 +3,5 @@ import { defineConfig } from "vite";
 
 export default defineConfig({
   plugins: [react()],
-  define: { __ENVIRONMENT__: JSON.stringify(process.env.WT_ENVIRONMENT ?? "no environment") },
+  define: { __ENVIRONMENT__: JSON.stringify(process.env.APP_NAME ?? "no name") },
 });

@@ -1,5 +1,6 @@
 import { useEffect, useState } from "react";
 import { Jobs } from "./jobs.jsx";
+import { Numbers } from "./numbers.jsx";
 
 export function App({ environment }) {
   const [n, setN] = useState(42);
@@ -40,11 +41,12 @@ export function App({ environment }) {
       {answer && (
         <p className="how">
           <b data-testid="algorithm">{answer.algorithm}</b>, {answer.steps} {answer.steps === 1 ? "step" : "steps"}, answered by the backend of{" "}
-          <b>{answer.environment}</b>
+          <b>{answer.environment}</b>, asked {answer.requests} {answer.requests === 1 ? "time" : "times"}
         </p>
       )}
       {problem && <p className="problem">{problem}</p>}
       <Jobs n={n} />
+      <Numbers seen={answer} />
     </main>
   );
 }

@@ -75,6 +75,55 @@ export interface ResourceUsage {
   how: string;
 }
 
+/** One thing of a database's schema, written so that equal things are equal text, whatever order they were made in. */
+export interface SchemaObject {
+  /** `table`, `index`, `view`, `function`, …: the word people know it by. */
+  kind: string;
+  /** With its schema where there are schemas; of functions with the argument types. Unique per kind. */
+  name: string;
+  /** Lines of text. Owners, grants and comments are left out. */
+  definition: string;
+}
+
+export interface TableRows {
+  table: string;
+  /** null: too many to count in the time given, and nobody has an estimate. */
+  rows: number | null;
+  /** False: an estimate. */
+  exact: boolean;
+}
+
+/** What a database holds, as far as two of them can be compared. */
+export interface ResourceContent {
+  /** `PostgreSQL 18.4`. */
+  version: string;
+  /** Sorted by kind and name. What extensions brought along is left out; the extensions themselves are of kind `extension`. */
+  objects: SchemaObject[];
+  /** Sorted by table. Empty unless it was asked for. */
+  rows: TableRows[];
+}
+
+export interface Inspection {
+  abort: AbortSignal;
+  /** Count rows too: exactly where that takes a moment, else an estimate. */
+  rows: boolean;
+  /** Wake one that sleeps, and put it back to sleep. Without it: null for one that sleeps. */
+  wake: boolean;
+}
+
+export interface DumpWish {
+  /** Absolute and absent, on the file system of its later place. The driver makes a file (or directory) there and syncs it; the caller renames it. */
+  path: string;
+  /** null: what the type writes by itself. */
+  format: DumpFormat | null;
+  schema: boolean;
+  data: boolean;
+}
+
+/** `plain` is SQL; `file` is a database file; `rdb` is Redis'. */
+export const dumpFormats = ["plain", "custom", "directory", "tar", "file", "rdb"] as const;
+export type DumpFormat = (typeof dumpFormats)[number];
+
 export interface ResourceDriver {
   /** `type:` in wt.yaml. */
   readonly type: string;
@@ -111,6 +160,16 @@ export interface ResourceDriver {
   /** Without the feature, or awake already: nothing happens. */
   wake(spec: ResourceSpec): Promise<void>;
   usage(spec: ResourceSpec): Promise<ResourceUsage>;
+  /** Only of databases. Reads, never writes. null: it sleeps and may not be woken. Throws `WtError`. */
+  inspect?(spec: ResourceSpec, how: Inspection): Promise<ResourceContent | null>;
+  /** Changes whenever the content may have; equal marks: nothing changed. Cheap, wakes nobody; null where it cannot be told. */
+  contentMark?(spec: ResourceSpec): Promise<string | null>;
+  /** True: files that its content was made from have changed since. null: nobody can tell. */
+  inputsChanged?(spec: ResourceSpec): Promise<boolean | null>;
+  /** Writes the whole content to `wish.path`; gives the format. Throws `WtError`, and then nothing is left there. */
+  dump?(spec: ResourceSpec, wish: DumpWish, call: ResourceCall): Promise<DumpFormat>;
+  /** Replaces the content with that of a dump at the absolute path. Throws `WtError`, and then the old content is back. */
+  load?(spec: ResourceSpec, path: string, call: ResourceCall): Promise<void>;
   /** At daemon start, for every resource in the ledger: takes up its stable port, adopts what runs. Must be fast. */
   adopt(spec: ResourceSpec): Promise<void>;
   /** Stops the driver's own background work and listeners; servers run on. */

@@ -8,9 +8,10 @@ import type { ResourceView } from "./resources.ts";
  * - `Degraded`: a service crashed, is not ready any more or waits to be restarted.
  * - `Stopped`: nothing runs, on purpose.
  * - `Creating`, `Deleting`: an operation is in flight.
+ * - `Incomplete`: `wt create` failed at something that can be mended; `wt create <branch> --resume` carries on.
  * - `Missing`: the worktree's directory is gone.
  */
-export type EnvironmentStatus = "Healthy" | "Starting" | "Degraded" | "Stopped" | "Creating" | "Deleting" | "Missing";
+export type EnvironmentStatus = "Healthy" | "Starting" | "Degraded" | "Stopped" | "Creating" | "Deleting" | "Incomplete" | "Missing";
 
 /**
  * - `Waiting`: a service in its `needs` is not ready yet.
@@ -68,6 +69,18 @@ export interface ServiceView {
   startedAt?: string | null;
 }
 
+/** Where a create stopped. */
+export interface IncompleteView {
+  /** Of the plan: `setup:0`, `resource:db`, `start`. */
+  step: string;
+  /** Key in wt.yaml: `setup[0]`, `resources.db`; null where none is to blame. */
+  place: string | null;
+  /** One sentence. */
+  reason: string;
+  /** Absolute, of the failed command's output; null where there was no command. */
+  logPath: string | null;
+}
+
 export interface EnvironmentView {
   project: string;
   slug: string;
@@ -86,6 +99,8 @@ export interface EnvironmentView {
   git: GitView | null;
   services: ServiceView[];
   resources: ResourceView[];
+  /** Only while `wt create` did not come to its end because a step failed. */
+  incomplete?: IncompleteView;
 }
 
 /** `wt list --json`. */
@@ -130,6 +145,8 @@ export interface CreateRequest {
   up: boolean;
   /** The caller's shell environment; hooks, setup and services run with it. */
   env: Record<string, string>;
+  /** Carry on with an environment whose create failed, by what its worktree says now. */
+  resume?: boolean;
   /** `skip` leaves `git` of the result null and saves the time that git takes to look at every file (default `wait`). */
   git?: "wait" | "skip";
 }

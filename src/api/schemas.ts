@@ -8,7 +8,7 @@ const described = <Schema extends v.GenericSchema>(schema: Schema, description: 
 /** Any JSON: JSON Schema has no name for that other than the empty schema, which `any` becomes. */
 const json = v.any() as unknown as v.GenericSchema<JsonValue>;
 
-const environmentStatus = v.picklist(["Healthy", "Starting", "Degraded", "Stopped", "Creating", "Deleting", "Missing"]);
+const environmentStatus = v.picklist(["Healthy", "Starting", "Degraded", "Stopped", "Creating", "Deleting", "Incomplete", "Missing"]);
 const serviceState = v.picklist([
   "Waiting",
   "Starting",
@@ -74,6 +74,17 @@ const environmentView = v.strictObject({
   git: described(v.nullable(gitView), "null when git cannot tell."),
   services: v.array(serviceView),
   resources: v.array(resourceView),
+  incomplete: v.optional(
+    described(
+      v.strictObject({
+        step: described(v.string(), "Such as `setup:0` or `resource:db`."),
+        place: described(v.nullable(v.string()), "Key in wt.yaml; null where none is to blame."),
+        reason: v.string(),
+        logPath: described(v.nullable(v.string()), "Absolute; null where no command failed."),
+      }),
+      "Where `wt create` stopped. Only with status `Incomplete`, and while it is carried on.",
+    ),
+  ),
 });
 
 export const environmentList = v.strictObject({ schema: v.literal(1), environments: v.array(environmentView) });

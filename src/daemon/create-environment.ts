@@ -1,4 +1,4 @@
-// `wt create`: everything is checked before the first effect, every effect is journalled, and what cannot be finished is rolled back.
+// `wt create`: everything is checked before the first effect, every effect is journalled. What fails is rolled back, or kept where a person can mend it.
 import { existsSync, readdirSync } from "node:fs";
 import { dirname, isAbsolute, join, resolve } from "node:path";
 import type { CreateRequest, CreateResult } from "../api/environment.ts";
@@ -18,6 +18,7 @@ import { callerEnvironment, type EnvironmentSession, servicePlan } from "./envir
 import { environmentDocument } from "./environment-views.ts";
 import { warnOfGateway } from "./gateway-warning.ts";
 import { awaitHealth } from "./health.ts";
+import { incompleteAt, incompleteError, isKept, keptFailure, markIncomplete, readIncomplete } from "./incomplete.ts";
 import { beginOperation, type Call, endOperation, never, runPlan } from "./journaled-run.ts";
 import { locate, registerEnvironment, syncWorktrees } from "./projects.ts";
 import type { StepContext } from "./steps.ts";
@@ -44,6 +45,7 @@ async function createUnlessThere(world: World, creation: Creation, call: Call): 
   planning.catch(() => undefined);
   await syncWorktrees(world, git, project);
   const existing = await existingEnvironment(world, creation);
+  if (!existing && request.resume) throw nothingToResume(request.branch);
   if (!existing) return createNew(world, { ...creation, planning }, call);
   if (await isStaying(world, existing, call)) return bringUpExisting(world, { ...creation, environment: existing }, call);
   return createUnlessThere(world, creation, call);
@@ -85,14 +87,27 @@ async function existingEnvironment(world: World, { request, project, git }: Crea
 
 async function bringUpExisting(world: World, creation: Creation & { environment: EnvironmentRecord }, call: Call): Promise<CreateResult> {
   const { environment, request, project, git, callerEnv } = creation;
+  const incomplete = readIncomplete(world, environment.id);
+  if (incomplete && !request.resume) throw incompleteError(environment, incomplete);
   call.emit({ type: "note", message: existsAlready(environment) });
-  if (request.up) await bringUp(world, { project, environment, git, callerEnv, services: [], anew: false, cwd: request.cwd }, call);
+  const services = request.up ? "all" : "none";
+  if (request.up || incomplete)
+    await bringUp(world, { project, environment, git, callerEnv, services, anew: false, cwd: request.cwd }, call);
   return { ...(await environmentDocument(world, gitForResult(request, git), environment.id)), created: false };
 }
 
 /** Its branch, too, where the slug does not tell: `a-b` may have been made for `a/b`. */
 function existsAlready({ slug, branch, path }: EnvironmentRecord): string {
   return `${slug} exists already${branch === null || branch === slug ? "" : `, of branch ${branch}`}, at ${path}.`;
+}
+
+function nothingToResume(branch: string): WtError {
+  return new WtError({
+    kind: "not_found",
+    code: "environment_unknown",
+    message: `There is no environment of ${branch} to carry on with.`,
+    hints: [`Make it: wt create ${branch}`, "See what there is: wt list"],
+  });
 }
 
 async function createNew(world: World, creation: Creation & { planning: Promise<BranchPlan> }, call: Call): Promise<CreateResult> {
@@ -208,7 +223,7 @@ async function buildClaimed(world: World, building: Building, call: Call): Promi
     const stopListening = reportServices(world, environment, call);
     await world.supervisor.whenSettled(environment.id, services, call.abort).finally(stopListening);
   } catch (error) {
-    await rollBack(world, { context, operation }, WtError.from(call.abort.aborted ? cancelled(environment) : error));
+    await giveUp(world, { context, operation }, WtError.from(call.abort.aborted ? cancelled(environment) : error));
   }
   endOperation(world, { id: operation, environmentId: environment.id });
   await awaitHealth(world, environment, { services, abort: call.abort });
@@ -225,6 +240,37 @@ function cancelled(environment: EnvironmentRecord): WtError {
     code: "cancelled",
     message: `Creating ${environment.slug} was cancelled, and what had been made is gone again.`,
   });
+}
+
+/** Keeps what was made where a person can mend the cause, else takes it back. Always throws. */
+async function giveUp(world: World, failed: { context: StepContext; operation: string }, cause: WtError): Promise<never> {
+  const { environment } = failed.context.session;
+  const step = world.ledger.operations({ environmentId: environment.id }).find(({ id }) => id === failed.operation)?.step ?? null;
+  if (step === null || !isKept(environment, { step, failure: cause }) || !keep(world, failed, { step, cause })) {
+    return rollBack(world, failed, cause);
+  }
+  world.changes.emit(environment.id);
+  throw keptFailure(environment, { step, failure: cause });
+}
+
+/** False when the ledger cannot say so: then it would look like a create that is still under way. */
+function keep(
+  world: World,
+  failed: { context: StepContext; operation: string },
+  { step, cause }: { step: string; cause: WtError },
+): boolean {
+  const { id } = failed.context.session.environment;
+  try {
+    world.ledger.transaction(() => {
+      markIncomplete(world, id, incompleteAt(step, cause));
+      world.ledger.updateEnvironment(id, { wanted: "down" });
+      world.ledger.endOperation(failed.operation);
+    });
+    return true;
+  } catch (error) {
+    world.report(error);
+    return false;
+  }
 }
 
 /** Always throws `cause`; a failure of the roll-back itself never hides it and is left to the next daemon start, which tries again. */

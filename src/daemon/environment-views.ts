@@ -4,6 +4,7 @@ import { environmentCondition } from "../environment/environment-status.ts";
 import type { EnvironmentRecord, ProjectRecord } from "../environment/ledger.ts";
 import { environmentUrl, hostSuffix } from "../environment/routes.ts";
 import { createGit, type Git } from "../git/git.ts";
+import { readIncomplete } from "./incomplete.ts";
 import { locate, syncWorktrees } from "./projects.ts";
 import { detailedResourceViews, resourceViews } from "./resource-views.ts";
 import { detailedServiceViews, serviceViews } from "./service-views.ts";
@@ -20,6 +21,7 @@ export interface Listed {
 
 export function environmentView(world: World, { project, environment }: Listed): EnvironmentView {
   const services = serviceViews(world, environment.id);
+  const incomplete = readIncomplete(world, environment.id);
   const operation = world.ledger.operations({ environmentId: environment.id })[0]?.kind ?? null;
   const routed = world.supervisor.runners(environment.id).some((runner) => (runner.plan?.routes.length ?? 0) > 0);
   return {
@@ -31,6 +33,7 @@ export function environmentView(world: World, { project, environment }: Listed):
     status: environmentCondition({
       operation,
       worktreeExists: worktreeExists(environment),
+      incomplete: incomplete !== null,
       wanted: environment.wanted,
       services: services.map((service) => service.state),
     }),
@@ -40,6 +43,7 @@ export function environmentView(world: World, { project, environment }: Listed):
     git: null,
     services,
     resources: [],
+    ...(incomplete ? { incomplete } : {}),
   };
 }
 

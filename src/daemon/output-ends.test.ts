@@ -4,7 +4,7 @@ import { noOutput, shownOutput, withLine } from "./output-ends.ts";
 const after = (count: number) => Array.from({ length: count }, (_, index) => `${index}`).reduce(withLine, noOutput);
 
 test("short output is shown whole, in order", () => {
-  expect(shownOutput(noOutput, null)).toEqual([]);
+  expect(shownOutput(noOutput, "/log")).toEqual([]);
   for (const count of [1, 8, 9, 20])
     expect(shownOutput(after(count), "/log")).toEqual(Array.from({ length: count }, (_, index) => `${index}`));
 });
@@ -19,5 +19,5 @@ test("of long output the first 8 and the last 12 lines are shown, with where the
     "88",
     "99",
   ]);
-  expect(shownOutput(after(21), null)[8]).toBe("… 1 line left out");
+  expect(shownOutput(after(21), "/log")[8]).toBe("… 1 line left out; all of them are in /log");
 });

@@ -16,9 +16,8 @@ export function withLine({ first, last, leftOut }: OutputEnds, line: string): Ou
   return { first, last: [...last.slice(1), line], leftOut: leftOut + 1 };
 }
 
-/** `logPath`: where the whole output can be read; null when that is removed together with what failed. */
-export function shownOutput({ first, last, leftOut }: OutputEnds, logPath: string | null): string[] {
-  const where = logPath === null ? "" : `; all of them are in ${logPath}`;
-  const gap = leftOut === 0 ? [] : [`… ${leftOut} ${leftOut === 1 ? "line" : "lines"} left out${where}`];
+/** `logPath`: where the whole output can be read. */
+export function shownOutput({ first, last, leftOut }: OutputEnds, logPath: string): string[] {
+  const gap = leftOut === 0 ? [] : [`… ${leftOut} ${leftOut === 1 ? "line" : "lines"} left out; all of them are in ${logPath}`];
   return [...first, ...gap, ...last];
 }

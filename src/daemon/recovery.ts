@@ -5,6 +5,7 @@ import { settleCheckpoints } from "./checkpoint-operations.ts";
 import { rollBackCreate } from "./create-environment.ts";
 import { resumeDeletion } from "./delete-environment.ts";
 import { emptyConfig } from "./empty-config.ts";
+import { markWhole } from "./incomplete.ts";
 import { endOperation, never } from "./journaled-run.ts";
 import { adoptResources } from "./resources.ts";
 import { emptyTrash } from "./trash.ts";
@@ -64,5 +65,7 @@ async function settleOperation(world: World, operation: OperationRecord): Promis
     };
     return rollBackCreate(world, context, operation.id);
   }
+  // The services come last: a resume that got to them is over.
+  if (wholeSteps.has(operation.step ?? "")) markWhole(world, environment.id);
   endOperation(world, { id: operation.id, environmentId: environment.id });
 }

@@ -73,16 +73,16 @@ async function runAdmitted(world: World, run: SetupRun): Promise<void> {
   try {
     const end = await endOrStop(world, { instance, ended: release }, run.abort);
     await drained(world, logPath, { sinceMs, seen: reader.count });
-    if (end.code !== 0) throw setupFailed(run, { end, output: shownOutput(output, keepsLog(world, environment) ? logPath : null) });
+    if (end.code !== 0) {
+      // What it left running would be in the way of the next attempt.
+      const { leftovers } = await world.driver.stop(instance, stopPolicy);
+      if (leftovers.length > 0) world.report(new Error(leftovers.join(" ")));
+      throw setupFailed(run, { end, output: shownOutput(output, logPath), logPath });
+    }
   } finally {
     reading.abort(new Error("done"));
     await reader.done;
   }
-}
-
-/** A failed `wt create` takes the logs away with all the rest. */
-function keepsLog(world: World, environment: EnvironmentRecord): boolean {
-  return !world.ledger.operations({ environmentId: environment.id }).some((operation) => operation.kind === "create");
 }
 
 export function setupLogPath(world: World, environment: EnvironmentRecord, name: string): string {
@@ -130,13 +130,16 @@ async function drained(world: World, logPath: string, progress: { sinceMs: numbe
   for (let waited = 0; progress.seen() < total && waited < 50; waited++) await world.clock.sleep(10);
 }
 
-function setupFailed(run: SetupRun, failure: { end: { code: number | null; signal: string | null }; output: string[] }): WtError {
+function setupFailed(
+  run: SetupRun,
+  failure: { end: { code: number | null; signal: string | null }; output: string[]; logPath: string },
+): WtError {
   const how = failure.end.signal ? `was ended by ${failure.end.signal}` : `failed with code ${failure.end.code ?? "unknown"}`;
   return new WtError({
     kind: "machine",
     code: "setup_failed",
     message: `${run.place} \`${run.command}\` ${how}.`,
     hints: [...failure.output.map((line) => `  ${line}`), `Mend the command in wt.yaml, or what it complains about, then try again.`],
-    details: { place: run.place, exitCode: failure.end.code, log: failure.output.join("\n") },
+    details: { place: run.place, exitCode: failure.end.code, log: failure.output.join("\n"), logPath: failure.logPath },
   });
 }

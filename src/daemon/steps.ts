@@ -53,7 +53,10 @@ export function stepPerformers(context: StepContext): StepPerformers {
       }
     },
     setup: (step) => performSetup(context, step.index),
-    resource: (step) => ensureResource(world, session, { name: step.name, call: resourceCall(context, step.name) }),
+    resource: async (step) => {
+      markFilled(context);
+      await ensureResource(world, session, { name: step.name, call: resourceCall(context, step.name) });
+    },
     start: async (step) => startServices(context, step.services, false),
     restart: async (step) => startServices(context, step.services, true),
     stop: (step) => world.supervisor.stop(environment.id, step.services),

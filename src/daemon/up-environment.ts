@@ -14,6 +14,7 @@ import { callerEnvironment, definitions, type EnvironmentSession } from "./envir
 import { environmentDocument } from "./environment-views.ts";
 import { warnOfGateway } from "./gateway-warning.ts";
 import { awaitHealth } from "./health.ts";
+import { incompleteAt, isKept, keptFailure, markIncomplete, markWhole, readIncomplete } from "./incomplete.ts";
 import { beginOperation, type Call, callOffDeletion, endOperation, runPlan } from "./journaled-run.ts";
 import { releasePortsExcept } from "./port-leases.ts";
 import { locateNamed, seenFrom } from "./projects.ts";
@@ -25,7 +26,11 @@ export async function upEnvironment(world: World, request: UpRequest & { anew: b
   const callerEnv = callerEnvironment(request.env);
   const git = createGit(callerEnv);
   const { project, environment, services } = await locateNamed(world, git, request);
-  await bringUp(world, { project, environment, git, callerEnv, services, anew: request.anew, cwd: request.target.cwd }, call);
+  await bringUp(
+    world,
+    { project, environment, git, callerEnv, services: services.length > 0 ? services : "all", anew: request.anew, cwd: request.target.cwd },
+    call,
+  );
   return environmentDocument(world, git, environment.id);
 }
 
@@ -36,8 +41,8 @@ export interface BringUp {
   environment: EnvironmentRecord;
   git: Git;
   callerEnv: Record<string, string>;
-  /** Empty: all. */
-  services: string[];
+  /** Their names and what they need. */
+  services: string[] | "all" | "none";
   /** Start running services anew. */
   anew: boolean;
 }
@@ -58,12 +63,11 @@ export async function bringUp(world: World, wanted: BringUp, call: Call): Promis
       const session: EnvironmentSession = { project, environment, config, git: wanted.git, callerEnv: wanted.callerEnv };
       callOffDeletion(world, environment);
       const operation = beginOperation(world, { environmentId: environment.id, kind: wanted.anew ? "restart" : "up" });
+      const named = Array.isArray(wanted.services) ? wanted.services : services;
       try {
-        await carryUp(
-          world,
-          { session, services, anew: wanted.anew ? (wanted.services.length > 0 ? wanted.services : services) : [], operation },
-          call,
-        );
+        await carryUp(world, { session, services, up: wanted.services !== "none", anew: wanted.anew ? named : [], operation }, call);
+      } catch (error) {
+        throw stillIncomplete(world, environment, { operation, failure: WtError.from(error) });
       } finally {
         endOperation(world, { id: operation, environmentId: environment.id });
       }
@@ -79,9 +83,19 @@ export async function bringUp(world: World, wanted: BringUp, call: Call): Promis
   }
 }
 
+/** A resume that failed too: the next one begins where this one stopped. */
+function stillIncomplete(world: World, environment: EnvironmentRecord, failed: { operation: string; failure: WtError }): WtError {
+  const { failure } = failed;
+  const step = world.ledger.operations({ environmentId: environment.id }).find(({ id }) => id === failed.operation)?.step ?? null;
+  if (step === null || !readIncomplete(world, environment.id) || !isKept(environment, { step, failure })) return failure;
+  markIncomplete(world, environment.id, incompleteAt(step, failure));
+  world.ledger.updateEnvironment(environment.id, { wanted: "down" });
+  return keptFailure(environment, { step, failure });
+}
+
 async function carryUp(
   world: World,
-  up: { session: EnvironmentSession; services: string[]; anew: string[]; operation: string },
+  up: { session: EnvironmentSession; services: string[]; up: boolean; anew: string[]; operation: string },
   call: Call,
 ): Promise<void> {
   const { session, services, anew, operation } = up;
@@ -98,8 +112,15 @@ async function carryUp(
   };
   const observed = await observeEnvironment(world, environment, { config, definitions: definitions(world, session) });
   const context = { world, session, ...call, branchPlan: null, branchCommit: null, outcome: { rescueRefs: [], branch: null } };
-  world.ledger.updateEnvironment(environment.id, { wanted: "up" });
+  const incomplete = readIncomplete(world, environment.id);
+  if (incomplete)
+    call.emit({
+      type: "note",
+      message: `Carrying on with the create of ${environment.slug}, which stopped at ${incomplete.place ?? incomplete.step}.`,
+    });
+  if (up.up) world.ledger.updateEnvironment(environment.id, { wanted: "up" });
   await runPlan(planEnvironment(wantedState, observed, config), context, operation);
+  markWhole(world, environment.id);
   for (const runner of dropped) world.supervisor.forget(environment.id, runner.name);
   // Only now: until they were stopped, they held their ports.
   const resources = leasedResources(world, environment.id).map((one) => resourcePortName(one.spec.name));
@@ -162,9 +183,10 @@ function requireWorktree(environment: EnvironmentRecord): void {
 }
 
 /** The named services and everything they need, or all. */
-function chosenServices(config: Config, names: readonly string[]): string[] {
+function chosenServices(config: Config, names: BringUp["services"]): string[] {
   const all = config.services.map((service) => service.name);
-  if (names.length === 0) return all;
+  if (names === "none") return [];
+  if (names === "all") return all;
   const chosen = new Set<string>();
   const add = (name: string) => {
     const service = config.services.find((one) => one.name === name);

@@ -1,7 +1,7 @@
 import { expect, test } from "bun:test";
 import { type ConditionInput, environmentCondition } from "./environment-status.ts";
 
-const calm: ConditionInput = { operation: null, worktreeExists: true, wanted: "up", services: ["Running", "Completed"] };
+const calm: ConditionInput = { operation: null, worktreeExists: true, incomplete: false, wanted: "up", services: ["Running", "Completed"] };
 
 test.each<[string, Partial<ConditionInput>]>([
   ["Healthy", {}],
@@ -16,6 +16,10 @@ test.each<[string, Partial<ConditionInput>]>([
   ["Creating", { operation: "create", worktreeExists: false }],
   ["Healthy", { operation: "up" }],
   ["Healthy", { operation: "reset" }],
+  ["Incomplete", { incomplete: true, services: [] }],
+  ["Creating", { incomplete: true, operation: "up" }],
+  ["Missing", { incomplete: true, worktreeExists: false }],
+  ["Deleting", { incomplete: true, operation: "delete" }],
 ])("%s", (condition, change) => {
   expect(environmentCondition({ ...calm, ...change })).toBe(condition as never);
 });

@@ -2,11 +2,13 @@
 import type { OperationKind } from "./ledger.ts";
 import type { ServicePhase } from "./service-machine.ts";
 
-export type EnvironmentCondition = "Healthy" | "Starting" | "Degraded" | "Stopped" | "Creating" | "Deleting" | "Missing";
+export type EnvironmentCondition = "Healthy" | "Starting" | "Degraded" | "Stopped" | "Creating" | "Deleting" | "Incomplete" | "Missing";
 
 export interface ConditionInput {
   operation: OperationKind | null;
   worktreeExists: boolean;
+  /** A create failed and was kept. */
+  incomplete: boolean;
   wanted: "up" | "down";
   services: readonly ServicePhase[];
 }
@@ -15,6 +17,7 @@ export function environmentCondition(input: ConditionInput): EnvironmentConditio
   if (input.operation === "delete") return "Deleting";
   if (input.operation === "create") return "Creating";
   if (!input.worktreeExists) return "Missing";
+  if (input.incomplete) return input.operation === "up" || input.operation === "restart" ? "Creating" : "Incomplete";
   const phases = input.services;
   const some = (...wanted: ServicePhase[]) => phases.some((phase) => wanted.includes(phase));
   if (some("Failed", "CrashLoopBackOff", "Restarting")) return "Degraded";

@@ -8,16 +8,19 @@ export const create = defineCommand({
   summary: "Make an environment for a branch: worktree, setup, services, URLs",
   details: [
     "A local branch is checked out; else a remote branch is tracked; else a new branch starts from --from (default: the default branch).",
-    "An environment that exists already is brought up. When a step fails or is interrupted, nothing half-made stays.",
+    "An environment that exists already is brought up. When it is interrupted, nothing half-made stays.",
+    "When a setup command or a migration fails, the environment is kept as Incomplete: mend it there, then carry on with --resume.",
     "When services do not become healthy, the environment is kept and the exit code is 8.",
   ],
   arguments: [{ name: "branch", summary: "Branch name, of any legal shape", required: true, complete: "branch" }],
   options: {
     from: { type: "string", placeholder: "ref", summary: "Where a new branch starts", complete: "branch" },
+    resume: { type: "boolean", summary: "Carry on with an incomplete environment, by what its worktree says now" },
     "no-up": { type: "boolean", summary: "Do not start the services" },
   },
   examples: [
     { command: "wt create earl/fib-123-feature", summary: "a new branch from the default branch, or the one that exists" },
+    { command: "wt create spike --resume", summary: "after its migration failed and was mended" },
     { command: "wt create hotfix --from v1.4.0", summary: "a new branch from a tag" },
     { command: "wt create spike --no-up --json", summary: "only the worktree, answered as JSON" },
   ],
@@ -27,6 +30,7 @@ export const create = defineCommand({
       cwd: context.cwd,
       branch,
       up: !options["no-up"],
+      ...(options.resume ? { resume: true } : {}),
       env: callerEnvironment(context.env),
       // Only the JSON shows git's facts.
       git: context.json ? ("wait" as const) : ("skip" as const),

@@ -18,6 +18,7 @@ export function statusLines(environment: EnvironmentView, options: EnvironmentTe
   const { paint } = options;
   const lines = [
     `${paint.bold(environment.slug)}  ${statePaint(environment.status, paint)(environment.status)}`,
+    ...incompleteLines(environment),
     ...facts(environment, options),
   ];
   const urls = urlLines(environment, options);
@@ -40,6 +41,7 @@ export function hereLines(environment: EnvironmentView, options: EnvironmentText
   const resources = environment.resources.map(({ name, state }) => `${name} ${statePaint(state, paint)(resourceState(state))}`).join(", ");
   return [
     `${paint.bold(environment.slug)}  ${statePaint(environment.status, paint)(environment.status)}`,
+    ...incompleteLines(environment),
     ...facts(environment, options),
     ...(environment.url ? [`url       ${paint.accent(environment.url)}`] : []),
     ...(services ? [`services  ${services}`] : []),
@@ -71,6 +73,15 @@ export function urlLines(environment: EnvironmentView, options: EnvironmentTextO
   }
   if (rows.length === 0) return [];
   return tableLines(["URL", "SERVICE"], rows, tableOptions({ ...options, width: null }));
+}
+
+function incompleteLines({ incomplete, branch, slug }: EnvironmentView): string[] {
+  if (!incomplete) return [];
+  return [
+    `stopped   ${incomplete.reason}`,
+    ...(incomplete.logPath === null ? [] : [`output    ${incomplete.logPath}`]),
+    `carry on  wt create ${branch ?? slug} --resume`,
+  ];
 }
 
 function facts(environment: EnvironmentView, options: EnvironmentTextOptions): string[] {

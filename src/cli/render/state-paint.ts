@@ -19,6 +19,7 @@ export function statePaint(state: EnvironmentStatus | ServiceState | ResourceSta
     case "Degraded":
     case "CrashLoopBackOff":
     case "Failed":
+    case "Incomplete":
     case "Missing":
     case "Broken":
     case "Foreign":

@@ -1,6 +1,8 @@
 // The waking and sleeping of branches: one server or one listener holds each branch's port, never both, and everything about one branch
 // happens one after another.
 import type { Clock } from "../../os/clock.ts";
+import type { ServerUser } from "../../os/server-user.ts";
+import { listenForWake, type WakeListener } from "../../os/wake-listener.ts";
 import type { ResourceSpec } from "../resource-driver.ts";
 import { type Activity, readActivity } from "./activity.ts";
 import { type BranchRecord, readBranchRecord } from "./branch-record.ts";
@@ -8,8 +10,7 @@ import { readMajor } from "./data-directory.ts";
 import { type BranchOptions, postgresOptions } from "./postgres-options.ts";
 import { asAdmin, findServer, type ServerPlace, serverPlace, startServer, stopServer } from "./postmaster.ts";
 import type { ServerPrograms } from "./server-programs.ts";
-import type { ServerUser } from "./system-user.ts";
-import { listenForWake, type WakeListener } from "./wake-listener.ts";
+import { errorMessage } from "./wake-refusal.ts";
 
 export interface Branch {
   spec: ResourceSpec;
@@ -110,7 +111,12 @@ async function listen(life: Life, branch: Branch, record: BranchRecord): Promise
   if (branch.listener || life.closed) return;
   for (let attempt = 1; ; attempt++) {
     try {
-      branch.listener = await listenForWake(record.port, () => void wakeByConnection(life, branch.spec));
+      branch.listener = await listenForWake({
+        port: record.port,
+        onWake: () => void wakeByConnection(life, branch.spec),
+        firstWord: "client",
+        encodeRefusal: errorMessage,
+      });
       branch.problem = null;
       return;
     } catch (error) {

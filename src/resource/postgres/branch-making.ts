@@ -1,6 +1,7 @@
 // Making and exchanging the content of a branch: a template's copy, started, with its password, migrated.
 import { mkdir } from "node:fs/promises";
 import { WtError } from "../../errors/wt-error.ts";
+import { checkFreeSpace, diskError } from "../../os/disk-error.ts";
 import { removeTree } from "../../os/files.ts";
 import type { ResourceCall, ResourceConnection, ResourceSpec } from "../resource-driver.ts";
 import { exchangeContent, keepContent, prepareContent, putBackContent } from "./branch-content.ts";
@@ -10,7 +11,6 @@ import { type BranchRecord, writeBranchRecord } from "./branch-record.ts";
 import type { BranchServerOptions } from "./branch-server.ts";
 import { appLogin, connectionOf, randomPassword } from "./connection.ts";
 import { appRole } from "./data-directory.ts";
-import { checkFreeSpace, diskError } from "./disk-error.ts";
 import { quoteLiteral } from "./pg-session.ts";
 import { type BranchOptions, postgresOptions } from "./postgres-options.ts";
 import { asAdmin, findServer } from "./postmaster.ts";

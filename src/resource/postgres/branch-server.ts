@@ -2,8 +2,10 @@
 import { existsSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { WtError } from "../../errors/wt-error.ts";
+import { readBlockUsage } from "../../os/block-usage.ts";
 import type { Clock } from "../../os/clock.ts";
 import { entryAt, moveToTrash, removeTree } from "../../os/files.ts";
+import type { ServerUser } from "../../os/server-user.ts";
 import type { ResourceCall, ResourceDriver, ResourceObservation, ResourceSpec } from "../resource-driver.ts";
 import { checkpointData, prepareContent, refuseTaken, settleContent, writeCheckpoint } from "./branch-content.ts";
 import { readBranchInputs } from "./branch-inputs.ts";
@@ -13,11 +15,9 @@ import { type BranchRecord, readBranchRecord, writeBranchRecord } from "./branch
 import { syncFileSystem } from "./build-template.ts";
 import { appLogin, connectionOf } from "./connection.ts";
 import { readMajor } from "./data-directory.ts";
-import { readDiskUsage } from "./disk-usage.ts";
 import { findServer, serverPlace } from "./postmaster.ts";
 import type { ServerPrograms } from "./server-programs.ts";
 import { findServerProcesses } from "./server-spawn.ts";
-import type { ServerUser } from "./system-user.ts";
 import type { Templates } from "./templates.ts";
 
 export type BranchServer = Omit<ResourceDriver, "type" | "features" | "variableNames" | "parseOptions">;
@@ -48,7 +48,7 @@ export function createBranchServer(options: BranchServerOptions): BranchServer {
     async usage(spec) {
       const { data } = serverPlace(spec.directory);
       if (!existsSync(data)) return { exclusiveBytes: 0, sharedBytes: 0, how: "there is no database" };
-      return readDiskUsage(data, options.path);
+      return readBlockUsage(data, options.path);
     },
     adopt: (spec) =>
       life.exclusively(spec, async (branch) => {

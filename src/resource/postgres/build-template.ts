@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { WtError } from "../../errors/wt-error.ts";
 import type { Clock } from "../../os/clock.ts";
 import { exec } from "../../os/exec.ts";
+import type { ServerUser } from "../../os/server-user.ts";
 import type { ResourceCall } from "../resource-driver.ts";
 import type { BranchInputs } from "./branch-inputs.ts";
 import { appLogin, connectionOf, randomPassword } from "./connection.ts";
@@ -15,7 +16,6 @@ import type { BranchOptions } from "./postgres-options.ts";
 import { adminTarget, asAdmin, type ServerPlace, type ServerStart, startServer, stopServer } from "./postmaster.ts";
 import type { ServerPrograms } from "./server-programs.ts";
 import { spawnOnData } from "./server-spawn.ts";
-import type { ServerUser } from "./system-user.ts";
 
 export interface Build {
   place: ServerPlace;

@@ -15,7 +15,7 @@ import {
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { WtError } from "../../errors/wt-error.ts";
-import { probeCloneMethod } from "./clone-method.ts";
+import { probeCloneMethod } from "../../os/clone-method.ts";
 import { defuse, refuseShared } from "./data-directory.ts";
 import { createPostgresHarness } from "./postgres-harness.conformance.ts";
 

@@ -6,7 +6,7 @@ import { dirname, join, normalize, relative } from "node:path";
 import { WtError } from "../../errors/wt-error.ts";
 import { exec } from "../../os/exec.ts";
 import { removeTree } from "../../os/files.ts";
-import type { ServerUser } from "./system-user.ts";
+import type { ServerUser } from "../../os/server-user.ts";
 
 /** As in package.json. */
 export const embeddedVersion = "18.4.0-beta.17";

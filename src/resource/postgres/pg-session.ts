@@ -2,7 +2,7 @@
 // Protocol 3.0 as in "Frontend/Backend Protocol" of the PostgreSQL manual. Bun's own client knows no COPY and retries by itself, which a
 // readiness check must not do.
 import { connect, type Socket } from "node:net";
-import { withSocketPath } from "./socket-path.ts";
+import { withSocketPath } from "../../os/socket-path.ts";
 
 export type Row = Record<string, string | null>;
 
@@ -38,7 +38,7 @@ export interface SessionTarget {
 
 /** Opens a session that is ready for a query. Rejects with `PgFailure` or the socket's error. */
 export async function openSession(target: SessionTarget): Promise<Session> {
-  return withSocketPath(target.socketDirectory, target.port, async (path) => {
+  return withSocketPath(target.socketDirectory, `.s.PGSQL.${target.port}`, async (path) => {
     const wire = createWire(connect({ path }));
     const timer = setTimeout(() => wire.end(new Error("the server did not answer in time")), target.timeoutMs ?? 5_000);
     try {

@@ -4,15 +4,15 @@ import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
 import { WtError } from "../../errors/wt-error.ts";
 import type { Clock } from "../../os/clock.ts";
+import type { CloneProbe } from "../../os/clone-method.ts";
+import { type ServerUser, serverUser } from "../../os/server-user.ts";
 import type { ResourceDriver, ResourceSpec } from "../resource-driver.ts";
 import { type BranchServer, createBranchServer } from "./branch-server.ts";
-import type { CloneProbe } from "./clone-method.ts";
 import { connectionOf, variableNames } from "./connection.ts";
 import { createDatabaseOnServer } from "./database-on-server.ts";
 import { parsePostgresOptions, postgresOptions } from "./postgres-options.ts";
 import { findServerPrograms, type ServerPrograms } from "./server-programs.ts";
 import { checkReachable, sharedDetail, sharedLogin } from "./shared-database.ts";
-import { type ServerUser, serverUser } from "./system-user.ts";
 import { createTemplates, type Templates } from "./templates.ts";
 
 export interface PostgresDriverOptions {
@@ -39,7 +39,7 @@ export function createPostgresDriver({
 }: PostgresDriverOptions): PostgresDriver {
   let known: ServerUser | null | undefined;
   const user = () => {
-    if (known === undefined) known = serverUser(path);
+    if (known === undefined) known = serverUser(path, { title: "PostgreSQL", user: "postgres" });
     return known;
   };
   const found = new Map<number | null, ServerPrograms>();

@@ -6,11 +6,11 @@ import { WtError } from "../../errors/wt-error.ts";
 import type { Clock } from "../../os/clock.ts";
 import { observePortHolder } from "../../os/ports.ts";
 import { observeProcess, type ProcessIdentity, readProcessIdentity, signalProcess } from "../../os/process-identity.ts";
+import type { ServerUser } from "../../os/server-user.ts";
 import { adminRole, type ServerSettings, writeSettings } from "./data-directory.ts";
 import { openSession, PgFailure, type Session, type SessionTarget, withSession } from "./pg-session.ts";
 import type { ServerPrograms } from "./server-programs.ts";
 import { findServerProcesses, lastLines, spawnOnData } from "./server-spawn.ts";
-import type { ServerUser } from "./system-user.ts";
 
 export interface ServerPlace {
   data: string;

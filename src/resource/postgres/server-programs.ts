@@ -3,8 +3,8 @@ import { existsSync, readdirSync, realpathSync } from "node:fs";
 import { delimiter, join } from "node:path";
 import { WtError } from "../../errors/wt-error.ts";
 import { exec } from "../../os/exec.ts";
+import type { ServerUser } from "../../os/server-user.ts";
 import { embeddedVersion, findEmbeddedPackage, hydratePackage, platformPackage } from "./embedded-package.ts";
-import type { ServerUser } from "./system-user.ts";
 
 export interface ServerPrograms {
   /** Directory of `postgres` and `initdb`. */

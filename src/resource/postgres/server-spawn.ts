@@ -2,7 +2,7 @@
 import { closeSync, openSync, readFileSync, statSync } from "node:fs";
 import { exec } from "../../os/exec.ts";
 import { type ProcessInfo, readProcessTable } from "../../os/process-table.ts";
-import type { ServerUser } from "./system-user.ts";
+import type { ServerUser } from "../../os/server-user.ts";
 
 export interface Spawning {
   /** Absolute path of the program, then its arguments; the data directory's own argument is added. */

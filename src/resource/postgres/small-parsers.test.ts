@@ -1,16 +1,16 @@
 import { expect, test } from "bun:test";
 import fc from "fast-check";
-import { parseProbe } from "./clone-method.ts";
+import { parseBtrfsUsage } from "../../os/block-usage.ts";
+import { parseProbe } from "../../os/clone-method.ts";
+import { parseFilefrag } from "../../os/extents.ts";
+import { parsePasswd } from "../../os/server-user.ts";
 import { appLogin, connectionOf, postgresUrl, randomPassword } from "./connection.ts";
 import { settingsText } from "./data-directory.ts";
-import { parseBtrfsUsage } from "./disk-usage.ts";
 import { parseLinks } from "./embedded-package.ts";
-import { parseFilefrag } from "./extents.ts";
 import { quoteLiteral, quoteName } from "./pg-session.ts";
 import { parseVersion } from "./server-programs.ts";
 import { sharedDetail, sharedLogin } from "./shared-database.ts";
-import { parsePasswd } from "./system-user.ts";
-import { errorMessage } from "./wake-listener.ts";
+import { errorMessage } from "./wake-refusal.ts";
 
 test("every user, password and database survives the way through a URL", () => {
   const text = fc.string({ unit: "grapheme", minLength: 1, maxLength: 20 }).filter((each) => each.isWellFormed());

@@ -5,19 +5,20 @@ import { mkdir, readdir, readFile, rename } from "node:fs/promises";
 import { join } from "node:path";
 import { WtError } from "../../errors/wt-error.ts";
 import type { Clock } from "../../os/clock.ts";
+import { type CloneProbe, makeDataDirectory, readCloneMethod, runClone } from "../../os/clone-method.ts";
+import { diskError } from "../../os/disk-error.ts";
+import { findDamage, looksSealed, readManifest } from "../../os/file-manifest.ts";
 import { moveToTrash, removeTree, writeFileAtomic } from "../../os/files.ts";
 import { observeProcess, type ProcessIdentity, readProcessIdentity } from "../../os/process-identity.ts";
+import type { ServerUser } from "../../os/server-user.ts";
 import type { ResourceCall } from "../resource-driver.ts";
 import { type BranchInputs, needsOwnTemplate, templateKey } from "./branch-inputs.ts";
 import { type Build, buildBase, buildContent, syncFileSystem, verifyBuild } from "./build-template.ts";
-import { type CloneProbe, makeDataDirectory, readCloneMethod, runClone } from "./clone-method.ts";
 import { defuse } from "./data-directory.ts";
-import { diskError } from "./disk-error.ts";
 import type { BranchOptions } from "./postgres-options.ts";
 import { serverPlace, stopServer } from "./postmaster.ts";
 import type { ServerPrograms } from "./server-programs.ts";
-import type { ServerUser } from "./system-user.ts";
-import { findDamage, looksSealed, readManifest, type TemplateRecord } from "./template-manifest.ts";
+import type { TemplateRecord } from "./template-record.ts";
 
 export interface Template {
   key: string;

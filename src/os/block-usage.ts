@@ -1,14 +1,14 @@
-// What a branch takes on the disk: its own blocks, and those it shares with a template.
+// What a directory takes on the disk: its own blocks, and those it shares with a template.
 import { lstatSync, readdirSync } from "node:fs";
 import { join } from "node:path";
-import { exec } from "../../os/exec.ts";
-import type { ResourceUsage } from "../resource-driver.ts";
 import { fileSystemName } from "./clone-method.ts";
+import type { DiskUsage } from "./disk-usage.ts";
+import { exec } from "./exec.ts";
 import { readExtents } from "./extents.ts";
 
 const filesAtOnce = 400;
 
-export async function readDiskUsage(directory: string, path: string): Promise<ResourceUsage> {
+export async function readBlockUsage(directory: string, path: string): Promise<DiskUsage> {
   const fileSystem = fileSystemName(directory);
   if (fileSystem === "btrfs") {
     const env = { PATH: `${path}:/usr/sbin:/sbin:/usr/bin:/bin`, LC_ALL: "C" };

@@ -6,9 +6,8 @@ import { join } from "node:path";
 
 const longestPath = 100;
 
-/** Calls `use` with a path of the server's socket in `directory` that is short enough to connect to. */
-export async function withSocketPath<T>(directory: string, port: number, use: (path: string) => Promise<T>): Promise<T> {
-  const name = `.s.PGSQL.${port}`;
+/** Calls `use` with a path of the socket `name` in `directory` that is short enough to connect to. */
+export async function withSocketPath<T>(directory: string, name: string, use: (path: string) => Promise<T>): Promise<T> {
   const path = join(directory, name);
   if (Buffer.byteLength(path) <= longestPath) return use(path);
   if (process.platform === "linux") {

@@ -1,7 +1,7 @@
-// PostgreSQL refuses to run as root. Where we are root, its programs run as a user without privileges, which owns the data directories and
-// cannot reach them by their paths (ours are closed to it): it is handed the open directory instead.
+// Database servers refuse to run as root, or should not. Where we are root, their programs run as a user without privileges, which owns the data
+// directories and cannot reach them by their paths (ours are closed to it): it is handed the open directory instead.
 import { readFileSync } from "node:fs";
-import { WtError } from "../../errors/wt-error.ts";
+import { WtError } from "../errors/wt-error.ts";
 
 export interface ServerUser {
   uid: number;
@@ -10,13 +10,20 @@ export interface ServerUser {
   prefix: string[];
 }
 
-/** Who PostgreSQL's programs run as; null: as ourselves, who are not root. Throws `WtError` where there is no way. */
-export function serverUser(path: string): ServerUser | null {
+export interface ServerKind {
+  /** `PostgreSQL`, for errors. */
+  title: string;
+  /** The user its packages make. */
+  user: string;
+}
+
+/** Who a server's programs run as; null: as ourselves, who are not root. Throws `WtError` where there is no way. */
+export function serverUser(path: string, kind: ServerKind): ServerUser | null {
   if (process.getuid?.() !== 0) return null;
-  if (process.platform !== "linux") throw noWay("on this system");
+  if (process.platform !== "linux") throw noWay(kind, "on this system");
   const users = parsePasswd(readFileSync("/etc/passwd", "utf8"));
-  const found = users.find((user) => user.name === "postgres" && user.uid !== 0) ?? users.find((user) => user.name === "nobody");
-  if (!found) throw noWay("and there is no user postgres or nobody to run it as");
+  const found = users.find((user) => user.name === kind.user && user.uid !== 0) ?? users.find((user) => user.name === "nobody");
+  if (!found) throw noWay(kind, `and there is no user ${kind.user} or nobody to run it as`);
   const ways = [
     ["setpriv", `--reuid=${found.uid}`, `--regid=${found.gid}`, "--clear-groups", "--"],
     ["runuser", "-u", found.name, "--"],
@@ -29,7 +36,7 @@ export function serverUser(path: string): ServerUser | null {
       return { uid: found.uid, gid: found.gid, prefix };
     }
   }
-  throw noWay("and neither setpriv nor runuser (util-linux) can become another user here");
+  throw noWay(kind, "and neither setpriv nor runuser (util-linux) can become another user here");
 }
 
 /** The lines of passwd(5) that are whole. */
@@ -40,11 +47,11 @@ export function parsePasswd(text: string): { name: string; uid: number; gid: num
   });
 }
 
-function noWay(why: string): WtError {
+function noWay({ title, user }: ServerKind, why: string): WtError {
   return new WtError({
     kind: "machine",
-    code: "postgres_as_root",
-    message: `PostgreSQL does not run as root ${why}.`,
+    code: `${user}_as_root`,
+    message: `${title} does not run as root ${why}.`,
     hints: ["Run `wt` as an ordinary user."],
   });
 }

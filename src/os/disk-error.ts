@@ -1,13 +1,13 @@
 // A full or read-only disk shows itself in many ways; the user gets one sentence.
 import { statfsSync } from "node:fs";
 import { dirname } from "node:path";
-import { WtError } from "../../errors/wt-error.ts";
+import { WtError } from "../errors/wt-error.ts";
 
 /** The same error, or the sentence about the disk when that was the cause. */
 export function diskError(error: unknown, path: string): unknown {
   const code = (error as NodeJS.ErrnoException | undefined)?.code ?? "";
   const text = error instanceof Error ? error.message : String(error);
-  if (error instanceof WtError && error.code !== "postgres_copy_failed") return error;
+  if (error instanceof WtError && !error.code.endsWith("_copy_failed")) return error;
   if (code === "ENOSPC" || code === "EDQUOT" || /No space left on device|Disk quota exceeded/.test(text))
     return diskFull(path, null, error);
   if (code === "EROFS" || code === "EACCES" || /Read-only file system/.test(text)) {

@@ -1,5 +1,5 @@
 // Which blocks of the disk files lie in, as `filefrag` (e2fsprogs) tells; it asks the kernel by FIEMAP and needs no privileges.
-import { exec } from "../../os/exec.ts";
+import { exec } from "./exec.ts";
 
 export interface Extent {
   /** First block on the disk. */

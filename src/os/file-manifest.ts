@@ -1,4 +1,4 @@
-// What a sealed template consists of, so that a changed or damaged one is noticed before it is copied.
+// What a sealed directory consists of, so that a changed or damaged one is noticed before it is copied.
 import { lstatSync, readdirSync } from "node:fs";
 import { open } from "node:fs/promises";
 import { join } from "node:path";
@@ -8,19 +8,6 @@ export interface ManifestFile {
   bytes: number;
   modifiedMs: number;
   hash: string;
-}
-
-export interface TemplateRecord {
-  schema: 1;
-  key: string;
-  /** `PostgreSQL 15.18`. */
-  version: string;
-  major: number;
-  createdAtMs: number;
-  /** What was passed over or is worth knowing about its content. */
-  notes: string[];
-  bytes: number;
-  files: ManifestFile[];
 }
 
 export async function readManifest(data: string): Promise<ManifestFile[]> {

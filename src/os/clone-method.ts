@@ -2,9 +2,9 @@
 import { existsSync, statfsSync, statSync } from "node:fs";
 import { mkdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { exec } from "../../os/exec.ts";
-import { removeTree, writeFileAtomic } from "../../os/files.ts";
+import { exec } from "./exec.ts";
 import { readExtents } from "./extents.ts";
+import { removeTree, writeFileAtomic } from "./files.ts";
 
 export type CloneMethod = "btrfs-snapshot" | "reflink" | "clonefile" | "copy";
 
@@ -126,7 +126,7 @@ export async function makeDataDirectory(directory: string, method: CloneMethod, 
   const env = { PATH: `${path}:/usr/sbin:/sbin:/usr/bin:/bin`, LC_ALL: "C" };
   const made = await exec(["btrfs", "subvolume", "create", directory], { cwd: "/", env }).catch(() => null);
   if (made?.code !== 0) return false;
-  // Without copy-on-write inside of the files a branch writes almost twice as fast; PostgreSQL has checksums of its own.
+  // Without copy-on-write inside of the files a branch writes almost twice as fast; database servers have checksums of their own.
   await exec(["chattr", "+C", directory], { cwd: "/", env }).catch(() => null);
   await exec(["chmod", "700", directory], { cwd: "/", env });
   return true;

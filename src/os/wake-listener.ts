@@ -1,4 +1,4 @@
-// Holds the port of a server that sleeps. The first connection that says something wakes it; the connections that came meanwhile are kept
+// Holds the port of a server that sleeps. The first connection that uses it wakes it; the connections that came meanwhile are kept
 // and handed over. Later ones reach the server itself: it owns the port as soon as it is awake.
 import { connect, createServer, type Server, type Socket } from "node:net";
 
@@ -7,7 +7,7 @@ export interface WakeListener {
   release(): Promise<void>;
   /** Connects those that wait with the server. */
   handOver(): void;
-  /** Tells those that wait why it did not wake, as PostgreSQL would. */
+  /** Tells those that wait why it did not wake, in the words of `encodeRefusal`. */
   refuse(reason: string): void;
   /** Ends it all, handed-over connections included. */
   close(): Promise<void>;
@@ -22,8 +22,21 @@ interface Waiting {
   received: Buffer[];
 }
 
-/** Listens on 127.0.0.1. Rejects with the system's error (`EADDRINUSE`) when the port is held. `onWake` is called once. */
-export async function listenForWake(port: number, onWake: () => void): Promise<WakeListener> {
+export interface WakeOptions {
+  port: number;
+  /** Called once. */
+  onWake: () => void;
+  /** Where the server speaks first, a client that connected and stays for a moment wants something. */
+  firstWord: "client" | "server";
+  /** An error in the server's own protocol. */
+  encodeRefusal: (reason: string) => Buffer;
+}
+
+/** Who connects and is gone again within this time only looked whether the port is open. */
+const glanceMs = 15;
+
+/** Listens on 127.0.0.1. Rejects with the system's error (`EADDRINUSE`) when the port is held. */
+export async function listenForWake({ port, onWake, firstWord, encodeRefusal }: WakeOptions): Promise<WakeListener> {
   const waiting = new Set<Waiting>();
   const bridged = new Set<Socket>();
   let woken = false;
@@ -34,13 +47,17 @@ export async function listenForWake(port: number, onWake: () => void): Promise<W
     socket.setTimeout(silenceMs, () => socket.destroy());
     socket.on("error", () => socket.destroy());
     socket.once("close", () => waiting.delete(entry));
-    // Somebody who only looks whether the port is open wakes nobody: PostgreSQL's clients speak first.
-    socket.once("data", (chunk: Buffer) => {
-      socket.pause();
-      entry.received.push(chunk);
+    const wake = () => {
       if (woken) return;
       woken = true;
       onWake();
+    };
+    // Somebody who only looks whether the port is open wakes nobody.
+    if (firstWord === "server") setTimeout(() => waiting.has(entry) && wake(), glanceMs);
+    socket.once("data", (chunk: Buffer) => {
+      socket.pause();
+      entry.received.push(chunk);
+      wake();
     });
   });
   await listen(server, port);
@@ -52,7 +69,7 @@ export async function listenForWake(port: number, onWake: () => void): Promise<W
       waiting.clear();
     },
     refuse(reason) {
-      for (const { socket } of waiting) socket.end(errorMessage(reason));
+      for (const { socket } of waiting) socket.end(encodeRefusal(reason));
       waiting.clear();
     },
     async close() {
@@ -81,6 +98,8 @@ function listen(server: Server, port: number): Promise<void> {
 }
 
 function bridge({ socket, received }: Waiting, port: number, bridged: Set<Socket>): void {
+  // What comes before the server is reached must not flow away.
+  socket.pause();
   socket.removeAllListeners("data");
   socket.setTimeout(0);
   // Over TCP, never the private socket: the server itself must ask for the password.
@@ -102,13 +121,4 @@ function bridge({ socket, received }: Waiting, port: number, bridged: Set<Socket
     socket.pipe(upstream);
     upstream.pipe(socket);
   });
-}
-
-/** ErrorResponse of the protocol: severity, SQLSTATE "cannot connect now", text. */
-export function errorMessage(reason: string): Buffer {
-  const fields = Buffer.from(`SFATAL\0VFATAL\0C57P03\0M${reason.replaceAll("\0", "")}\0\0`);
-  const head = Buffer.alloc(5);
-  head.write("E", 0, "latin1");
-  head.writeInt32BE(fields.length + 4, 1);
-  return Buffer.concat([head, fields]);
 }

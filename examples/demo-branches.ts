@@ -1,4 +1,5 @@
-// The branches of the demo: each computes the numbers in its own way and looks its own way.
+// The branches of the demo: each computes the numbers in its own way, looks its own way and has a migration of its own. All three call theirs
+// 0003, as branches do; in one database for all they could not live together.
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { git, type World } from "./demo-world.ts";
@@ -9,7 +10,16 @@ export interface Variant {
   accent: string;
   /** Body of `fibonacci(n)`. */
   code: string;
+  /** Name without `.sql`. */
+  migration: string;
+  sql: string;
+  /** What its database then has besides the app's own, as the server names it. */
+  relations: Record<string, string>;
+  /** Which numbers the demo asks this branch for, and no other. */
+  asks: number[];
 }
+
+const numbers = "n integer, value numeric, algorithm text, computed_at timestamptz, requests integer";
 
 export const variants: readonly Variant[] = [
   {
@@ -28,6 +38,12 @@ export function fibonacci(n) {
   return { value: known[n], steps };
 }
 `,
+    migration: "0003_memo",
+    sql: `CREATE TABLE memo (n integer PRIMARY KEY, value numeric NOT NULL);
+INSERT INTO memo VALUES (0, 0), (1, 1), (2, 1), (3, 2), (4, 3), (5, 5);
+`,
+    relations: { memo: "n integer, value numeric", numbers },
+    asks: [91, 92],
   },
   {
     branch: "ben/fib-2-matrix",
@@ -48,6 +64,12 @@ export function fibonacci(n) {
   return { value: result[1], steps };
 }
 `,
+    migration: "0003_matrix_powers",
+    sql: `CREATE TABLE matrix_powers (power integer PRIMARY KEY, entries numeric[] NOT NULL);
+INSERT INTO matrix_powers VALUES (1, '{1,1,1,0}'), (2, '{2,1,1,1}'), (4, '{5,3,3,2}'), (8, '{34,21,21,13}');
+`,
+    relations: { matrix_powers: "power integer, entries numeric[]", numbers },
+    asks: [93],
   },
   {
     branch: "cleo/fib-3-doubling",
@@ -64,19 +86,31 @@ export function fibonacci(n) {
   return { value: a, steps };
 }
 `,
+    migration: "0003_digits",
+    sql: `ALTER TABLE numbers ALTER COLUMN value TYPE text;
+ALTER TABLE numbers ADD COLUMN digits integer GENERATED ALWAYS AS (length(value)) STORED;
+CREATE VIEW long_numbers AS SELECT n, digits FROM numbers WHERE digits > 9;
+`,
+    relations: {
+      long_numbers: "n integer, digits integer",
+      numbers: `${numbers.replace("numeric", "text")}, digits integer`,
+    },
+    asks: [94, 95, 96],
   },
 ];
 
 /** Commits each variant on a branch of its own and goes back to main. */
 export async function commitVariants(world: World): Promise<void> {
-  for (const { branch, label, accent, code } of variants) {
+  for (const { branch, label, accent, code, migration, sql } of variants) {
     await git(world, ["switch", "-q", "-c", branch, "main"]);
     writeFileSync(join(world.repository, "backend/algorithm.mjs"), `export const label = ${JSON.stringify(label)};\n\n${code}`);
     writeFileSync(
       join(world.repository, "frontend/src/theme.js"),
       `// How this branch looks.\nexport const accent = ${JSON.stringify(accent)};\n`,
     );
-    await git(world, ["commit", "-q", "-a", "-m", `fibonacci: ${label}`]);
+    writeFileSync(join(world.repository, `db/migrations/${migration}.sql`), sql);
+    await git(world, ["add", "."]);
+    await git(world, ["commit", "-q", "-m", `fibonacci: ${label}`]);
   }
   await git(world, ["switch", "-q", "main"]);
 }

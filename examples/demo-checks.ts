@@ -4,17 +4,20 @@ import type { Variant } from "./demo-branches.ts";
 export interface RunningEnvironment {
   slug: string;
   branch: string | null;
+  path: string;
   status: string;
   url: string | null;
+  services: { port: number | null }[];
+  resources: { name: string; state: string }[];
 }
 
-interface Answer {
+export interface Answer {
   status: number;
   text: string;
 }
 
-/** F(90). */
-const index = 90;
+/** F(90), which every branch is asked for. */
+export const index = 90;
 const expected = "2880067194370816120";
 
 /** Shows what each part of the environment answers; gives the checks that failed, in sentences. */
@@ -66,7 +69,7 @@ async function runJob(url: string): Promise<Answer> {
 }
 
 /** Programs other than browsers often cannot resolve `*.localhost`: the address is dialled, the name travels as Host. */
-async function ask(url: string, path: string, body?: unknown): Promise<Answer> {
+export async function ask(url: string, path: string, body?: unknown): Promise<Answer> {
   const { host, port } = new URL(url);
   try {
     const response = await fetch(`http://127.0.0.1:${port || 80}${path}`, {
@@ -81,7 +84,7 @@ async function ask(url: string, path: string, body?: unknown): Promise<Answer> {
   }
 }
 
-function parse(text: string): Record<string, unknown> {
+export function parse(text: string): Record<string, unknown> {
   try {
     const value: unknown = JSON.parse(text);
     return typeof value === "object" && value !== null ? (value as Record<string, unknown>) : {};

@@ -1,5 +1,5 @@
-// The demo's own little world: directories, variables and a gateway port that no other worldtree shares, and their complete removal.
-import { cpSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, realpathSync, rmSync, writeFileSync } from "node:fs";
+// The demo's own little world: directories, variables and a gateway port that no other worldtree shares.
+import { cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, realpathSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { basename, dirname, join, resolve } from "node:path";
 
@@ -17,7 +17,7 @@ export interface Finished {
   stderr: string;
 }
 
-const program = resolve(import.meta.dir, "../bin/wt");
+const program = process.env.WT_TEST_BINARY ?? resolve(import.meta.dir, "../bin/wt");
 const example = resolve(import.meta.dir, "fibonacci");
 const prefix = "worldtree-demo-";
 
@@ -45,7 +45,7 @@ async function fillWorld(world: World): Promise<void> {
     ["config", "user.email", "demo@example.com"],
     ["config", "commit.gpgsign", "false"],
     ["add", "."],
-    ["commit", "-q", "-m", "Fibonacci: a page, an API and a worker"],
+    ["commit", "-q", "-m", "Fibonacci: a page, an API, a worker and a database"],
   ]) {
     await git(world, command);
   }
@@ -107,6 +107,13 @@ export async function wt(world: World, command: readonly string[], onLine?: (lin
   return finish(world, [program, ...command], onLine);
 }
 
+/** What `wt` printed; throws with its words when it fails. */
+export async function need(world: World, command: readonly string[]): Promise<string> {
+  const finished = await wt(world, command);
+  if (finished.code === 0) return finished.stdout.trimEnd();
+  throw new Error(`wt ${command.join(" ")} ended with code ${finished.code}:\n${finished.stderr || finished.stdout}`);
+}
+
 async function finish(world: World, command: readonly string[], onLine: (line: string) => void = () => undefined): Promise<Finished> {
   const child = Bun.spawn([...command], { cwd: world.repository, env: world.env, stdin: "ignore", stdout: "pipe", stderr: "pipe" });
   const [stdout, stderr, code] = await Promise.all([collect(child.stdout, onLine), collect(child.stderr, onLine), child.exited]);
@@ -126,94 +133,6 @@ async function collect(stream: ReadableStream<Uint8Array>, onLine: (line: string
   }
   if (rest !== "") onLine(rest);
   return text;
-}
-
-/** Deletes every environment, stops the daemon, removes the directory. Gives what is left nevertheless, in sentences. */
-export async function removeWorld(world: World, say: (line: string) => void): Promise<string[]> {
-  const problems: string[] = [];
-  if (existsSync(world.repository)) {
-    for (const slug of await environmentSlugs(world)) {
-      // Forced, because the demo's commits are on no remote. Only the outcome is worth a line.
-      const deleted = await wt(world, ["delete", slug, "--force"]);
-      say(`${deleted.stdout}\n${deleted.stderr}`.split("\n").find((line) => line.startsWith("Deleted")) ?? deleted.stderr.trim());
-      if (deleted.code !== 0) problems.push(`wt delete ${slug} ended with code ${deleted.code}.`);
-    }
-    const stopped = await wt(world, ["daemon", "stop", "--services"]);
-    if (stopped.code !== 0) problems.push(`wt daemon stop ended with code ${stopped.code}: ${stopped.stderr.trim()}`);
-  }
-  for (const { pid, command } of await processesOf(world)) {
-    problems.push(`The process ${pid} (${command}) was still there.`);
-    killQuietly(pid);
-  }
-  const worktrees = `${world.repository}.worktrees`;
-  if (existsSync(worktrees) && readdirSync(worktrees).length > 0) problems.push(`The worktrees in ${worktrees} were still there.`);
-  rmSync(world.root, { recursive: true, force: true, maxRetries: 3 });
-  if (existsSync(world.root)) problems.push(`The directory ${world.root} could not be removed.`);
-  return problems;
-}
-
-async function environmentSlugs(world: World): Promise<string[]> {
-  if (!existsSync(world.env.XDG_STATE_HOME ?? "") || readdirSync(world.env.XDG_STATE_HOME ?? "").length === 0) return [];
-  const listed = await wt(world, ["list", "--json"]);
-  if (listed.code !== 0) return [];
-  const { environments } = JSON.parse(listed.stdout) as { environments: { slug: string; main: boolean }[] };
-  return environments.filter((environment) => !environment.main).map((environment) => environment.slug);
-}
-
-/** A service, a setup command, a daemon or its clearing of the trash: never the shell that a person opened in this world, nor this program. */
-function madeByWt(environment: readonly string[], command: string): boolean {
-  return (
-    environment.some((entry) => entry.startsWith("WT_INSTANCE=")) ||
-    command.endsWith(" daemon run") ||
-    /^(nice|rm) .*\/wt\/trash\//.test(command)
-  );
-}
-
-/** Processes of `wt` that carry this world's state directory in their environment, after those on their way out had time to go. */
-async function processesOf(world: World): Promise<{ pid: number; command: string }[]> {
-  const mark = `XDG_STATE_HOME=${world.env.XDG_STATE_HOME}`;
-  const deadlineMs = Date.now() + 5000;
-  for (;;) {
-    const found = process.platform === "linux" ? linuxProcessesWith(mark) : await psProcessesWith(mark);
-    if (found.length === 0 || Date.now() > deadlineMs) return found;
-    await Bun.sleep(100);
-  }
-}
-
-function linuxProcessesWith(mark: string): { pid: number; command: string }[] {
-  const found: { pid: number; command: string }[] = [];
-  for (const name of readdirSync("/proc")) {
-    if (!/^\d+$/.test(name)) continue;
-    try {
-      const environment = readFileSync(join("/proc", name, "environ"), "utf8").split("\0");
-      if (!environment.includes(mark)) continue;
-      const command = readFileSync(join("/proc", name, "cmdline"), "utf8")
-        .replaceAll("\0", " ")
-        .trim();
-      if (madeByWt(environment, command)) found.push({ pid: Number(name), command });
-    } catch {
-      // Another user's, or gone meanwhile: not ours.
-    }
-  }
-  return found;
-}
-
-async function psProcessesWith(mark: string): Promise<{ pid: number; command: string }[]> {
-  const listed = Bun.spawn(["/bin/ps", "-axwwE", "-o", "pid=,command="], { stdout: "pipe", stderr: "ignore" });
-  const lines = (await new Response(listed.stdout).text())
-    .split("\n")
-    .filter(
-      (line) => line.includes(` ${mark}`) && (line.includes(" WT_INSTANCE=") || / daemon run( |$)| rm -rf .*\/wt\/trash\//.test(line)),
-    );
-  return lines.map((line) => ({ pid: Number.parseInt(line, 10), command: line.trim().split(/\s+/)[1] ?? "" }));
-}
-
-function killQuietly(pid: number): void {
-  try {
-    process.kill(pid, "SIGKILL");
-  } catch {
-    // Gone by itself.
-  }
 }
 
 export const cleanCommand = (world: World) => `cd ${dirname(import.meta.dir)} && npm run demo -- --clean ${world.root}`;

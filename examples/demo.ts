@@ -1,8 +1,10 @@
-// `npm run demo`: three branches of a small app, each in a running environment of its own, made at once by the real `wt`.
+// `npm run demo`: three branches of a small app, each in a running environment with a database of its own, made at once by the real `wt`.
 import { parseArgs } from "node:util";
 import { commitVariants, type Variant, variants } from "./demo-branches.ts";
 import { checkEnvironment, checkStranger, type RunningEnvironment } from "./demo-checks.ts";
-import { cleanCommand, findWorld, makeWorld, removeWorld, type World, wt } from "./demo-world.ts";
+import { type Branch, checkApart, checkSleep, showDatabase } from "./demo-databases.ts";
+import { removeWorld } from "./demo-removal.ts";
+import { cleanCommand, findWorld, makeWorld, need, type World, wt } from "./demo-world.ts";
 
 const onTerminal = Boolean(process.stdout.isTTY && process.stdin.isTTY);
 const startedAtMs = Date.now();
@@ -22,7 +24,8 @@ async function demo(): Promise<number> {
   const world = await makeWorld();
   try {
     await commitVariants(world);
-    for (const variant of variants) print(`  ${variant.branch.padEnd(22)} computes Fibonacci numbers its own way: ${variant.label}`);
+    for (const { branch, label, migration } of variants)
+      print(`  ${branch.padEnd(20)} computes Fibonacci numbers its own way (${label}) and has a migration ${migration}`);
     await need(world, ["trust", "--yes"]);
     stopIfInterrupted();
     await createAll(world);
@@ -49,7 +52,9 @@ async function createAll(world: World): Promise<void> {
   const created = await Promise.all(
     variants.map(async (variant, index) => {
       const label = paint(colours[index] ?? "0", variant.label.padEnd(14));
-      const finished = await wt(world, ["create", variant.branch], (line) => print(`  ${label} ${line}`));
+      const finished = await wt(world, ["create", variant.branch], (line) => {
+        if (tellsSomething(line)) print(`  ${label} ${line}`);
+      });
       return { variant, finished };
     }),
   );
@@ -61,25 +66,46 @@ async function createAll(world: World): Promise<void> {
   print(`  three environments after ${seconds()} s`);
 }
 
+/** Steps that ended, migrations, services; not what npm says, nor what the list below says again. */
+function tellsSomething(line: string): boolean {
+  return /: done in |: Running|applied 0|^\S+ {2}(?!URL)\w+ {2}\//.test(line) || /fail|error/i.test(line);
+}
+
 async function showAll(world: World): Promise<void> {
   heading("wt list");
   for (const line of (await need(world, ["list"])).split("\n")) print(`  ${line}`);
   const { environments } = JSON.parse(await need(world, ["list", "--json"])) as { environments: RunningEnvironment[] };
+  const branches = variants.map((variant) => ({ variant, environment: findHealthy(environments, variant) }));
   heading("Each URL answers with its own branch's code");
-  const problems: string[] = [];
-  for (const [index, variant] of variants.entries()) {
-    stopIfInterrupted();
-    problems.push(...(await checkOne(environments, variant, colours[index] ?? "0")));
-  }
-  problems.push(...(await checkStranger(environments.flatMap((environment) => environment.url ?? []))));
-  if (problems.length > 0) throw new Error(`The demo failed:\n${problems.map((problem) => `  ${problem}`).join("\n")}`);
+  await each(branches, ({ environment, variant }, say) => checkEnvironment(environment, variant, say));
+  failOn(await checkStranger(environments.flatMap((environment) => environment.url ?? [])));
+  heading("Each branch has its own schema and its own rows");
+  await each(branches, (branch, say) => showDatabase(world, branch, say));
+  heading("None reaches another's");
+  failOn(await checkApart(world, branches, (line) => print(`  ${line}`)));
+  heading("What nobody uses sleeps, and a connection wakes it");
+  await each(branches.slice(1, 2), (branch, say) => checkSleep(world, branch, say));
 }
 
-async function checkOne(environments: readonly RunningEnvironment[], variant: Variant, colour: string): Promise<string[]> {
-  const environment = environments.find((each) => each.branch === variant.branch);
-  if (!environment) return [`wt list does not show the branch ${variant.branch}.`];
-  if (environment.status !== "Healthy") return [`${environment.slug} is ${environment.status}, not Healthy.`];
-  return checkEnvironment(environment, variant, (line) => print(`  ${paint(colour, line)}`));
+async function each(branches: readonly Branch[], check: (branch: Branch, say: (line: string) => void) => Promise<string[]>): Promise<void> {
+  const problems: string[] = [];
+  for (const branch of branches) {
+    stopIfInterrupted();
+    const colour = colours[variants.indexOf(branch.variant)] ?? "0";
+    problems.push(...(await check(branch, (line) => print(`  ${paint(colour, line)}`))));
+  }
+  failOn(problems);
+}
+
+function findHealthy(environments: readonly RunningEnvironment[], { branch }: Variant): RunningEnvironment {
+  const environment = environments.find((candidate) => candidate.branch === branch);
+  if (!environment) throw new Error(`wt list does not show the branch ${branch}.`);
+  if (environment.status !== "Healthy") throw new Error(`${environment.slug} is ${environment.status}, not Healthy.`);
+  return environment;
+}
+
+function failOn(problems: readonly string[]): void {
+  if (problems.length > 0) throw new Error(`The demo failed:\n${problems.map((problem) => `  ${problem}`).join("\n")}`);
 }
 
 function sayHowToLookAround(world: World): void {
@@ -88,6 +114,7 @@ function sayHowToLookAround(world: World): void {
   print("  wt list --watch");
   print("  wt status ada-fib-1-memoised");
   print("  wt logs -f -e ada-fib-1-memoised");
+  print("  wt db psql -e ada-fib-1-memoised    # \\dt shows its tables");
   print("  wt open -e ada-fib-1-memoised       # or click a URL above; edit frontend/src/app.jsx and watch the page change");
   heading("Clean up:");
   print(`  ${cleanCommand(world)}`);
@@ -107,13 +134,6 @@ async function remove(world: World): Promise<string[]> {
   const problems = await removeWorld(world, (line) => print(`  ${line}`));
   for (const problem of problems) print(`  ${paint("31", problem)}`);
   return problems;
-}
-
-/** What `wt` printed; throws with its words when it fails. */
-async function need(world: World, command: readonly string[]): Promise<string> {
-  const finished = await wt(world, command);
-  if (finished.code === 0) return finished.stdout.trimEnd();
-  throw new Error(`wt ${command.join(" ")} ended with code ${finished.code}:\n${finished.stderr || finished.stdout}`);
 }
 
 function interrupt(): void {

@@ -1,7 +1,7 @@
 import pg from "pg";
 
 // Connections that nobody uses are closed after a while, so that a database which is not needed may rest.
-const pool = new pg.Pool({ connectionString: process.env.DATABASE_URL, max: 5, idleTimeoutMillis: 5000 });
+const pool = new pg.Pool({ connectionString: process.env.DATABASE_URL, max: 5, idleTimeoutMillis: 1000 });
 // The server may close an idle connection at any time; the next query opens another one.
 pool.on("error", (error) => console.error(`an idle connection to the database ended: ${error.message}`));
 

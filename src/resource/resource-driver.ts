@@ -144,6 +144,12 @@ export interface ResourceDriver {
    * is left. Never called twice at once for one spec; calls for different specs may run at once.
    */
   ensure(spec: ResourceSpec, call: ResourceCall): Promise<ResourceConnection>;
+  /**
+   * Makes `spec` with the present content of `source`, a resource of the same type that is made and may be in use or asleep, then runs the pending
+   * `migrate` of `spec`. Where `spec` exists its content is replaced and its connection values stay. The source keeps its content and its clients.
+   * The content is that of one instant. Throws `WtError`; then nothing is left of a new `spec`, and an existing one is as it was.
+   */
+  fork?(spec: ResourceSpec, source: ResourceSpec, call: ResourceCall): Promise<ResourceConnection>;
   /** Back to how `ensure` first made it. Connection values stay the same. */
   reset(spec: ResourceSpec, call: ResourceCall): Promise<ResourceConnection>;
   /** Verified removal. Removing the absent succeeds; the foreign is refused with `WtError` (`refused`). Clients are disconnected. */

@@ -24,7 +24,8 @@ export function settingsText({ major, port, label, settings, throwaway = false }
     listen_addresses: "127.0.0.1",
     max_connections: "60",
     shared_buffers: "16MB",
-    wal_level: "minimal",
+    // A live server's backup functions need it; what only builds a template has no use for them.
+    wal_level: throwaway ? "minimal" : "replica",
     max_wal_senders: "0",
     min_wal_size: "16MB",
     max_wal_size: "512MB",

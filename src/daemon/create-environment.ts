@@ -18,7 +18,7 @@ import { callerEnvironment, type EnvironmentSession, servicePlan } from "./envir
 import { environmentDocument } from "./environment-views.ts";
 import { warnOfGateway } from "./gateway-warning.ts";
 import { awaitHealth } from "./health.ts";
-import { incompleteAt, incompleteError, isKept, keptFailure, markIncomplete, readIncomplete } from "./incomplete.ts";
+import { incompleteAt, incompleteError, isKept, keptFailure, markIncomplete, readIncomplete, withoutLog } from "./incomplete.ts";
 import { beginOperation, type Call, endOperation, never, runPlan } from "./journaled-run.ts";
 import { locate, registerEnvironment, syncWorktrees } from "./projects.ts";
 import type { StepContext } from "./steps.ts";
@@ -247,7 +247,7 @@ async function giveUp(world: World, failed: { context: StepContext; operation: s
   const { environment } = failed.context.session;
   const step = world.ledger.operations({ environmentId: environment.id }).find(({ id }) => id === failed.operation)?.step ?? null;
   if (step === null || !isKept(environment, { step, failure: cause }) || !keep(world, failed, { step, cause })) {
-    return rollBack(world, failed, cause);
+    return rollBack(world, failed, withoutLog(cause));
   }
   world.changes.emit(environment.id);
   throw keptFailure(environment, { step, failure: cause });

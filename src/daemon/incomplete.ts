@@ -70,10 +70,31 @@ export function keptFailure(environment: EnvironmentRecord, failed: { step: stri
   };
   return new WtError({
     ...failure.toWire(),
-    hints: [...failure.hints, ...waysOn(environment, "Environment and log are kept. Mend it there")],
+    hints: [
+      ...ownHints(failure),
+      ...outputHint(incompleteAt(step, failure)),
+      ...waysOn(environment, "The environment is kept: mend it there"),
+    ],
     details,
     cause: failure,
   });
+}
+
+/** A failure that takes the environment with it takes the log along. */
+export function withoutLog(failure: WtError): WtError {
+  if (failure.details?.logPath === undefined) return failure;
+  const { logPath: _, ...details } = failure.details;
+  return new WtError({
+    ...failure.toWire(),
+    hints: failure.hints.map((hint) => hint.replace(/; all of them are in .*$/, "")),
+    details,
+    cause: failure,
+  });
+}
+
+/** A failed command's own advice says less than where to mend it and how to go on. */
+function ownHints({ code, hints }: WtError): string[] {
+  return code === "setup_failed" ? hints.filter((hint) => hint.startsWith("  ")) : hints;
 }
 
 /** Of a plain `wt create`: what is there is not what was asked for, and carrying on runs commands again. */
@@ -82,7 +103,7 @@ export function incompleteError(environment: EnvironmentRecord, { step, reason, 
     kind: "refused",
     code: "environment_incomplete",
     message: `${environment.slug} exists already but is incomplete: ${reason}`,
-    hints: [...(logPath === null ? [] : [`Its output: ${logPath}`]), ...waysOn(environment, "Mend it there")],
+    hints: [...outputHint({ logPath }), ...waysOn(environment, "Mend it there")],
     details: {
       environment: environment.slug,
       path: environment.path,
@@ -92,6 +113,10 @@ export function incompleteError(environment: EnvironmentRecord, { step, reason, 
       resume: resumeCommand(environment),
     },
   });
+}
+
+function outputHint({ logPath }: { logPath: string | null }): string[] {
+  return logPath === null ? [] : [`Its output: ${logPath}`];
 }
 
 function waysOn(environment: EnvironmentRecord, first: string): string[] {

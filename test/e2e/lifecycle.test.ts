@@ -54,7 +54,7 @@ describe("an environment's life", () => {
   );
 
   test(
-    "a failing setup leaves nothing behind",
+    "a failing setup keeps the environment, and deleting it leaves nothing behind",
     async () => {
       await using world = await hermeticWorld({
         files: { ...smallApp, "wt.yaml": 'setup: ["echo made > left-by-setup.txt", "echo broken >&2; exit 7"]\n' },
@@ -63,6 +63,8 @@ describe("an environment's life", () => {
       expect(ran.code).toBe(7);
       expect(ran.stderr).toContain("failed with code 7");
       expect(ran.stderr).toContain("broken");
+      expect((await world.status("broken")).status).toBe("Incomplete");
+      await world.ok(["delete", "broken", "--force"]);
       expect(leftovers(world, "broken")).toEqual([]);
       expect(await world.git(["branch", "--list", "broken"])).toBe("");
       expect((await world.list()).environments.map((environment) => environment.slug)).toEqual(["main"]);
@@ -80,9 +82,9 @@ describe("an environment's life", () => {
       for (const line of ["the cause", "1050", "the end"])
         expect(ran.stderr.split("\n").filter((one) => one.endsWith(`| ${line}`))).toHaveLength(1);
       expect(ran.stderr.match(/^ +the end$/gm)).toBeNull();
-      const { error } = JSON.parse((await world.wt(["create", "broken", "--json"])).stdout);
+      const { error } = JSON.parse((await world.wt(["create", "broken", "--resume", "--json"])).stdout);
       const lines = error.details.log.split("\n");
-      expect([lines[0], lines[8], lines.at(-1)]).toEqual(["the cause", "… 83 lines left out", "the end"]);
+      expect([lines[0], lines[8], lines.at(-1)]).toEqual(["the cause", expect.stringContaining("… 83 lines left out"), "the end"]);
       expect(error.hints).toContain("  the cause");
       const up = JSON.parse((await world.wt(["up", "main", "--json"])).stdout);
       const path = /all of them are in (\S+)/.exec(up.error.details.log)?.[1] ?? "";

@@ -151,6 +151,28 @@ export const resourceKinds = {
         "A server that is there already, by a URL that may create databases and roles: each environment gets a database and a role of its own there.",
       examples: ["postgres://postgres:secret@localhost:5432/postgres"],
     }),
+    remote: key(v.picklist(["neon"]), {
+      description: "A service that keeps the database: each environment gets a branch of a project there.",
+      examples: ["neon"],
+    }),
+    project: key(v.string(), { description: "With `remote` only: the id of the project.", examples: ["quiet-river-12345678"] }),
+    parent: key(v.string(), {
+      description: "With `remote` only: name or id of the branch that others are made from. Without this key: the project's default branch.",
+      examples: ["staging"],
+    }),
+    database: key(v.string(), {
+      description: "With `remote` only: the database that the app uses. Without this key: the only one there is.",
+      examples: ["neondb"],
+    }),
+    role: key(v.string(), {
+      description: "With `remote` only: the role that the app connects as. Without this key: the owner of the database.",
+      examples: ["neondb_owner"],
+    }),
+    api_key_variable: key(v.string(), {
+      description: "With `remote` only: the variable of your own environment that holds the API key. The key itself never stands in wt.yaml.",
+      default: "NEON_API_KEY",
+      examples: ["SHOP_NEON_API_KEY"],
+    }),
     version: key(v.union([v.number(), v.string()]), {
       description: "Major version of PostgreSQL, from 13 on. Without this key: any.",
       examples: [18],

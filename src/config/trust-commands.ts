@@ -44,14 +44,20 @@ export async function collectTrustCommands(config: Config, files: RepositoryFile
 
 /** Options of resources that are no commands: approved as written, and never read as the name of a script, since a dump may be large. */
 const dataKeys = new Set([
+  "api_key_variable",
   "branch",
+  "database",
   "extensions",
   "from",
   "inputs",
   "locale",
   "mask",
+  "parent",
   "path",
   "prefix",
+  "project",
+  "remote",
+  "role",
   "server",
   "url",
   "variable",

@@ -30,7 +30,8 @@ interface ResourceKind {
 const kinds: Readonly<Record<string, ResourceKind>> = {
   postgres: {
     parseOptions: parsePostgresOptions,
-    create: ({ paths, clock, env, report }) => createPostgresDriver({ stateDirectory: paths.state, clock, path: env.PATH ?? "", report }),
+    create: ({ paths, clock, env, report }) =>
+      createPostgresDriver({ stateDirectory: paths.state, configDirectory: paths.config, clock, path: env.PATH ?? "", env, report }),
   },
   redis: {
     parseOptions: (written) => checkOptions(written, redisOptions),

@@ -129,6 +129,7 @@ export function resourceCall(context: StepContext, name: string): ResourceCall {
   return {
     abort,
     report,
+    env: session.callerEnv,
     run: async (command, variables) =>
       runSetup(world, {
         environment: session.environment,

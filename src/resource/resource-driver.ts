@@ -55,6 +55,8 @@ export interface ResourceCall {
    * Rejects with `WtError` (`machine`, `command_failed`, with the last lines) when it fails, or with the abort's reason.
    */
   run: (command: string, variables: Record<string, string>) => Promise<void>;
+  /** The caller's own variables, for the name of a key that the options give. What is read from them is never written down or told. */
+  env?: Readonly<Record<string, string>>;
 }
 
 export interface ResourceFeatures {

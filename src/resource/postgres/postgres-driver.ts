@@ -10,6 +10,7 @@ import type { ResourceDriver, ResourceSpec } from "../resource-driver.ts";
 import { type BranchServer, createBranchServer } from "./branch-server.ts";
 import { connectionOf, variableNames } from "./connection.ts";
 import { createDatabaseOnServer } from "./database-on-server.ts";
+import { createNeonDatabase } from "./neon/neon-database.ts";
 import { parsePostgresOptions, postgresOptions } from "./postgres-options.ts";
 import { findServerPrograms, type ServerPrograms } from "./server-programs.ts";
 import { checkReachable, sharedDetail, sharedLogin } from "./shared-database.ts";
@@ -23,6 +24,12 @@ export interface PostgresDriverOptions {
   path?: string;
   /** Takes what goes wrong in the background. */
   report?: (error: unknown) => void;
+  /** The daemon's own variables; a key of a remote service may be among them. */
+  env?: Readonly<Record<string, string>>;
+  /** The user's settings, where a file may hold such a key. */
+  configDirectory?: string;
+  /** Another address than Neon's, for tests. */
+  neon?: { apiUrl: string; pollMs: number };
 }
 
 export interface PostgresDriver extends ResourceDriver {
@@ -36,6 +43,9 @@ export function createPostgresDriver({
   clock,
   path = process.env.PATH ?? "",
   report = ignore,
+  env = {},
+  configDirectory,
+  neon,
 }: PostgresDriverOptions): PostgresDriver {
   let known: ServerUser | null | undefined;
   const user = () => {
@@ -58,7 +68,11 @@ export function createPostgresDriver({
     features: { checkpoints: true, sleep: true, port: true },
     variableNames: (options) => variableNames(postgresOptions(options).variable),
     parseOptions: parsePostgresOptions,
-    ...byMode({ branch: branches, server: createDatabaseOnServer() }),
+    ...byMode({
+      branch: branches,
+      server: createDatabaseOnServer(),
+      remote: createNeonDatabase({ clock, env, configDirectory: configDirectory ?? null, ...neon }),
+    }),
     templates: { list: templates.list, remove: templates.remove },
     async describeStorage() {
       await mkdir(join(stateDirectory, "postgres"), { recursive: true, mode: 0o700 });
@@ -70,6 +84,7 @@ export function createPostgresDriver({
 interface Modes {
   branch: BranchServer;
   server: BranchServer;
+  remote: BranchServer;
 }
 
 /** Each verb goes to what wt.yaml asks for: a branch, a database on a server, or the shared one. */
@@ -78,7 +93,10 @@ function byMode(modes: Modes): BranchServer {
     const options = postgresOptions(spec.options);
     return options.mode === "shared" ? options.url : null;
   };
-  const own = (spec: ResourceSpec) => (postgresOptions(spec.options).mode === "server" ? modes.server : modes.branch);
+  const own = (spec: ResourceSpec) => {
+    const { mode } = postgresOptions(spec.options);
+    return mode === "shared" ? modes.branch : modes[mode];
+  };
   const refuse = (spec: ResourceSpec, what: string) => {
     if (shared(spec) !== null) throw sharedRefusal(spec, what);
   };
@@ -99,7 +117,7 @@ function byMode(modes: Modes): BranchServer {
       return own(spec).reset(spec, call);
     },
     async remove(spec) {
-      if (postgresOptions(spec.options).mode === "server") await modes.server.remove(spec);
+      if (own(spec) !== modes.branch) await own(spec).remove(spec);
       // Also when wt.yaml says something else by now: a branch from before goes.
       await modes.branch.remove(spec);
     },

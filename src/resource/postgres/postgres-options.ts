@@ -2,6 +2,7 @@
 import type { JsonValue } from "../../errors/wt-error.ts";
 import { type OptionProblem, variableName } from "../check-options.ts";
 import type { ResourceOptions } from "../resource-driver.ts";
+import { type RemoteOptions, readRemote, remoteKeys } from "./neon/neon-options.ts";
 
 /** A server of its own for every environment. */
 export interface BranchOptions {
@@ -43,12 +44,13 @@ export interface ServerOptions {
   seed: string | null;
 }
 
-export type PostgresOptions = BranchOptions | SharedOptions | ServerOptions;
+export type PostgresOptions = BranchOptions | SharedOptions | ServerOptions | RemoteOptions;
 
 const keysOf: Record<PostgresOptions["mode"], string[]> = {
   branch: ["branch", "version", "from", "migrate", "seed", "mask", "inputs", "extensions", "locale", "sleep", "settings", "variable"],
   shared: ["branch", "url", "variable"],
   server: ["server", "from", "migrate", "seed", "variable"],
+  remote: remoteKeys,
 };
 
 export const defaultVariable = "DATABASE_URL";
@@ -61,7 +63,8 @@ export function parsePostgresOptions(written: ResourceOptions): { options: Resou
     return null;
   };
   const reader = createReader(written, problem);
-  const mode = written.server !== undefined ? "server" : written.branch === "shared" ? "shared" : "branch";
+  const mode =
+    written.remote !== undefined ? "remote" : written.server !== undefined ? "server" : written.branch === "shared" ? "shared" : "branch";
   if (written.branch !== undefined && written.branch !== "shared" && written.branch !== "own") {
     problem("branch", "must be `own` (a database for each environment) or `shared`.", "Write `branch: shared`, or leave it out.");
   }
@@ -73,13 +76,19 @@ export function parsePostgresOptions(written: ResourceOptions): { options: Resou
       ? readBranch(reader, written, problem)
       : mode === "shared"
         ? { mode, variable: readVariable(written.variable, problem), url: reader.url("url") }
-        : {
-            mode,
-            variable: readVariable(written.variable, problem),
-            url: reader.url("server"),
-            ...readCommands(reader),
-            from: reader.text("from"),
-          };
+        : mode === "remote"
+          ? {
+              ...readRemote(written, { text: reader.text, problem }),
+              variable: readVariable(written.variable, problem),
+              ...readCommands(reader),
+            }
+          : {
+              mode,
+              variable: readVariable(written.variable, problem),
+              url: reader.url("server"),
+              ...readCommands(reader),
+              from: reader.text("from"),
+            };
   // Interfaces have no index signature; every value above is plain JSON.
   return problems.length > 0 ? { problems } : { options: options as unknown as ResourceOptions };
 }
@@ -95,7 +104,9 @@ function unknownKey(key: string, mode: PostgresOptions["mode"]): string {
   const other = Object.entries(keysOf).find(([name, keys]) => name !== mode && keys.includes(key))?.[0];
   if (!other) return "is not an option of postgres.";
   if (mode === "branch" && key === "url") return "belongs to `branch: shared`; a server that is there already is named by `server:`.";
-  return `has no meaning ${mode === "shared" ? "with `branch: shared`" : mode === "server" ? "with `server:`" : "without `server:`"}.`;
+  if (mode === "branch" && other === "remote") return "has no meaning without `remote: neon`.";
+  const place = { shared: "with `branch: shared`", server: "with `server:`", remote: "with `remote:`", branch: "without `server:`" };
+  return `has no meaning ${place[mode]}.`;
 }
 
 function readBranch(reader: Reader, written: ResourceOptions, problem: Problem): BranchOptions {

@@ -78,14 +78,14 @@ export function refuseTaken(directory: string, id: string): void {
   });
 }
 
-/** Copies the data of a stopped server under this id, which is free. */
-export async function writeCheckpoint(directory: string, id: string, copying: Omit<Copying, "to" | "from">): Promise<void> {
+/** Keeps under this id, which is free, what `fill` puts into the directory it is given (absent at first). */
+export async function writeCheckpoint(directory: string, id: string, fill: (to: string) => Promise<void>): Promise<void> {
   const target = dirname(checkpointData(directory, id));
   const partial = `${target}.partial`;
   await removeTree(partial);
   await mkdir(partial, { recursive: true, mode: 0o700 });
   try {
-    await cloneData({ ...copying, from: serverPlace(directory).data, to: join(partial, "data") });
+    await fill(join(partial, "data"));
     await rename(partial, target);
   } finally {
     await removeTree(partial);

@@ -1,6 +1,7 @@
 // Making and exchanging the content of a branch: a template's copy, started, with its password, migrated.
 import { mkdir } from "node:fs/promises";
 import { WtError } from "../../errors/wt-error.ts";
+import { methodFor } from "../../os/clone-method.ts";
 import { checkFreeSpace, diskError } from "../../os/disk-error.ts";
 import { removeTree } from "../../os/files.ts";
 import type { ResourceCall, ResourceConnection, ResourceSpec } from "../resource-driver.ts";
@@ -11,6 +12,7 @@ import { type BranchRecord, writeBranchRecord } from "./branch-record.ts";
 import type { BranchServerOptions } from "./branch-server.ts";
 import { appLogin, connectionOf, randomPassword } from "./connection.ts";
 import { appRole } from "./data-directory.ts";
+import { defuseFork } from "./live-defuse.ts";
 import { quoteLiteral } from "./pg-session.ts";
 import { type BranchOptions, postgresOptions } from "./postgres-options.ts";
 import { asAdmin, findServer } from "./postmaster.ts";
@@ -19,10 +21,13 @@ import type { Template } from "./templates.ts";
 
 export type BranchParts = BranchServerOptions & { life: BranchLife };
 
-/** What the branch itself has to run after it is up; nulls: nothing. */
+/** What the branch itself has to run after it is up. */
 export interface AfterStart {
-  inputs: BranchInputs | null;
+  commands: { key: string; command: string }[];
+  /** null: there is nothing to run. */
   call: ResourceCall | null;
+  /** The content is another branch's: what ties it to others is taken out. */
+  forked?: boolean;
 }
 
 export interface Prepared {
@@ -72,9 +77,10 @@ export async function prepareBranch(
   const probe = await templates.cloneMethod(spec.directory);
   checkFreeSpace(spec.directory, smallestBytes);
   const template = await templates.ensure({ name: `resources.${spec.name}`, options, inputs, programs, call });
-  checkFreeSpace(spec.directory, probe.method === "copy" ? template.record.bytes : smallestBytes);
-  await prepareContent(spec.directory, { probe, from: template.data, path, abort: call.abort });
-  return { template, programs, inputs, method: probe.method };
+  const method = methodFor(probe, template.record.bytes);
+  checkFreeSpace(spec.directory, method === "copy" ? template.record.bytes : smallestBytes);
+  await prepareContent(spec.directory, { probe, overlay: method === "overlay", from: template.data, path, abort: call.abort });
+  return { template, programs, inputs, method };
 }
 
 /** Makes a branch from nothing, or from what a crash left. Throws, and then nothing is left. */
@@ -102,7 +108,7 @@ async function attempt(parts: BranchParts, branch: Branch, { call, last }: { cal
   await writeBranchRecord(spec.directory, record);
   await exchangeContent(spec.directory);
   try {
-    await bringUp(parts, branch, { record, after: { inputs: prepared.inputs, call } });
+    await bringUp(parts, branch, { record, after: { commands: prepared.inputs.branchCommands, call } });
   } catch (error) {
     // A copy that does not start may come from a template that was damaged on the disk.
     if (last || !isStartFailure(error) || !(await parts.templates.putAwayIfDamaged(prepared.template))) throw error;
@@ -133,18 +139,21 @@ export async function exchangeBranch(parts: BranchParts, branch: Branch, made: {
   await keepContent(spec.directory);
 }
 
-async function bringUp(
+export async function bringUp(
   { life }: BranchParts,
   branch: Branch,
   { record, after }: { record: BranchRecord; after: AfterStart },
 ): Promise<void> {
-  const { inputs, call } = after;
+  const { commands, call, forked } = after;
+  const { place, spec } = branch;
   await life.awaken(branch, record, call?.abort);
-  await asAdmin(branch.place, record.port, (session) => session.query(`ALTER ROLE ${appRole} PASSWORD ${quoteLiteral(record.password)}`));
-  for (const { key, command } of inputs?.branchCommands ?? []) {
+  await asAdmin(place, record.port, (session) => session.query(`ALTER ROLE ${appRole} PASSWORD ${quoteLiteral(record.password)}`));
+  if (forked) await defuseFork(place, record.port, (line) => call?.report(line));
+  for (const { key, command } of commands) {
     call?.report(`${key}: ${command}`);
-    await call?.run(command, connectionOf(appLogin(record), branchOptions(branch.spec).variable).variables);
+    await call?.run(command, connectionOf(appLogin(record), branchOptions(spec).variable).variables);
   }
+  call?.abort.throwIfAborted();
 }
 
 function isStartFailure(error: unknown): boolean {

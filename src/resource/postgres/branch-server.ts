@@ -11,10 +11,12 @@ import { checkpointData, prepareContent, refuseTaken, settleContent, writeCheckp
 import { readBranchInputs } from "./branch-inputs.ts";
 import { type Branch, createBranchLife } from "./branch-life.ts";
 import { type BranchParts, branchOptions, createBranch, exchangeBranch, prepareBranch } from "./branch-making.ts";
-import { type BranchRecord, readBranchRecord, writeBranchRecord } from "./branch-record.ts";
+import { type BranchRecord, foreignBranch, readBranchRecord, readOwnRecord, writeBranchRecord } from "./branch-record.ts";
 import { syncFileSystem } from "./build-template.ts";
 import { appLogin, connectionOf } from "./connection.ts";
 import { readMajor } from "./data-directory.ts";
+import { captureBranch, forkBranch, forkStaging } from "./live-fork.ts";
+import { thawServer } from "./live-freeze.ts";
 import { findServer, serverPlace } from "./postmaster.ts";
 import type { ServerPrograms } from "./server-programs.ts";
 import { findServerProcesses } from "./server-spawn.ts";
@@ -43,8 +45,8 @@ export function createBranchServer(options: BranchServerOptions): BranchServer {
       const record = await readBranchRecord(spec.directory);
       return record?.complete && record.nonce === spec.nonce ? connectionOf(appLogin(record), branchOptions(spec).variable) : null;
     },
-    sleep: (spec) => life.exclusively(spec, async (branch) => life.rest(branch, await readOwn(spec))),
-    wake: (spec) => life.exclusively(spec, async (branch) => life.awaken(branch, await readOwn(spec))),
+    sleep: (spec) => life.exclusively(spec, async (branch) => life.rest(branch, await readOwnRecord(spec))),
+    wake: (spec) => life.exclusively(spec, async (branch) => life.awaken(branch, await readOwnRecord(spec))),
     async usage(spec) {
       const { data } = serverPlace(spec.directory);
       if (!existsSync(data)) return { exclusiveBytes: 0, sharedBytes: 0, how: "there is no database" };
@@ -52,8 +54,11 @@ export function createBranchServer(options: BranchServerOptions): BranchServer {
     },
     adopt: (spec) =>
       life.exclusively(spec, async (branch) => {
+        await removeTree(forkStaging(spec.directory));
         const record = await readBranchRecord(spec.directory);
         if (!record?.complete || record.nonce !== spec.nonce) return;
+        // A daemon that was killed while it copied may have left it held still.
+        await thawServer(branch.place);
         await settleContent(spec.directory, options.clock);
         if (await findServer(branch.place)) await life.awaken(branch, record);
         else await life.layDown(branch, record);
@@ -62,13 +67,14 @@ export function createBranchServer(options: BranchServerOptions): BranchServer {
   };
 }
 
-function contentVerbs(parts: BranchParts): Pick<BranchServer, "ensure" | "reset" | "remove"> {
+function contentVerbs(parts: BranchParts): Pick<BranchServer, "ensure" | "fork" | "reset" | "remove"> {
   const { life, clock } = parts;
   return {
+    fork: (spec, source, call) => forkBranch(parts, spec, { source, call }),
     ensure: (spec, call) =>
       life.exclusively(spec, async (branch) => {
         const record = await readBranchRecord(spec.directory);
-        if (record && record.nonce !== spec.nonce) throw foreign(spec);
+        if (record && record.nonce !== spec.nonce) throw foreignBranch(spec);
         if (!record?.complete) return createBranch(parts, branch, call);
         await settleContent(spec.directory, clock);
         const moved = await movePort(branch, record, life);
@@ -78,19 +84,19 @@ function contentVerbs(parts: BranchParts): Pick<BranchServer, "ensure" | "reset"
       }),
     reset: (spec, call) =>
       life.exclusively(spec, async (branch) => {
-        const record = await readOwn(spec);
+        const record = await readOwnRecord(spec);
         await settleContent(spec.directory, clock);
         const { template, programs, inputs, method } = await prepareBranch(parts, spec, call);
         const about = { major: programs.major, version: programs.version, template: template.key, method, inputsHash: inputs.inputsHash };
         const next = { ...record, ...about };
-        await exchangeBranch(parts, branch, { record: next, after: { inputs, call } });
+        await exchangeBranch(parts, branch, { record: next, after: { commands: inputs.branchCommands, call } });
         await writeBranchRecord(spec.directory, next);
         return connectionOf(appLogin(next), branchOptions(spec).variable);
       }),
     remove: (spec) =>
       life.exclusively(spec, async (branch) => {
         const record = await readBranchRecord(spec.directory);
-        if (record && record.nonce !== spec.nonce) throw foreign(spec);
+        if (record && record.nonce !== spec.nonce) throw foreignBranch(spec);
         await life.halt(branch);
         await removeDirectory(spec, parts.stateDirectory);
         life.forget(branch);
@@ -103,22 +109,14 @@ function checkpointVerbs(parts: BranchParts): Pick<BranchServer, "checkpoint" | 
   return {
     checkpoint: (spec, id) =>
       life.exclusively(spec, async (branch) => {
-        const record = await readOwn(spec);
-        const probe = await templates.cloneMethod(spec.directory);
+        const record = await readOwnRecord(spec);
         refuseTaken(spec.directory, id);
-        const ran = (await findServer(branch.place)) !== null;
-        // Clients that connect meanwhile wait at the listener.
-        if (ran) await life.layDown(branch, record);
-        try {
-          await writeCheckpoint(spec.directory, id, { probe, path });
-        } finally {
-          if (ran) await life.awaken(branch, record);
-        }
+        await writeCheckpoint(spec.directory, id, async (to) => void (await captureBranch(parts, branch, { record, to })));
         await syncFileSystem(spec.directory);
       }),
     restore: (spec, id) =>
       life.exclusively(spec, async (branch) => {
-        const record = await readOwn(spec);
+        const record = await readOwnRecord(spec);
         const data = checkpointData(spec.directory, id);
         if (!existsSync(data))
           throw new WtError({ kind: "not_found", code: "checkpoint_absent", message: `There is no checkpoint ${id}.` });
@@ -126,7 +124,7 @@ function checkpointVerbs(parts: BranchParts): Pick<BranchServer, "checkpoint" | 
         const probe = await templates.cloneMethod(spec.directory);
         await prepareContent(spec.directory, { probe, from: data, path });
         const restored = { ...record, major: readMajor(data) ?? record.major };
-        await exchangeBranch(parts, branch, { record: restored, after: { inputs: null, call: null } });
+        await exchangeBranch(parts, branch, { record: restored, after: { commands: [], call: null } });
         await writeBranchRecord(spec.directory, restored);
       }),
     removeCheckpoint: (spec, id) =>
@@ -134,19 +132,6 @@ function checkpointVerbs(parts: BranchParts): Pick<BranchServer, "checkpoint" | 
         await removeTree(dirname(checkpointData(spec.directory, id)));
       }),
   };
-}
-
-/** The record of a branch that is whole and ours. */
-async function readOwn(spec: ResourceSpec): Promise<BranchRecord> {
-  const record = await readBranchRecord(spec.directory);
-  if (record?.complete && record.nonce === spec.nonce) return record;
-  if (record && record.nonce !== spec.nonce) throw foreign(spec);
-  throw new WtError({
-    kind: "not_found",
-    code: "database_absent",
-    message: `The database ${spec.name} does not exist.`,
-    hints: ["Run `wt up`."],
-  });
 }
 
 async function observe(spec: ResourceSpec, branch: Branch): Promise<ResourceObservation> {
@@ -198,13 +183,4 @@ async function removeDirectory(spec: ResourceSpec, stateDirectory: string): Prom
   const left = await findServerProcesses(join(place ?? spec.directory, "data"));
   if (left.length > 0) throw new Error(`the server of ${spec.name} runs on after it was stopped`);
   await removeTree(place ?? spec.directory);
-}
-
-function foreign(spec: ResourceSpec): WtError {
-  return new WtError({
-    kind: "refused",
-    code: "database_foreign",
-    message: `The database in ${spec.directory} belongs to another environment.`,
-    hints: ["Nothing was changed. Run `wt doctor`."],
-  });
 }

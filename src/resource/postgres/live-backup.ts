@@ -8,22 +8,13 @@ import { makeDataDirectory } from "../../os/clone-method.ts";
 import { exec } from "../../os/exec.ts";
 import type { LiveSource } from "./live-capture.ts";
 import type { Row, Session } from "./pg-session.ts";
-import { adminTarget } from "./postmaster.ts";
 import { withSession } from "./pg-session.ts";
+import { adminTarget } from "./postmaster.ts";
 
 /** What belongs to the running server and not to its data. */
 const passedOver = new Set(["postmaster.pid", "postmaster.opts"]);
 /** Directories whose content a start makes anew; the log's segments are copied apart. */
-const leftEmpty = new Set([
-  "pg_wal",
-  "pg_replslot",
-  "pg_dynshmem",
-  "pg_notify",
-  "pg_serial",
-  "pg_snapshots",
-  "pg_stat_tmp",
-  "pg_subtrans",
-]);
+const leftEmpty = new Set(["pg_wal", "pg_replslot", "pg_dynshmem", "pg_notify", "pg_serial", "pg_snapshots", "pg_stat_tmp", "pg_subtrans"]);
 
 /** Copies into `to`, which is absent. Throws, and may then leave a part of it. */
 export async function copyByBackup(source: LiveSource): Promise<void> {
@@ -129,7 +120,8 @@ async function copyControl({ place, to }: LiveSource): Promise<void> {
 async function copyLog(source: LiveSource, { firstSegment, lastSegment }: StoppedBackup): Promise<void> {
   const from = join(source.place.data, "pg_wal");
   const segments = (await readdir(from)).filter((name) => /^[0-9A-F]{24}$/.test(name) && name >= firstSegment && name <= lastSegment);
-  if (!segments.includes(firstSegment) || !segments.includes(lastSegment)) throw new Error("a segment of the log that the copy needs is gone");
+  if (!segments.includes(firstSegment) || !segments.includes(lastSegment))
+    throw new Error("a segment of the log that the copy needs is gone");
   for (const name of segments) await copyAgain(join(from, name), join(source.to, "pg_wal", name));
 }
 

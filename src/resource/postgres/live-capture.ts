@@ -1,8 +1,8 @@
 // The data of a server that runs, as it is at one instant, without stopping it and without disconnecting anybody. A bare copy of the files would
 // be none: each file would be of another moment. The first way that is safe here is taken.
 import { statSync } from "node:fs";
-import { type CloneProbe, runClone } from "../../os/clone-method.ts";
 import type { Clock } from "../../os/clock.ts";
+import { type CloneProbe, runClone } from "../../os/clone-method.ts";
 import { removeTree } from "../../os/files.ts";
 import { refuseShared } from "./data-directory.ts";
 import { copyByBackup } from "./live-backup.ts";

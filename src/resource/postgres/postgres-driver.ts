@@ -60,7 +60,7 @@ export function createPostgresDriver({
     found.set(major, now);
     return now;
   };
-  const templates = createTemplates({ stateDirectory, clock, path, user });
+  const templates = createTemplates({ stateDirectory, clock, path, user, overlayFromBytes });
   const branches = createBranchServer({ stateDirectory, clock, path, user, programs, templates, report });
 
   return {
@@ -112,6 +112,11 @@ function byMode(modes: Modes): BranchServer {
       await checkReachable(url, `resources.${spec.name}.url`);
       return connect(spec, url);
     },
+    async fork(spec, source, call) {
+      const modeOf = (one: ResourceSpec) => postgresOptions(one.options).mode;
+      if (modeOf(spec) !== "branch" || modeOf(source) !== "branch" || !modes.branch.fork) throw notForked(spec);
+      return modes.branch.fork(spec, source, call);
+    },
     async reset(spec, call) {
       refuse(spec, "reset");
       return own(spec).reset(spec, call);
@@ -143,6 +148,15 @@ function byMode(modes: Modes): BranchServer {
     adopt: async (spec) => (shared(spec) === null ? own(spec).adopt(spec) : undefined),
     close: () => modes.branch.close(),
   };
+}
+
+function notForked(spec: ResourceSpec): WtError {
+  return new WtError({
+    kind: "refused",
+    code: "database_not_forked",
+    message: `The database ${spec.name} cannot begin as a fork: both sides must be servers of their own, without \`branch: shared\` and \`server:\`.`,
+    hints: ["Take `from:` out of wt.yaml, or give each environment its own server."],
+  });
 }
 
 function sharedRefusal(spec: ResourceSpec, what: string): WtError {

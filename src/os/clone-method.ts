@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { exec } from "./exec.ts";
 import { readExtents } from "./extents.ts";
 import { removeTree, writeFileAtomic } from "./files.ts";
+import { probeOverlay } from "./overlay-directory.ts";
 
 export type CloneMethod = "btrfs-snapshot" | "reflink" | "clonefile" | "copy";
 
@@ -13,7 +14,9 @@ export interface CloneProbe {
   /** What was seen that proves it. */
   proof: string;
   /** Better methods that were tried, and why they were not taken. */
-  rejected: { method: CloneMethod; reason: string }[];
+  rejected: { method: CloneMethod | "overlay"; reason: string }[];
+  /** What large ones are made by where `method` is a full copy; null: by that too. */
+  large: { method: "overlay"; fromBytes: number; proof: string } | null;
   fileSystem: string;
   /** Names the pair of file systems the probe holds for. */
   key: string;
@@ -44,16 +47,35 @@ export interface ProbePlaces {
   target: string;
   path: string;
   nowMs: number;
+  overlayFromBytes?: number | undefined;
+}
+
+/** From this size on an overlay is made: a first use of a table copies all of it then, but below a plain copy is as fast and simpler. */
+const overlayFromBytes = 300 * 1024 * 1024;
+
+/** What is to be done for a directory of this size. */
+export function methodFor({ method, large }: CloneProbe, bytes: number): CloneMethod | "overlay" {
+  return large !== null && bytes >= large.fromBytes ? large.method : method;
 }
 
 /** Finds the best method from `source` to `target` by trying; leaves nothing behind. */
-export async function probeCloneMethod({ source, target, path, nowMs }: ProbePlaces): Promise<CloneProbe> {
+export async function probeCloneMethod(places: ProbePlaces): Promise<CloneProbe> {
+  const probe = await probeSharing(places);
+  if (probe.method !== "copy") return probe;
+  const outcome = await probeOverlay(places.source, places.target);
+  if ("proof" in outcome)
+    return { ...probe, large: { method: "overlay", fromBytes: places.overlayFromBytes ?? overlayFromBytes, proof: outcome.proof } };
+  return { ...probe, rejected: [...probe.rejected, { method: "overlay", reason: outcome.reason }] };
+}
+
+async function probeSharing({ source, target, path, nowMs }: ProbePlaces): Promise<CloneProbe> {
   const fileSystem = fileSystemName(source);
   const rejected: CloneProbe["rejected"] = [];
   const found = (method: CloneMethod, proof: string): CloneProbe => ({
     method,
     proof,
     rejected,
+    large: null,
     fileSystem,
     key: pairKey(source, target),
     checkedAtMs: nowMs,
@@ -80,7 +102,7 @@ export async function probeCloneMethod({ source, target, path, nowMs }: ProbePla
 
 export function pairKey(source: string, target: string): string {
   const size = statfsSync(source).blocks;
-  return `${statSync(source).dev}-${statSync(target).dev}-${fileSystemName(source)}-${size}`;
+  return `2-${statSync(source).dev}-${statSync(target).dev}-${fileSystemName(source)}-${size}`;
 }
 
 function candidates(fileSystem: string): CloneMethod[] {
@@ -170,7 +192,7 @@ export function parseProbe(text: string): CloneProbe | null {
   try {
     const probe = JSON.parse(text) as CloneProbe;
     const known = ["btrfs-snapshot", "reflink", "clonefile", "copy"].includes(probe.method);
-    return known && typeof probe.key === "string" && typeof probe.proof === "string" ? probe : null;
+    return known && probe.large !== undefined && typeof probe.key === "string" && typeof probe.proof === "string" ? probe : null;
   } catch {
     return null;
   }

@@ -1,8 +1,9 @@
 // A stopped PGDATA: what it says about itself, what must not be in it before it is copied, what is taken out of a copy.
-import { lstatSync, readdirSync, readFileSync } from "node:fs";
+import { existsSync, lstatSync, readdirSync, readFileSync } from "node:fs";
 import { appendFile, chown, readFile, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { WtError } from "../../errors/wt-error.ts";
+import { fileIn, isOverlay, layersOf } from "../../os/overlay-directory.ts";
 
 export interface ServerSettings {
   major: number;
@@ -19,7 +20,7 @@ export const adminRole = "worldtree";
 export const appRole = "app";
 
 /** The text of `wt.conf`, which is read last. */
-export function settingsText({ major, port, label, settings, throwaway = false }: ServerSettings): string {
+export function settingsText({ major, port, label, settings, throwaway = false }: ServerSettings, socketDirectory = "."): string {
   const values: Record<string, string> = {
     listen_addresses: "127.0.0.1",
     max_connections: "60",
@@ -38,7 +39,7 @@ export function settingsText({ major, port, label, settings, throwaway = false }
     ...settings,
     port: String(port),
     // Relative to the data directory, which is closed to others; so its path can never be too long.
-    unix_socket_directories: ".",
+    unix_socket_directories: socketDirectory,
     unix_socket_permissions: "0700",
     cluster_name: label.slice(0, 63),
     archive_mode: "off",
@@ -66,15 +67,16 @@ export async function linkSettings(data: string): Promise<void> {
 
 /** Written before every start: existing files keep their owner. */
 export async function writeSettings(data: string, settings: ServerSettings): Promise<void> {
-  const owner = lstatSync(data);
+  const [place] = layersOf(data);
+  const owner = lstatSync(place);
   for (const [name, text] of [
-    ["wt.conf", settingsText(settings)],
+    ["wt.conf", settingsText(settings, isOverlay(data) ? "../run" : ".")],
     ["pg_hba.conf", hostRules],
     // What `ALTER SYSTEM` left would win over every file.
     ["postgresql.auto.conf", ""],
   ] as const) {
-    await writeFile(join(data, name), text, { mode: 0o600 });
-    if (process.getuid?.() === 0) await chown(join(data, name), owner.uid, owner.gid);
+    await writeFile(join(place, name), text, { mode: 0o600 });
+    if (process.getuid?.() === 0) await chown(join(place, name), owner.uid, owner.gid);
   }
 }
 
@@ -83,7 +85,7 @@ export type ControlState = "stopped" | "running" | "unreadable";
 /** What pg_control says: `stopped` means a clean stop, `running` also a crash. */
 export async function readControlState(data: string): Promise<ControlState> {
   try {
-    const control = await readFile(join(data, "global/pg_control"));
+    const control = await readFile(fileIn(data, "global/pg_control"));
     // ControlFileData begins with the system identifier (8 bytes) and two version numbers (4 each); the state follows. 1 is DB_SHUTDOWNED.
     return control.readInt32LE(16) === 1 ? "stopped" : "running";
   } catch {
@@ -93,7 +95,7 @@ export async function readControlState(data: string): Promise<ControlState> {
 
 export function readMajor(data: string): number | null {
   try {
-    return Number(readFileSync(join(data, "PG_VERSION"), "utf8").trim()) || null;
+    return Number(readFileSync(fileIn(data, "PG_VERSION"), "utf8").trim()) || null;
   } catch {
     return null;
   }
@@ -101,23 +103,27 @@ export function readMajor(data: string): number | null {
 
 /** Refuses what a copy would share with its source: a write in one would appear in the other. */
 export function refuseShared(data: string): void {
-  const spaces = readdirSync(join(data, "pg_tblspc"));
-  if (spaces.length > 0)
-    throw shared(data, "it has tablespaces, which lie outside of it", "Leave tablespaces out of the dump (`pg_dump --no-tablespaces`).");
-  for (const name of ["pg_wal", "base", "global", "pg_xact"]) {
-    if (lstatSync(join(data, name)).isSymbolicLink())
-      throw shared(data, `${name} is a link to a place outside of it`, "Build it anew without `--waldir`.");
+  for (const layer of layersOf(data)) {
+    const spaces = existsSync(join(layer, "pg_tblspc")) ? readdirSync(join(layer, "pg_tblspc")) : [];
+    if (spaces.length > 0)
+      throw shared(data, "it has tablespaces, which lie outside of it", "Leave tablespaces out of the dump (`pg_dump --no-tablespaces`).");
+    for (const name of ["pg_wal", "base", "global", "pg_xact"]) {
+      if (lstatSync(join(layer, name), { throwIfNoEntry: false })?.isSymbolicLink())
+        throw shared(data, `${name} is a link to a place outside of it`, "Build it anew without `--waldir`.");
+    }
   }
 }
 
-/** Takes out of a fresh copy what belongs to the server it was copied from. */
+/** Takes out of a fresh copy what belongs to the server it was copied from. What lies below an overlay was sealed without it. */
 export async function defuse(data: string): Promise<void> {
-  for (const name of readdirSync(data)) {
+  const [place] = layersOf(data);
+  for (const name of readdirSync(place)) {
     if (name === "postmaster.pid" || name === "postmaster.opts" || name.startsWith(".s.PGSQL.") || name.endsWith(".signal")) {
-      await rm(join(data, name), { force: true });
+      await rm(join(place, name), { force: true });
     }
   }
-  for (const name of readdirSync(join(data, "pg_replslot"))) await rm(join(data, "pg_replslot", name), { recursive: true, force: true });
+  const slots = join(place, "pg_replslot");
+  for (const name of existsSync(slots) ? readdirSync(slots) : []) await rm(join(slots, name), { recursive: true, force: true });
 }
 
 function shared(data: string, why: string, hint: string): WtError {

@@ -27,7 +27,7 @@ export interface PostgresHarness {
   dispose(): Promise<void>;
 }
 
-export async function createPostgresHarness(options: { parent?: string } = {}): Promise<PostgresHarness> {
+export async function createPostgresHarness(options: { parent?: string; overlayFromBytes?: number } = {}): Promise<PostgresHarness> {
   const directory = mkdtempSync(join(options.parent ?? tmpdir(), "wt-pg-"));
   chmodSync(directory, 0o700);
   const state = join(directory, "state");
@@ -37,8 +37,9 @@ export async function createPostgresHarness(options: { parent?: string } = {}): 
   const failures: unknown[] = [];
   const reports: string[] = [];
   const drivers: PostgresDriver[] = [];
+  const over = options.overlayFromBytes === undefined ? {} : { overlayFromBytes: options.overlayFromBytes };
   const make = () => {
-    const driver = createPostgresDriver({ stateDirectory: state, clock: systemClock, report: (error) => failures.push(error) });
+    const driver = createPostgresDriver({ stateDirectory: state, clock: systemClock, report: (error) => failures.push(error), ...over });
     drivers.push(driver);
     return driver;
   };

@@ -4,10 +4,12 @@ import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { WtError } from "../../errors/wt-error.ts";
 import type { Clock } from "../../os/clock.ts";
+import { fileIn, sharedPlace } from "../../os/overlay-directory.ts";
 import { observePortHolder } from "../../os/ports.ts";
 import { observeProcess, type ProcessIdentity, readProcessIdentity, signalProcess } from "../../os/process-identity.ts";
 import type { ServerUser } from "../../os/server-user.ts";
 import { adminRole, type ServerSettings, writeSettings } from "./data-directory.ts";
+import { checkLower } from "./overlay-data.ts";
 import { openSession, PgFailure, type Session, type SessionTarget, withSession } from "./pg-session.ts";
 import type { ServerPrograms } from "./server-programs.ts";
 import { findServerProcesses, lastLines, spawnOnData } from "./server-spawn.ts";
@@ -36,7 +38,7 @@ export function serverPlace(directory: string): ServerPlace {
 
 /** A superuser's session on the private socket. */
 export function adminTarget(place: ServerPlace, port: number, database = "postgres"): SessionTarget {
-  return { socketDirectory: place.data, port, user: adminRole, database };
+  return { socketDirectory: sharedPlace(place.data), port, user: adminRole, database };
 }
 
 const pollMs = 3;
@@ -48,6 +50,7 @@ export async function startServer(start: ServerStart): Promise<void> {
   const { place, programs, settings, clock, abort } = start;
   abort?.throwIfAborted();
   await endLeftovers(place, clock);
+  checkLower(place.data);
   await writeSettings(place.data, settings);
   if (existsSync(place.log) && statSync(place.log).size > largestLogBytes) renameSync(place.log, `${place.log}.1`);
   const log = openSync(place.log, "a", 0o600);
@@ -113,7 +116,7 @@ async function tryOpen(target: SessionTarget): Promise<Session | null> {
 export async function findServer(place: ServerPlace): Promise<ProcessIdentity | null> {
   const recorded = await readIdentity(place.identity);
   if (recorded && (await observeProcess(recorded)) === "alive") return recorded;
-  const named = Number.parseInt(await readFile(join(place.data, "postmaster.pid"), "utf8").catch(() => ""), 10);
+  const named = Number.parseInt(await readFile(fileIn(place.data, "postmaster.pid"), "utf8").catch(() => ""), 10);
   if (!Number.isInteger(named)) return null;
   const found = (await findServerProcesses(place.data)).find((info) => info.pid === named);
   return found ? readProcessIdentity(found.pid) : null;

@@ -1,6 +1,7 @@
 // Starting PostgreSQL's programs so that they reach a data directory whose parents are closed to them, and telling by the kernel whose they are.
 import { closeSync, openSync, readFileSync, statSync } from "node:fs";
 import { exec } from "../../os/exec.ts";
+import { isOverlay, overlayCommand } from "../../os/overlay-directory.ts";
 import { type ProcessInfo, readProcessTable } from "../../os/process-table.ts";
 import type { ServerUser } from "../../os/server-user.ts";
 
@@ -17,13 +18,15 @@ export interface Spawning {
 
 /**
  * Runs `command -D <data>`. As root the data directory is handed over as an open descriptor (3): the user the program runs as cannot reach it
- * by its path, and need not.
+ * by its path, and need not. An overlay is mounted for the program alone; there too the descriptor 3 says whose process it is.
  */
 export function spawnOnData({ command, data, user, output, detached = false }: Spawning): Bun.Subprocess {
-  const directory = user ? openSync(data, "r") : null;
+  const overlay = isOverlay(data);
+  const directory = user || overlay ? openSync(data, "r") : null;
+  const plain = [...(user?.prefix ?? []), ...command, "-D"];
   try {
-    const child = Bun.spawn([...(user?.prefix ?? []), ...command, "-D", user ? "/proc/self/fd/3" : data], {
-      cwd: user ? "/" : data,
+    const child = Bun.spawn(overlay ? overlayCommand([...plain, "/proc/self/fd/4"]) : [...plain, user ? "/proc/self/fd/3" : data], {
+      cwd: user && !overlay ? "/" : data,
       env: { PATH: "/usr/bin:/bin", LC_ALL: "C", TZ: "UTC" },
       stdio: ["ignore", output, output, ...(directory === null ? [] : [directory])],
       detached,
@@ -34,6 +37,9 @@ export function spawnOnData({ command, data, user, output, detached = false }: S
     if (directory !== null) closeSync(directory);
   }
 }
+
+/** What mounts an overlay and then becomes the server. Somebody's shell may well stand in the directory: only the descriptor tells. */
+const starters = /^(unshare|sh|dash|bash|mount)$/;
 
 /** The processes of PostgreSQL that work in this data directory. Proven by the directory's inode, not by a number in a file. */
 export async function findServerProcesses(data: string): Promise<ProcessInfo[]> {
@@ -50,7 +56,9 @@ export async function findServerProcesses(data: string): Promise<ProcessInfo[]> 
   const table = await readProcessTable();
   const macPids = process.platform === "linux" ? null : await readDarwinWorkers(data);
   return table.filter((info) => {
-    if (!info.alive || !/^(postgres|postmaster|initdb|setpriv|runuser)/.test(info.name)) return false;
+    if (!info.alive) return false;
+    if (starters.test(info.name)) return isHere(`/proc/${info.pid}/fd/3`);
+    if (!/^(postgres|postmaster|initdb|setpriv|runuser)/.test(info.name)) return false;
     return macPids ? macPids.has(info.pid) : isHere(`/proc/${info.pid}/cwd`) || isHere(`/proc/${info.pid}/fd/3`);
   });
 }

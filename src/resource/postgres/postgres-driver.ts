@@ -24,6 +24,8 @@ export interface PostgresDriverOptions {
   path?: string;
   /** Takes what goes wrong in the background. */
   report?: (error: unknown) => void;
+  /** From which size on databases are overlays where copies share nothing. */
+  overlayFromBytes?: number;
   /** The daemon's own variables; a key of a remote service may be among them. */
   env?: Readonly<Record<string, string>>;
   /** The user's settings, where a file may hold such a key. */
@@ -43,6 +45,7 @@ export function createPostgresDriver({
   clock,
   path = process.env.PATH ?? "",
   report = ignore,
+  overlayFromBytes,
   env = {},
   configDirectory,
   neon,

@@ -157,7 +157,8 @@ export const resourceKinds = {
     }),
     project: key(v.string(), { description: "With `remote` only: the id of the project.", examples: ["quiet-river-12345678"] }),
     parent: key(v.string(), {
-      description: "With `remote` only: name or id of the branch that others are made from. Without this key: the project's default branch.",
+      description:
+        "With `remote` only: name or id of the branch that others are made from. Without this key: the project's default branch.",
       examples: ["staging"],
     }),
     database: key(v.string(), {
@@ -169,7 +170,8 @@ export const resourceKinds = {
       examples: ["neondb_owner"],
     }),
     api_key_variable: key(v.string(), {
-      description: "With `remote` only: the variable of your own environment that holds the API key. The key itself never stands in wt.yaml.",
+      description:
+        "With `remote` only: the variable of your own environment that holds the API key. The key itself never stands in wt.yaml.",
       default: "NEON_API_KEY",
       examples: ["SHOP_NEON_API_KEY"],
     }),
@@ -188,11 +190,11 @@ export const resourceKinds = {
       description: "SQL file that runs before a template is kept for other environments, so that they never see what it takes out.",
       examples: ["db/mask.sql"],
     }),
-    inputs: key(texts, {
+    inputs: key(v.union([texts, v.strictObject({ migrate: v.optional(texts), seed: v.optional(texts) })]), {
       description:
-        "Files or globs that `migrate` and `seed` read. While they are unchanged, new environments copy what was made before; without inputs the commands run every time.",
+        "Files or globs that `migrate` and `seed` read: one list for both, or one for each. While they are unchanged, new environments copy what was made before; where migrations were only added, just those run; without inputs the commands run every time.",
       default: [],
-      examples: [["db/migrations/**"]],
+      examples: [["db/migrations/**"], { migrate: ["db/migrations/**"], seed: ["db/seed.sql"] }],
     }),
     extensions: key(texts, {
       description: "Extensions that are created in a new database.",

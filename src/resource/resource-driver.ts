@@ -126,10 +126,81 @@ export interface DumpWish {
 export const dumpFormats = ["plain", "custom", "directory", "tar", "file", "rdb"] as const;
 export type DumpFormat = (typeof dumpFormats)[number];
 
+/** Sealed content that new resources of a driver are copied from, built once for all environments that want the same. */
+export interface SealedTemplate {
+  key: string;
+  /** The resource it was built for first, and its project's main worktree. */
+  resource: string;
+  mainWorktree: string;
+  /** `empty`, `migrated` …, in the driver's words. */
+  stage: string;
+  /** What it holds, for people, in the order in which it got there. */
+  madeFrom: string[];
+  version: string;
+  /** The template it was copied from and went on from. */
+  parent: string | null;
+  /** Of all migrations in it, how many were in `parent` already; null where there are none. */
+  migrations: { before: number; all: number } | null;
+  bytes: number;
+  createdAtMs: number;
+  buildMs: number;
+  /** null: never. */
+  usedAtMs: number | null;
+  /** Why nobody is to copy it any more, a sentence; null: it can be copied. */
+  problem: string | null;
+}
+
+export interface TemplateReference {
+  /** Of the template. */
+  key: string;
+  environmentId: string;
+  /** The resource's. */
+  directory: string;
+  /** It reads the template as long as it lives; else it has a copy of its own. */
+  lasting: boolean;
+}
+
+export interface TemplateLeftover {
+  path: string;
+  /** Removed by somebody who did not come to the end, or half built by a builder that died. */
+  kind: "trash" | "building";
+}
+
+export interface ResourceTemplates {
+  /** All of this world, the newest first. */
+  list(): Promise<SealedTemplate[]>;
+  /**
+   * What the resource would be copied from by what wt.yaml and the worktree say now: `key` null when that is not built, `keys` all that it or a
+   * build of it would use. null: it is not made from templates. Builds nothing. Throws `WtError` where that cannot be told.
+   */
+  need(spec: ResourceSpec): Promise<{ key: string | null; keys: string[] } | null>;
+  /** Builds it unless it is there; with `anew` from the beginning in any case. Throws `WtError` (`refused`) for what has no templates. */
+  build(spec: ResourceSpec, call: ResourceCall, how: { anew: boolean }): Promise<{ template: SealedTemplate; built: boolean }>;
+  usage(key: string): Promise<ResourceUsage>;
+  /** Reads all of it: the first file that is not what was sealed; null: all are. */
+  damage(key: string): Promise<string | null>;
+  /** Removes it. Whether something lies upon it is the caller's to know. Throws `WtError` (`refused`) while it is being copied. */
+  remove(key: string): Promise<void>;
+  /** What the resources on this disk came from. Throws when they cannot all be listed: then nothing is known. */
+  references(): Promise<TemplateReference[]>;
+  leftovers(): Promise<TemplateLeftover[]>;
+  removeLeftover(path: string): Promise<void>;
+  /** At daemon start: what dead builders left goes, their servers included. */
+  prepare(): Promise<void>;
+  onSealed(listener: () => void): void;
+}
+
 export interface ResourceDriver {
   /** `type:` in wt.yaml. */
   readonly type: string;
   readonly features: ResourceFeatures;
+  /** A driver without it makes each resource from the beginning. */
+  readonly templates?: ResourceTemplates;
+  /**
+   * What it is, in words that end a sentence: `a database on localhost:5432`. Options that give other words mean another thing, and what is there
+   * is not brought along. Pure; never a secret. Without it only another `type` is another thing.
+   */
+  readonly identity?: (options: ResourceOptions) => string;
   /** Names of the variables a connection of the resource `name` gives, such as `DATABASE_URL`; the guard watches them. Pure. */
   readonly variableNames: (options: ResourceOptions, name: string) => string[];
   /**

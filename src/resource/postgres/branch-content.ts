@@ -6,9 +6,9 @@ import { dirname, join } from "node:path";
 import { WtError } from "../../errors/wt-error.ts";
 import type { Clock } from "../../os/clock.ts";
 import { removeTree } from "../../os/files.ts";
+import { type Copying, cloneData } from "./clone-data.ts";
 import { defuse, refuseShared } from "./data-directory.ts";
 import { serverPlace, stopServer } from "./postmaster.ts";
-import { type Copying, cloneData } from "./templates.ts";
 
 const partialName = "next.partial";
 const nextName = "next";

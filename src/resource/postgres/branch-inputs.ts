@@ -1,12 +1,12 @@
-// What a branch's first content is made of, read from the worktree, and the key of the template that holds it.
+// What a branch's first content is made of, read from the worktree.
 import { createReadStream, existsSync, statSync } from "node:fs";
 import { homedir } from "node:os";
 import { isAbsolute, join } from "node:path";
 import { WtError } from "../../errors/wt-error.ts";
 import type { ResourceSpec } from "../resource-driver.ts";
 import { type DumpKind, readDumpKind } from "./load-dump.ts";
+import type { InputFile } from "./migration-order.ts";
 import type { BranchOptions } from "./postgres-options.ts";
-import type { ServerPrograms } from "./server-programs.ts";
 
 export interface SourceFile {
   path: string;
@@ -14,11 +14,18 @@ export interface SourceFile {
   hash: string;
 }
 
+/** A command whose outcome is kept in a template while its files are the same. */
+export interface StageCommand {
+  command: string;
+  files: InputFile[];
+}
+
 export interface BranchInputs {
   from: SourceFile | null;
   mask: SourceFile | null;
-  /** Run when the template is built: their files are part of its key. */
-  templateCommands: { key: string; command: string }[];
+  /** Run when the template is built. */
+  migrate: StageCommand | null;
+  seed: StageCommand | null;
   /** Run in the branch itself, because nothing says when their outcome changes. */
   branchCommands: { key: string; command: string }[];
   inputsHash: string | null;
@@ -26,44 +33,26 @@ export interface BranchInputs {
 
 /** Reads and hashes everything. Throws `WtError` (`config`) naming the key. */
 export async function readBranchInputs(spec: ResourceSpec, options: BranchOptions): Promise<BranchInputs> {
-  const commands = (["migrate", "seed"] as const).flatMap((key) => {
+  const { migrate, seed, inputs, stageInputs } = options;
+  const patterns = { migrate: stageInputs?.migrate ?? inputs, seed: stageInputs?.seed ?? inputs };
+  const stage = async (key: "migrate" | "seed"): Promise<StageCommand | null> => {
     const command = options[key];
-    return command === null ? [] : [{ key, command }];
-  });
-  const kept = options.inputs.length > 0;
+    if (command === null || patterns[key].length === 0) return null;
+    return { command, files: await hashInputs(spec, patterns[key]) };
+  };
+  const made = { migrate: await stage("migrate"), seed: await stage("seed") };
+  const branchCommands = [
+    ...(migrate !== null && !made.migrate ? [{ key: "migrate", command: migrate }] : []),
+    ...(seed !== null && !made.seed ? [{ key: "seed", command: seed }] : []),
+  ];
+  const files = [...(made.migrate?.files ?? []), ...(made.seed?.files ?? [])];
   return {
     from: await readSource(spec, "from", options.from),
     mask: await readSource(spec, "mask", options.mask),
-    templateCommands: kept ? commands : [],
-    branchCommands: kept ? [] : commands,
-    inputsHash: kept ? await hashInputs(spec, options.inputs) : null,
+    ...made,
+    branchCommands,
+    inputsHash: inputs.length > 0 ? new Bun.CryptoHasher("sha256").update(JSON.stringify(files)).digest("hex") : null,
   };
-}
-
-/** Everything that makes one template another one. */
-export function templateKey(programs: ServerPrograms, options: BranchOptions, inputs: BranchInputs | null): string {
-  const parts = {
-    format: 2,
-    build: programs.build,
-    platform: `${process.platform}-${process.arch}`,
-    owner: process.getuid?.() === 0 ? "other" : "self",
-    locale: options.locale,
-    ...(inputs
-      ? {
-          extensions: options.extensions,
-          from: inputs.from?.hash ?? null,
-          mask: inputs.mask?.hash ?? null,
-          commands: inputs.templateCommands,
-          inputs: inputs.inputsHash,
-        }
-      : {}),
-  };
-  return new Bun.CryptoHasher("sha256").update(JSON.stringify(parts)).digest("hex").slice(0, 20);
-}
-
-/** False: the base template (an empty database) is all that is wanted. */
-export function needsOwnTemplate(options: BranchOptions, inputs: BranchInputs): boolean {
-  return inputs.from !== null || inputs.mask !== null || inputs.templateCommands.length > 0 || options.extensions.length > 0;
 }
 
 async function readSource(spec: ResourceSpec, option: "from" | "mask", written: string | null): Promise<SourceFile | null> {
@@ -86,13 +75,17 @@ function locate(spec: ResourceSpec, written: string): string {
   return !existsSync(here) && existsSync(main) ? main : here;
 }
 
-async function hashInputs(spec: ResourceSpec, patterns: string[]): Promise<string> {
+/** What installs and builds make is no input, whatever the pattern: Django's own migrations lie below `.venv`. */
+const made = /(^|\/)(node_modules|\.venv|venv|\.tox|\.git|__pycache__)(\/|$)/;
+
+async function hashInputs(spec: ResourceSpec, patterns: string[]): Promise<InputFile[]> {
   const files = new Set<string>();
   for (const pattern of patterns) {
     const names = statSync(join(spec.worktree, pattern), { throwIfNoEntry: false })?.isDirectory()
       ? `${pattern.replace(/\/+$/, "")}/**/*`
       : pattern;
-    const found = [...new Bun.Glob(names).scanSync({ cwd: spec.worktree, onlyFiles: true, dot: true })];
+    const scanned = [...new Bun.Glob(names).scanSync({ cwd: spec.worktree, onlyFiles: true, dot: true })];
+    const found = scanned.filter((name) => made.test(pattern) || !made.test(name));
     for (const name of found) files.add(name);
     if (found.length === 0) {
       throw new WtError({
@@ -103,9 +96,9 @@ async function hashInputs(spec: ResourceSpec, patterns: string[]): Promise<strin
       });
     }
   }
-  const hasher = new Bun.CryptoHasher("sha256");
-  for (const name of [...files].sort()) hasher.update(`${name}\0${await hashFile(join(spec.worktree, name))}\0`);
-  return hasher.digest("hex");
+  const hashed: InputFile[] = [];
+  for (const path of [...files].sort()) hashed.push({ path, hash: await hashFile(join(spec.worktree, path)) });
+  return hashed;
 }
 
 /** Hashes of large dumps are remembered while the file is the same. */

@@ -17,7 +17,7 @@ import { quoteLiteral } from "./pg-session.ts";
 import { type BranchOptions, postgresOptions } from "./postgres-options.ts";
 import { asAdmin, findServer } from "./postmaster.ts";
 import type { ServerPrograms } from "./server-programs.ts";
-import type { Template } from "./templates.ts";
+import type { Template } from "./template-shelf.ts";
 
 export type BranchParts = BranchServerOptions & { life: BranchLife };
 
@@ -76,7 +76,7 @@ export async function prepareBranch(
   const inputs = await readBranchInputs(spec, options);
   const probe = await templates.cloneMethod(spec.directory);
   checkFreeSpace(spec.directory, smallestBytes);
-  const template = await templates.ensure({ name: `resources.${spec.name}`, options, inputs, programs, call });
+  const template = await templates.ensure({ name: `resources.${spec.name}`, options, inputs, programs, call, spec });
   const method = methodFor(probe, template.record.bytes);
   checkFreeSpace(spec.directory, method === "copy" ? template.record.bytes : smallestBytes);
   await prepareContent(spec.directory, { probe, overlay: method === "overlay", from: template.data, path, abort: call.abort });

@@ -16,6 +16,7 @@ import type { BranchOptions } from "./postgres-options.ts";
 import { adminTarget, asAdmin, type ServerPlace, type ServerStart, startServer, stopServer } from "./postmaster.ts";
 import type { ServerPrograms } from "./server-programs.ts";
 import { spawnOnData } from "./server-spawn.ts";
+import type { Stage } from "./template-stages.ts";
 
 export interface Build {
   place: ServerPlace;
@@ -45,8 +46,14 @@ export async function buildBase(build: Build, abort: AbortSignal): Promise<void>
   });
 }
 
-/** Fills a copy of the base and leaves it stopped; gives notes about what was passed over. */
-export async function buildContent(build: Build, inputs: BranchInputs, call: ResourceCall): Promise<string[]> {
+/** What one stage of a template does, of what there is to do. */
+export interface StageContent {
+  inputs: BranchInputs;
+  does: Stage["does"];
+}
+
+/** Fills a copy of the stage before and leaves it stopped; gives notes about what was passed over. */
+export async function buildContent(build: Build, { inputs, does }: StageContent, call: ResourceCall): Promise<string[]> {
   const notes: string[] = [];
   await whileRunning(build, { abort: call.abort, throwaway: true }, async (port) => {
     const password = randomPassword();
@@ -55,16 +62,18 @@ export async function buildContent(build: Build, inputs: BranchInputs, call: Res
         `CREATE ROLE ${loaderRole} SUPERUSER LOGIN PASSWORD ${quoteLiteral(password)}; ALTER ROLE ${appRole} PASSWORD ${quoteLiteral(password)}`,
       ),
     );
-    await addExtensions(build, port);
-    if (inputs.from) {
+    if (does.includes("extensions")) await addExtensions(build, port);
+    if (inputs.from && does.includes("from")) {
       call.report(`reading ${inputs.from.path}`);
       notes.push(...(await load(build, { port, password, source: inputs.from, key: "from", abort: call.abort })));
     }
-    for (const { key, command } of inputs.templateCommands) {
-      call.report(`${key}: ${command}`);
-      await call.run(command, connectionOf(appLogin({ password, port }), build.options.variable).variables);
+    for (const key of ["migrate", "seed"] as const) {
+      const stage = inputs[key];
+      if (!stage || !does.includes(key)) continue;
+      call.report(`${key}: ${stage.command}`);
+      await call.run(stage.command, connectionOf(appLogin({ password, port }), build.options.variable).variables);
     }
-    if (inputs.mask) {
+    if (inputs.mask && does.includes("mask")) {
       call.report(`masking with ${inputs.mask.path}`);
       await load(build, { port, password, source: inputs.mask, key: "mask", abort: call.abort });
     }
@@ -136,9 +145,16 @@ async function whileRunning(build: Build, { abort, throwaway }: Running, work: (
     settings: { major: programs.major, port, label: "worldtree template", settings: options.settings, throwaway },
   });
   const port = await startOnAnyPort(start);
+  // A long statement of a dump or a mask ends with its server.
+  const stop = () => void stopServer(place, clock).catch(() => undefined);
+  abort.addEventListener("abort", stop, { once: true });
   try {
     await work(port);
+  } catch (error) {
+    abort.throwIfAborted();
+    throw error;
   } finally {
+    abort.removeEventListener("abort", stop);
     await stopServer(place, clock);
   }
 }

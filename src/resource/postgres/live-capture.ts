@@ -4,11 +4,12 @@ import { statSync } from "node:fs";
 import type { Clock } from "../../os/clock.ts";
 import { type CloneProbe, runClone } from "../../os/clone-method.ts";
 import { removeTree } from "../../os/files.ts";
+import { isOverlay } from "../../os/overlay-directory.ts";
+import { cloneData } from "./clone-data.ts";
 import { refuseShared } from "./data-directory.ts";
 import { copyByBackup } from "./live-backup.ts";
 import { whileFrozen } from "./live-freeze.ts";
 import { asAdmin, type ServerPlace } from "./postmaster.ts";
-import { cloneData } from "./templates.ts";
 
 export interface LiveSource {
   place: ServerPlace;
@@ -58,7 +59,8 @@ export async function captureLive(source: LiveSource): Promise<Capture | null> {
       if (failure === null) return { way: "snapshot", how: "a snapshot of the file system while it served" };
       against.push(`no snapshot: ${failure}`);
     }
-    if (settings?.wal_level === "minimal") against.push("wal_level is minimal");
+    if (isOverlay(place.data)) against.push("it lies upon its template, which only a copy of what was written keeps so");
+    else if (settings?.wal_level === "minimal") against.push("wal_level is minimal");
     else {
       await copyByBackup(source);
       return { way: "backup", how: `PostgreSQL's backup functions while it served; ${against.join("; ")}` };

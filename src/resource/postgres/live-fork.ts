@@ -12,11 +12,11 @@ import { readBranchInputs } from "./branch-inputs.ts";
 import type { Branch } from "./branch-life.ts";
 import { type AfterStart, type BranchParts, branchOptions, bringUp, exchangeBranch } from "./branch-making.ts";
 import { type BranchRecord, foreignBranch, readBranchRecord, readOwnRecord, writeBranchRecord } from "./branch-record.ts";
+import { cloneData } from "./clone-data.ts";
 import { appLogin, connectionOf, randomPassword } from "./connection.ts";
 import { defuse } from "./data-directory.ts";
 import { type Capture, captureLive } from "./live-capture.ts";
 import { findServer } from "./postmaster.ts";
-import { cloneData } from "./templates.ts";
 
 /** Makes `spec` with the present content of `source`. See `fork` of the contract. */
 export async function forkBranch(

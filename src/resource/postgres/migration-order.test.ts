@@ -17,17 +17,52 @@ describe("continues", () => {
     ["names without numbers", ["m/create.sql"], ["m/create.sql", "m/extend.sql"], true],
     ["names without numbers, before", ["m/create.sql"], ["m/alter.sql", "m/create.sql"], false],
     ["nothing before", [], ["m/1.sql"], false],
-    ["Prisma: directories, the lock and the schema", ["p/migrations/20260101_a/migration.sql", "p/migrations/migration_lock.toml", "p/schema.prisma=1"], ["p/migrations/20260101_a/migration.sql", "p/migrations/20260202_b/migration.sql", "p/migrations/migration_lock.toml", "p/schema.prisma=2"], true],
+    [
+      "Prisma: directories, the lock and the schema",
+      ["p/migrations/20260101_a/migration.sql", "p/migrations/migration_lock.toml", "p/schema.prisma=1"],
+      [
+        "p/migrations/20260101_a/migration.sql",
+        "p/migrations/20260202_b/migration.sql",
+        "p/migrations/migration_lock.toml",
+        "p/schema.prisma=2",
+      ],
+      true,
+    ],
     ["Prisma: an earlier directory", ["p/20260202_b/migration.sql"], ["p/20260101_a/migration.sql", "p/20260202_b/migration.sql"], false],
-    ["only the schema changed", ["p/20260101_a/migration.sql", "p/schema.prisma=1"], ["p/20260101_a/migration.sql", "p/schema.prisma=2"], false],
+    [
+      "only the schema changed",
+      ["p/20260101_a/migration.sql", "p/schema.prisma=1"],
+      ["p/20260101_a/migration.sql", "p/schema.prisma=2"],
+      false,
+    ],
     ["only a schema, which is pushed", ["p/schema.prisma=1"], ["p/schema.prisma=2"], false],
-    ["Drizzle: the journal", ["d/0000_a.sql", "d/meta/_journal.json=1", "d/meta/0000_snapshot.json"], ["d/0000_a.sql", "d/0001_b.sql", "d/meta/_journal.json=2", "d/meta/0000_snapshot.json", "d/meta/0001_snapshot.json"], true],
-    ["Django: in the first of two apps", ["a/migrations/0001_initial.py", "a/migrations/__init__.py", "b/migrations/0001_initial.py"], ["a/migrations/0001_initial.py", "a/migrations/0002_more.py", "a/migrations/__init__.py", "b/migrations/0001_initial.py"], true],
-    ["Django: a new app", ["b/migrations/0001_initial.py", "b/migrations/__init__.py"], ["a/migrations/0001_initial.py", "a/migrations/__init__.py", "b/migrations/0001_initial.py", "b/migrations/__init__.py"], true],
-    ["Rails: the schema", ["db/migrate/20260101_a.rb", "db/schema.rb=1"], ["db/migrate/20260101_a.rb", "db/migrate/20260102_b.rb", "db/schema.rb=2"], true],
+    [
+      "Drizzle: the journal",
+      ["d/0000_a.sql", "d/meta/_journal.json=1", "d/meta/0000_snapshot.json"],
+      ["d/0000_a.sql", "d/0001_b.sql", "d/meta/_journal.json=2", "d/meta/0000_snapshot.json", "d/meta/0001_snapshot.json"],
+      true,
+    ],
+    [
+      "Django: in the first of two apps",
+      ["a/migrations/0001_initial.py", "a/migrations/__init__.py", "b/migrations/0001_initial.py"],
+      ["a/migrations/0001_initial.py", "a/migrations/0002_more.py", "a/migrations/__init__.py", "b/migrations/0001_initial.py"],
+      true,
+    ],
+    [
+      "Django: a new app",
+      ["b/migrations/0001_initial.py", "b/migrations/__init__.py"],
+      ["a/migrations/0001_initial.py", "a/migrations/__init__.py", "b/migrations/0001_initial.py", "b/migrations/__init__.py"],
+      true,
+    ],
+    [
+      "Rails: the schema",
+      ["db/migrate/20260101_a.rb", "db/schema.rb=1"],
+      ["db/migrate/20260101_a.rb", "db/migrate/20260102_b.rb", "db/schema.rb=2"],
+      true,
+    ],
     ["a helper that changed", ["m/1.sql", "m/helper.js=1"], ["m/1.sql", "m/2.sql", "m/helper.js=2"], false],
   ];
-  test.each(cases)("%s", (_, earlier, wanted, yes) => {
+  test.each(cases)("%s", (...[, earlier, wanted, yes]) => {
     expect(continues(files(...earlier), files(...wanted))).toBe(yes);
   });
 

@@ -75,6 +75,11 @@ function isAccount(path: string): boolean {
 
 function sameAccounts(earlier: readonly InputFile[], wanted: readonly InputFile[]): boolean {
   const text = (files: readonly InputFile[]) =>
-    JSON.stringify(files.filter(({ path }) => isAccount(path)).map(({ path, hash }) => [path, hash]).sort());
+    JSON.stringify(
+      files
+        .filter(({ path }) => isAccount(path))
+        .map(({ path, hash }) => [path, hash])
+        .sort(),
+    );
   return text(earlier) === text(wanted);
 }

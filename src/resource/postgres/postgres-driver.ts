@@ -6,7 +6,7 @@ import { WtError } from "../../errors/wt-error.ts";
 import type { Clock } from "../../os/clock.ts";
 import type { CloneProbe } from "../../os/clone-method.ts";
 import { type ServerUser, serverUser } from "../../os/server-user.ts";
-import type { ResourceDriver, ResourceSpec } from "../resource-driver.ts";
+import type { ResourceDriver, ResourceSpec, ResourceTemplates } from "../resource-driver.ts";
 import { type BranchServer, createBranchServer } from "./branch-server.ts";
 import { connectionOf, variableNames } from "./connection.ts";
 import { createDatabaseOnServer } from "./database-on-server.ts";
@@ -14,7 +14,8 @@ import { createNeonDatabase } from "./neon/neon-database.ts";
 import { parsePostgresOptions, postgresOptions } from "./postgres-options.ts";
 import { findServerPrograms, type ServerPrograms } from "./server-programs.ts";
 import { checkReachable, sharedDetail, sharedLogin } from "./shared-database.ts";
-import { createTemplates, type Templates } from "./templates.ts";
+import { templateService } from "./template-service.ts";
+import { createTemplates } from "./templates.ts";
 
 export interface PostgresDriverOptions {
   /** The world's state directory; templates lie in `postgres/` below it. */
@@ -37,7 +38,7 @@ export interface PostgresDriverOptions {
 export interface PostgresDriver extends ResourceDriver {
   /** How databases are copied on this machine, with the proof; tried out when nothing is recorded. */
   describeStorage(): Promise<CloneProbe>;
-  readonly templates: Pick<Templates, "list" | "remove">;
+  readonly templates: ResourceTemplates;
 }
 
 export function createPostgresDriver({
@@ -76,7 +77,7 @@ export function createPostgresDriver({
       server: createDatabaseOnServer(),
       remote: createNeonDatabase({ clock, env, configDirectory: configDirectory ?? null, ...neon }),
     }),
-    templates: { list: templates.list, remove: templates.remove },
+    templates: templateService({ templates, programs, path }),
     async describeStorage() {
       await mkdir(join(stateDirectory, "postgres"), { recursive: true, mode: 0o700 });
       return templates.cloneMethod(join(stateDirectory, "postgres"));

@@ -1,30 +1,32 @@
-// Sealed, immutable data directories that branches are copied from, keyed by everything that makes their content. Built privately by one
-// builder while others wait, verified, renamed into place. A template that was changed or damaged is put away and built again.
-import { existsSync } from "node:fs";
-import { mkdir, readdir, readFile, rename } from "node:fs/promises";
+// Sealed, immutable data directories that branches are copied from: a chain of stages, each keyed by everything that makes its content. Built
+// privately by one builder while others wait, verified, renamed into place. One that was changed or damaged is put away and built again.
+import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
 import { WtError } from "../../errors/wt-error.ts";
 import type { Clock } from "../../os/clock.ts";
-import { type CloneProbe, makeDataDirectory, readCloneMethod, runClone } from "../../os/clone-method.ts";
-import { diskError } from "../../os/disk-error.ts";
-import { findDamage, looksSealed, readManifest } from "../../os/file-manifest.ts";
-import { moveToTrash, removeTree, writeFileAtomic } from "../../os/files.ts";
-import { observeProcess, type ProcessIdentity, readProcessIdentity } from "../../os/process-identity.ts";
+import { type CloneProbe, readCloneMethod } from "../../os/clone-method.ts";
+import { findDamage } from "../../os/file-manifest.ts";
 import type { ServerUser } from "../../os/server-user.ts";
-import type { ResourceCall } from "../resource-driver.ts";
-import { type BranchInputs, needsOwnTemplate, templateKey } from "./branch-inputs.ts";
-import { type Build, buildBase, buildContent, syncFileSystem, verifyBuild } from "./build-template.ts";
-import { defuse } from "./data-directory.ts";
+import type { ResourceCall, ResourceSpec } from "../resource-driver.ts";
+import type { BranchInputs } from "./branch-inputs.ts";
+import { readCollationLibraries } from "./collation-libraries.ts";
+import { continues, migrationsAmong } from "./migration-order.ts";
 import type { BranchOptions } from "./postgres-options.ts";
-import { serverPlace, stopServer } from "./postmaster.ts";
+import { sealStage } from "./seal-stage.ts";
 import type { ServerPrograms } from "./server-programs.ts";
-import type { TemplateRecord } from "./template-record.ts";
-
-export interface Template {
-  key: string;
-  data: string;
-  record: TemplateRecord;
-}
+import {
+  createShelf,
+  findSealed,
+  generationsOf,
+  markUsed,
+  prepareShelf,
+  putAway,
+  readTemplates,
+  removeTemplate,
+  type Shelf,
+  type Template,
+} from "./template-shelf.ts";
+import { planStages, type Stage, type StageChain } from "./template-stages.ts";
 
 export interface TemplateWish {
   /** `resources.db`, for errors. */
@@ -33,16 +35,34 @@ export interface TemplateWish {
   inputs: BranchInputs;
   programs: ServerPrograms;
   call: ResourceCall;
+  /** For which resource; kept in the record. */
+  spec?: Pick<ResourceSpec, "name" | "mainWorktree">;
+}
+
+export interface StageState {
+  kind: Stage["kind"];
+  /** Of the whole template that is there; null: none. */
+  key: string | null;
+  /** What would be gone on from if it were built now. */
+  prefix: string | null;
 }
 
 export interface Templates {
   /** The template for this; built when it is not there. */
   ensure(wish: TemplateWish): Promise<Template>;
+  /** Built from the beginning, also when there is one; that one goes as soon as no branch lies upon it. */
+  rebuild(wish: TemplateWish): Promise<Template>;
+  /** The chain for this, the empty database first. Builds nothing. */
+  look(wish: Omit<TemplateWish, "call">): Promise<StageState[]>;
   /** Reads all of a template; when its content is not what was sealed it is put away. True: it was damaged. */
   putAwayIfDamaged(template: Template): Promise<boolean>;
-  list(): Promise<TemplateRecord[]>;
-  /** Removes one; branches made from it live on. */
+  /** Removes one; a branch that lies upon it must be gone. */
   remove(key: string): Promise<void>;
+  /** Takes away what dead builders left, their servers included. */
+  prepare(): Promise<void>;
+  /** Called after a template was sealed. */
+  onSealed(listener: () => void): void;
+  readonly shelf: Shelf;
   /** How data directories are copied here, as found out by trying. */
   cloneMethod(target: string): Promise<CloneProbe>;
 }
@@ -52,195 +72,183 @@ export interface TemplatesOptions {
   clock: Clock;
   path: string;
   user: () => ServerUser | null;
+  overlayFromBytes?: number | undefined;
 }
 
 export function createTemplates(options: TemplatesOptions): Templates {
-  const root = join(options.stateDirectory, "postgres");
-  const places = { templates: join(root, "templates"), building: join(root, "building"), trash: join(root, "trash") };
-  const shop: Workshop = { ...options, places, probeFile: join(root, "clone-method.json"), building: new Map() };
+  const shelf = createShelf(options.stateDirectory, options.clock);
+  const shop: Workshop = { ...options, shelf, building: new Map(), held: new Map(), sealed: [] };
   let prepared: Promise<void> | null = null;
-  const prepare = async () => {
-    for (const place of Object.values(places)) await mkdir(place, { recursive: true, mode: 0o700 });
-    await sweep(places, options.clock);
+  const prepare = () => {
+    prepared ??= prepareShelf(shelf);
+    return prepared;
+  };
+  const make = async (wish: TemplateWish, anew: boolean) => {
+    await prepare();
+    const template = await obtain(shop, { wish, stages: await stagesOf(wish), anew });
+    await markUsed(shelf, template.key);
+    return template;
   };
   return {
+    shelf,
+    prepare,
     cloneMethod: (target) => cloneMethod(shop, target),
-    async ensure(wish) {
-      prepared ??= prepare();
-      await prepared;
-      return needsOwnTemplate(wish.options, wish.inputs) ? ensureFilled(shop, wish) : ensureBase(shop, wish);
+    ensure: (wish) => make(wish, false),
+    rebuild: (wish) => make(wish, true),
+    async look(wish) {
+      const stages = await stagesOf(wish);
+      return Promise.all(
+        stages.map(async (stage) => ({
+          kind: stage.kind,
+          key: (await findSealed(shelf, stage.key, { onlyLook: true }))?.key ?? null,
+          prefix: (await findPrefix(shelf, stage, { onlyLook: true }))?.key ?? null,
+        })),
+      );
     },
     async putAwayIfDamaged({ key, data, record }) {
       const damage = await findDamage(data, record.files);
-      if (damage !== null) await putAway(join(places.templates, key), places.trash);
+      if (damage !== null) await putAway(shelf, key);
       return damage !== null;
     },
-    async list() {
-      const keys = await readdir(places.templates).catch(() => []);
-      const records = await Promise.all(keys.map((key) => readRecord(join(places.templates, key))));
-      return records.filter((record) => record !== null);
-    },
     async remove(key) {
-      if (/^[0-9a-f]+$/.test(key) && existsSync(join(places.templates, key))) await putAway(join(places.templates, key), places.trash);
+      if ((shop.held.get(key) ?? 0) > 0) {
+        throw new WtError({
+          kind: "refused",
+          code: "template_in_use",
+          message: `The template ${key} is being copied just now.`,
+          hints: ["Try again in a moment."],
+        });
+      }
+      await removeTemplate(shelf, key);
     },
+    onSealed: (listener) => void shop.sealed.push(listener),
   };
 }
 
 interface Workshop extends TemplatesOptions {
-  places: { templates: string; building: string; trash: string };
-  probeFile: string;
-  /** By key. */
+  shelf: Shelf;
+  /** By the key of the stage. */
   building: Map<string, Promise<Template>>;
+  /** How many builds copy a template at this moment. */
+  held: Map<string, number>;
+  sealed: (() => void)[];
 }
 
-async function cloneMethod({ places, probeFile, path, clock }: Workshop, target: string): Promise<CloneProbe> {
-  await mkdir(places.templates, { recursive: true, mode: 0o700 });
-  return readCloneMethod(probeFile, { source: places.templates, target, path, nowMs: clock.now() });
+async function stagesOf({ programs, options, inputs }: Omit<TemplateWish, "call">): Promise<StageChain> {
+  const collation = await readCollationLibraries(programs.directory);
+  return planStages({ build: programs.build, collation, options, inputs });
 }
 
-function ensureBase(shop: Workshop, wish: TemplateWish): Promise<Template> {
-  const key = templateKey(wish.programs, wish.options, null);
-  return once(shop, key, {
-    wish,
-    async fill(build) {
-      wish.call.report(`making an empty database with PostgreSQL ${wish.programs.version}`);
-      const probe = await cloneMethod(shop, shop.places.building);
-      await makeDataDirectory(build.place.data, probe.method, shop.path);
-      await buildBase(build, wish.call.abort);
-      return [];
-    },
-  });
+async function cloneMethod({ shelf, path, clock, overlayFromBytes }: Workshop, target: string): Promise<CloneProbe> {
+  await mkdir(shelf.templates, { recursive: true, mode: 0o700 });
+  const file = join(shelf.stateDirectory, "postgres/clone-method.json");
+  return readCloneMethod(file, { source: shelf.templates, target, path, nowMs: clock.now(), overlayFromBytes });
 }
 
-function ensureFilled(shop: Workshop, wish: TemplateWish): Promise<Template> {
-  const key = templateKey(wish.programs, wish.options, wish.inputs);
-  return once(shop, key, {
-    wish,
-    async fill(build) {
-      const base = await ensureBase(shop, wish);
-      wish.call.report("building the template of this database");
-      const probe = await cloneMethod(shop, shop.places.building);
-      await cloneData({ probe, from: base.data, to: build.place.data, path: shop.path, abort: wish.call.abort });
-      return buildContent(build, wish.inputs, wish.call);
-    },
-  });
-}
-
-interface Building {
+interface Wanted {
   wish: TemplateWish;
-  /** Fills the private directory; gives notes. */
-  fill: (build: Build) => Promise<string[]>;
+  stages: StageChain;
+  anew: boolean;
 }
 
-/** One builder per key; who finds it at work waits, and takes over when that one failed or was interrupted. */
-async function once(shop: Workshop, key: string, building: Building): Promise<Template> {
-  const { call } = building.wish;
-  for (;;) {
-    call.abort.throwIfAborted();
-    const other = shop.building.get(key);
-    if (!other) break;
-    call.report("waiting for the same template, which is being built");
-    const outcome = await untilAborted(other, call.abort).catch(() => null);
-    if (outcome) return outcome;
-  }
-  const work = (async () => (await findSealed(shop, key)) ?? (await seal(shop, key, building)))();
-  shop.building.set(key, work);
-  try {
-    return await work;
-  } finally {
-    shop.building.delete(key);
-  }
+/** The last of the stages; those before are only made when it has to be built. */
+function obtain(shop: Workshop, { wish, stages, anew }: Wanted): Promise<Template> {
+  const stage = stages.at(-1) ?? stages[0];
+  const before = stages.slice(0, -1);
+  return once(shop, { wish, stage, anew }, async () => {
+    const [first, ...rest] = before;
+    if (!first) return seal(shop, { wish, stage, origin: null });
+    const prefix = anew ? null : await findPrefix(shop.shelf, stage);
+    const origin = prefix ?? (await obtain(shop, { wish, stages: [first, ...rest], anew: anew && rest.length > 0 }));
+    // A build is slow beside this, and what it makes of a damaged template would look whole.
+    if ((await findDamage(origin.data, origin.record.files)) !== null) {
+      wish.call.report("the template it goes on from was damaged and is built again");
+      await putAway(shop.shelf, origin.key);
+      return obtainAgain(shop, { wish, stages, anew });
+    }
+    return seal(shop, { wish, stage, origin });
+  });
 }
 
-async function findSealed({ places }: Workshop, key: string): Promise<Template | null> {
-  const directory = join(places.templates, key);
-  const data = join(directory, "data");
-  const record = await readRecord(directory);
-  if (record && looksSealed(data, record.files)) return { key, data, record };
-  if (existsSync(directory)) await putAway(directory, places.trash);
+/** With a damaged origin out of the way; its place in the chain is found anew. */
+async function obtainAgain(shop: Workshop, { wish, stages, anew }: Wanted): Promise<Template> {
+  const stage = stages.at(-1) ?? stages[0];
+  const [first, ...rest] = stages.slice(0, -1);
+  const prefix = anew ? null : await findPrefix(shop.shelf, stage);
+  const origin = prefix ?? (first ? await obtain(shop, { wish, stages: [first, ...rest], anew: false }) : null);
+  return seal(shop, { wish, stage, origin });
+}
+
+/** The template with the most migrations that this one only adds to. */
+async function findPrefix(shelf: Shelf, { family, files }: Stage, how = { onlyLook: false }): Promise<Template | null> {
+  if (family === null) return null;
+  const fitting = (await readTemplates(shelf)).filter(({ record }) => record.family === family && continues(record.inputs, files));
+  fitting.sort((one, other) => other.record.inputs.length - one.record.inputs.length || other.record.createdAtMs - one.record.createdAtMs);
+  for (const { key } of fitting) {
+    const whole = await findSealed(shelf, key.split(".")[0] ?? key, how);
+    if (whole) return whole;
+  }
   return null;
 }
 
-/** Builds in a private directory, verifies, moves it into place. */
-async function seal({ places, clock, path, user }: Workshop, key: string, { wish, fill }: Building): Promise<Template> {
-  const directory = join(places.building, `${key}.${crypto.randomUUID().slice(0, 8)}`);
-  const { programs, options, call } = wish;
-  const place = serverPlace(directory);
-  const build: Build = { place, programs, user: user(), options, clock, path, name: wish.name };
+interface Sealing {
+  wish: TemplateWish;
+  stage: Stage;
+  origin: Template | null;
+}
+
+async function seal(shop: Workshop, { wish, stage, origin }: Sealing): Promise<Template> {
+  const { shelf } = shop;
+  const all = migrationsAmong(stage.files);
+  const had = new Set(origin ? migrationsAmong(origin.record.inputs) : []);
+  const before = all.filter((path) => had.has(path)).length;
+  if (stage.kind === "migrated" && origin && before > 0) {
+    const rest = all.length - before;
+    const what = `${before} of ${all.length} migration${all.length === 1 ? "" : "s"} ${before === 1 ? "was" : "were"} there already`;
+    wish.call.report(
+      `${what}, in the template ${origin.key}; ${rest === 0 ? "what is pending runs" : `the other ${rest === 1 ? "one runs" : `${rest} run`}`}`,
+    );
+  }
+  if (origin) hold(shop, origin.key, 1);
   try {
-    await mkdir(directory, { mode: 0o700 });
-    await writeFileAtomic(join(directory, "builder.json"), JSON.stringify(await readProcessIdentity(process.pid)));
-    const notes = await fill(build);
-    await verifyBuild(build, call.abort);
-    await defuse(place.data);
-    const files = await readManifest(place.data);
-    const bytes = files.reduce((sum, file) => sum + file.bytes, 0);
-    const version = `PostgreSQL ${programs.version}`;
-    const record: TemplateRecord = { schema: 1, key, version, major: programs.major, createdAtMs: clock.now(), notes, bytes, files };
-    await writeFileAtomic(join(directory, "template.json"), JSON.stringify(record), { mode: 0o600 });
-    await syncFileSystem(directory);
-    await rename(directory, join(places.templates, key));
-    for (const note of notes.slice(0, 5)) call.report(`note: ${note}`);
-    return { key, data: join(places.templates, key, "data"), record };
-  } catch (error) {
-    await stopServer(place, clock);
-    await removeTree(directory);
-    throw diskError(error, directory);
+    const migrations = all.length > 0 ? { before, all: all.length } : null;
+    const { path, user } = shop;
+    const probe = await cloneMethod(shop, shelf.building);
+    const template = await sealStage({ shelf, probe, path, user: user(), wish, stage, origin, migrations });
+    for (const older of (await generationsOf(shelf, stage.key)).filter((key) => key !== template.key)) await putAway(shelf, older);
+    for (const listener of shop.sealed) listener();
+    return template;
+  } finally {
+    if (origin) hold(shop, origin.key, -1);
   }
 }
 
-export interface Copying {
-  probe: CloneProbe;
-  from: string;
-  to: string;
-  path: string;
-  abort?: AbortSignal;
+function hold({ held }: Workshop, key: string, by: 1 | -1): void {
+  held.set(key, (held.get(key) ?? 0) + by);
 }
 
-/** Copies a stopped data directory the best way. Throws `WtError`, and then nothing is left. */
-export async function cloneData({ probe, from, to, path, abort }: Copying): Promise<void> {
-  const places = { from, to, path, ...(abort ? { abort } : {}) };
-  let failure = await runClone(probe.method, places);
-  // A directory that a snapshot cannot be taken of (made by another method) can still be copied.
-  if (failure !== null && probe.method !== "copy") failure = await runClone("copy", places);
-  if (failure === null) return;
-  throw diskError(
-    new WtError({
-      kind: "machine",
-      code: "postgres_copy_failed",
-      message: `The database could not be copied to ${to}: ${failure.replace(/\.$/, "")}.`,
-      hints: ["Run `wt doctor`."],
-    }),
-    to,
-  );
-}
-
-async function readRecord(directory: string): Promise<TemplateRecord | null> {
+/** One builder per stage; who finds it at work waits, and takes over when that one failed or was interrupted. */
+async function once(
+  shop: Workshop,
+  { wish, stage, anew }: { wish: TemplateWish; stage: Stage; anew: boolean },
+  build: () => Promise<Template>,
+): Promise<Template> {
+  const { call } = wish;
+  for (;;) {
+    call.abort.throwIfAborted();
+    const other = shop.building.get(stage.key);
+    if (!other) break;
+    call.report("waiting for the same template, which is being built");
+    const outcome = await untilAborted(other, call.abort).catch(() => null);
+    if (outcome && !anew) return outcome;
+  }
+  const work = (async () => (anew ? null : await findSealed(shop.shelf, stage.key)) ?? (await build()))();
+  shop.building.set(stage.key, work);
   try {
-    const record = JSON.parse(await readFile(join(directory, "template.json"), "utf8")) as TemplateRecord;
-    return record.schema === 1 && Array.isArray(record.files) ? record : null;
-  } catch {
-    return null;
+    return await work;
+  } finally {
+    shop.building.delete(stage.key);
   }
-}
-
-async function putAway(directory: string, trash: string): Promise<void> {
-  const place = await moveToTrash(directory, trash);
-  await removeTree(place ?? directory);
-}
-
-/** Takes away what a builder that died has left, its server included. */
-async function sweep({ building, trash }: { building: string; trash: string }, clock: Clock): Promise<void> {
-  for (const name of await readdir(building)) {
-    const directory = join(building, name);
-    const builder = await readFile(join(directory, "builder.json"), "utf8")
-      .then((text) => JSON.parse(text) as ProcessIdentity | null)
-      .catch(() => null);
-    if (builder && (await observeProcess(builder)) !== "ended") continue;
-    await stopServer(serverPlace(directory), clock);
-    await removeTree(directory);
-  }
-  for (const name of await readdir(trash)) await removeTree(join(trash, name));
 }
 
 function untilAborted<T>(work: Promise<T>, abort: AbortSignal): Promise<T> {

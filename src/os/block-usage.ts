@@ -1,14 +1,16 @@
 // What a directory takes on the disk: its own blocks, and those it shares with a template.
 import { lstatSync, readdirSync } from "node:fs";
-import { join } from "node:path";
+import { join, relative } from "node:path";
 import { fileSystemName } from "./clone-method.ts";
 import type { DiskUsage } from "./disk-usage.ts";
 import { exec } from "./exec.ts";
 import { readExtents } from "./extents.ts";
+import { isOverlay, layersOf } from "./overlay-directory.ts";
 
 const filesAtOnce = 400;
 
 export async function readBlockUsage(directory: string, path: string): Promise<DiskUsage> {
+  if (isOverlay(directory)) return readOverlayUsage(directory);
   const fileSystem = fileSystemName(directory);
   if (fileSystem === "btrfs") {
     const env = { PATH: `${path}:/usr/sbin:/sbin:/usr/bin:/bin`, LC_ALL: "C" };
@@ -38,6 +40,19 @@ export async function readBlockUsage(directory: string, path: string): Promise<D
     sharedBytes: 0,
     how: `full copy (${fileSystem} shares no blocks)`,
   };
+}
+
+/** Files that were opened for writing lie above as wholes, what was deleted has a mark there; the rest are those below. */
+function readOverlayUsage(directory: string): DiskUsage {
+  const [upper, ...below] = layersOf(directory);
+  const own = listFiles(upper);
+  const entries = readdirSync(upper, { withFileTypes: true, recursive: true }).filter((entry) => !entry.isDirectory());
+  const covered = new Set(entries.map((entry) => relative(upper, join(entry.parentPath, entry.name))));
+  const isCovered = (name: string) => name.split("/").some((_, index, parts) => covered.has(parts.slice(0, index + 1).join("/")));
+  const shared = below.flatMap((layer) => listFiles(layer).filter(({ path }) => !isCovered(relative(layer, path))));
+  const sum = (list: { bytes: number }[]) => list.reduce((total, { bytes }) => total + bytes, 0);
+  const how = `overlay: ${own.length} files are its own, ${shared.length} are the template's (the first use of a table copies it whole)`;
+  return { exclusiveBytes: sum(own), sharedBytes: sum(shared), how };
 }
 
 /** `     Total   Exclusive  Set shared  Filename`, then one line of numbers. */

@@ -58,6 +58,12 @@ export function methodFor({ method, large }: CloneProbe, bytes: number): CloneMe
   return large !== null && bytes >= large.fromBytes ? large.method : method;
 }
 
+/** For people. */
+export function methodWords(method: string): string {
+  if (method === "copy") return "full copy";
+  return method === "overlay" ? "overlay (the first use of a table copies it whole)" : `copy-on-write (${method})`;
+}
+
 /** Finds the best method from `source` to `target` by trying; leaves nothing behind. */
 export async function probeCloneMethod(places: ProbePlaces): Promise<CloneProbe> {
   const probe = await probeSharing(places);

@@ -3,6 +3,7 @@ import { existsSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { WtError } from "../../errors/wt-error.ts";
 import { readBlockUsage } from "../../os/block-usage.ts";
+import { methodWords } from "../../os/clone-method.ts";
 import type { Clock } from "../../os/clock.ts";
 import { entryAt, moveToTrash, removeTree } from "../../os/files.ts";
 import type { ServerUser } from "../../os/server-user.ts";
@@ -142,7 +143,7 @@ async function observe(spec: ResourceSpec, branch: Branch): Promise<ResourceObse
   }
   if (record.nonce !== spec.nonce) return { state: "foreign", reason: "its directory belongs to another environment." };
   if (!record.complete) return { state: "broken", reason: "it was left half-made; `wt up` makes it anew." };
-  const detail = `PostgreSQL ${record.version}, ${record.method === "copy" ? "full copy" : `copy-on-write (${record.method})`}`;
+  const detail = `PostgreSQL ${record.version}, ${methodWords(record.method)}`;
   if (await findServer(branch.place)) return { state: "ready", detail };
   if (branch.problem) return { state: "broken", reason: sentence(branch.problem) };
   return branch.listener

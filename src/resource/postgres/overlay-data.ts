@@ -39,7 +39,10 @@ export function checkLower(data: string): void {
 
 function identityOf(templateData: string): { key: string; sealedAtMs: number } | null {
   try {
-    const record = JSON.parse(readFileSync(join(dirname(templateData), "template.json"), "utf8")) as { key?: unknown; createdAtMs?: unknown };
+    const record = JSON.parse(readFileSync(join(dirname(templateData), "template.json"), "utf8")) as {
+      key?: unknown;
+      createdAtMs?: unknown;
+    };
     const known = typeof record.key === "string" && typeof record.createdAtMs === "number";
     return known ? { key: String(record.key), sealedAtMs: Number(record.createdAtMs) } : null;
   } catch {

@@ -83,7 +83,7 @@ function contentVerbs(begin: Begin): Pick<BranchServer, "ensure" | "reset" | "re
       const parent = await work.api.branch(notes.parentId, work.waiting.limits);
       if (!parent) throw parentGone(work, notes.parentId);
       call.report(`bringing the branch back to ${parent.name}`);
-      await exchange(work, main, { notes, source: parent, before, then: () => fill(work, notes) });
+      await exchange(work, main, { notes, source: parent, before, fill: () => fill(work, notes) });
       return connect(spec, notes);
     },
     async remove(spec) {
@@ -120,7 +120,7 @@ function checkpointVerbs(begin: Begin): Pick<BranchServer, "checkpoint" | "resto
       const { main, own, notes } = await wholeOf(work);
       const source = own.helpers.find((branch) => branch.name === helperName(spec, "checkpoint", id));
       if (!source) throw checkpointAbsent(id);
-      await exchange(work, main, { notes, source, before: freshHelperName(spec, "before"), then: async () => undefined });
+      await exchange(work, main, { notes, source, before: freshHelperName(spec, "before"), fill: async () => undefined });
     },
     async removeCheckpoint(spec, id) {
       const work = await begin(spec, {});
@@ -275,11 +275,11 @@ interface Exchange {
   source: NeonBranch;
   /** Name of the branch that keeps what is there now. */
   before: string;
-  then: () => Promise<void>;
+  fill: () => Promise<void>;
 }
 
 /** Puts another branch's content in the place of ours; what fails brings back what was there. */
-async function exchange(work: Work, main: NeonBranch, { notes, source, before, then }: Exchange): Promise<void> {
+async function exchange(work: Work, main: NeonBranch, { notes, source, before, fill: refill }: Exchange): Promise<void> {
   const { spec, api, waiting } = work;
   waiting.limits.abort?.throwIfAborted();
   notes.pending = before;
@@ -287,7 +287,7 @@ async function exchange(work: Work, main: NeonBranch, { notes, source, before, t
   try {
     await restoreFrom(api, main, { source, preserveUnder: before, waiting });
     await keepPassword(work, main.id, notes);
-    await then();
+    await refill();
     waiting.limits.abort?.throwIfAborted();
   } catch (error) {
     await bringBack({ ...work, waiting: cleaning(work) }, main, notes);

@@ -24,6 +24,8 @@ export async function countSessions(url: string, place: string): Promise<number>
 async function withClient(url: string, place: string, use: (sql: SQL) => Promise<unknown[]>): Promise<unknown[]> {
   const sql = new SQL({ ...clientOptions(url), max: 1, connectionTimeout: connectTimeoutS });
   try {
+    // A role may begin its sessions as another (`ALTER ROLE … SET role`); what we do is its own business.
+    await sql.unsafe("SET ROLE NONE");
     return await use(sql);
   } catch (error) {
     const reason = (error instanceof Error ? error.message : String(error)).replace(/\.$/, "");

@@ -1,6 +1,6 @@
 // Databases as overlays upon their template, on the file system the tests run on and, as root, on an ext4 of its own.
 import { afterEach, describe, expect, setDefaultTimeout, test } from "bun:test";
-import { appendFileSync, existsSync, mkdtempSync, readFileSync, readlinkSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { appendFileSync, chownSync, existsSync, mkdtempSync, readFileSync, readlinkSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import type { WtError } from "../../errors/wt-error.ts";
@@ -22,10 +22,16 @@ const whyNot = await (async () => {
   }
 })();
 
+const ordinaryId = 65_534;
+const ordinaryUser = ["setpriv", `--reuid=${ordinaryId}`, `--regid=${ordinaryId}`, "--clear-groups", "--"];
+
 let world: PostgresHarness;
+let begun: PostgresHarness | null = null;
 afterEach(async () => {
-  await world.dispose();
-  expect(readFileSync("/proc/self/mounts", "utf8")).not.toContain(world.directory);
+  const used = begun;
+  begun = null;
+  await used?.dispose();
+  if (used) expect(readFileSync("/proc/self/mounts", "utf8")).not.toContain(used.directory);
 });
 
 const tables = `CREATE TABLE big AS SELECT i, repeat('x', 500) AS text FROM generate_series(1, 40000) i;
@@ -34,6 +40,7 @@ const options = { version: 18, from: "d.sql" };
 
 async function begin(): Promise<void> {
   world = await createPostgresHarness({ overlayFromBytes: 0 });
+  begun = world;
   writeFileSync(join(world.worktree, "d.sql"), tables);
 }
 
@@ -45,6 +52,38 @@ async function made(name: string) {
 
 const count = async (url: string, where = "true") =>
   (await world.query(url, `SELECT count(*)::int AS count FROM big WHERE ${where}`))[0]?.count;
+
+/** Such as a container where other users cannot reach the programs. */
+const whyNoUser = (() => {
+  if (process.platform !== "linux" || process.getuid?.() !== 0) return "it is one already, or this is no Linux";
+  const asUser = [...ordinaryUser, process.execPath, "--version"];
+  return Bun.spawnSync(asUser, { cwd: import.meta.dir, stdio: ["ignore", "ignore", "ignore"] }).exitCode === 0
+    ? null
+    : "another user cannot run this program";
+})();
+
+test.skipIf(whyNot !== null || whyNoUser !== null)(
+  `as an ordinary user, in a user namespace${whyNoUser ? ` (skipped: ${whyNoUser})` : ""}`,
+  async () => {
+    const home = mkdtempSync(join(tmpdir(), "wt-ov-"));
+    try {
+      chownSync(home, ordinaryId, ordinaryId);
+      const command = [...ordinaryUser, process.execPath, "test", import.meta.path, "-t", "are apart|kill -9 of the server"];
+      const child = Bun.spawn(command, {
+        cwd: import.meta.dir,
+        env: { ...process.env, HOME: home, TMPDIR: home },
+        stderr: "pipe",
+        stdout: "pipe",
+      });
+      const [output] = await Promise.all([new Response(child.stderr).text(), child.exited]);
+      // Where ordinary users may not make namespaces the probe says so, and everything in there is passed over.
+      expect(output).toMatch(/\n 2 pass\n|\(skipped: [^)]+\)/);
+      expect(child.exitCode).toBe(0);
+    } finally {
+      rmSync(home, { recursive: true, force: true });
+    }
+  },
+);
 
 describe.skipIf(whyNot !== null)(`overlays${whyNot ? ` (skipped: ${whyNot})` : ""}`, () => {
   test("are apart, say what they are, and share what was not touched", async () => {

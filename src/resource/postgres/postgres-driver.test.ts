@@ -1,5 +1,5 @@
 // The contract of every resource driver, kept by real servers: the embedded PostgreSQL 18.
-import { afterAll, expect, setDefaultTimeout } from "bun:test";
+import { afterAll, describe, expect, setDefaultTimeout } from "bun:test";
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -7,6 +7,7 @@ import { SQL } from "bun";
 import { describeResourceDriver } from "../resource-driver.conformance.ts";
 import type { ResourceConnection, ResourceSpec } from "../resource-driver.ts";
 import type { ResourceCases, ResourceHarness } from "../resource-harness.conformance.ts";
+import { type LoopImage, mountLoopImage, whyNoImage } from "./loop-image.conformance.ts";
 import { createPostgresHarness } from "./postgres-harness.conformance.ts";
 import { findServerProcesses } from "./server-spawn.ts";
 
@@ -17,9 +18,9 @@ setDefaultTimeout(60_000);
 const keep = mkdtempSync(join(tmpdir(), "wt-pg-keep-"));
 afterAll(() => rmSync(keep, { recursive: true, force: true }));
 
-async function createHarness(version: number): Promise<ResourceHarness> {
-  const world = await createPostgresHarness();
-  const kept = join(keep, String(version));
+async function createHarness(version: number, over: { parent?: string; overlayFromBytes?: number } = {}): Promise<ResourceHarness> {
+  const world = await createPostgresHarness(over);
+  const kept = join(keep, `${version}${over.overlayFromBytes ?? ""}`);
   if (existsSync(kept)) {
     mkdirSync(world.state, { mode: 0o700 });
     Bun.spawnSync(["cp", "-a", kept, join(world.state, "postgres")]);
@@ -97,3 +98,14 @@ const cases: ResourceCases = {
 };
 
 describeResourceDriver("postgres", () => createHarness(18), cases);
+
+const whyNot = whyNoImage("ext4");
+describe.skipIf(whyNot !== null)(`on an ext4 of its own${whyNot ? ` (skipped: ${whyNot})` : ""}`, () => {
+  let image: LoopImage | null = null;
+  const parent = () => {
+    image ??= mountLoopImage("ext4", 1500);
+    return image.place;
+  };
+  afterAll(() => image?.[Symbol.dispose]());
+  describeResourceDriver("postgres as overlays", () => createHarness(18, { parent: parent(), overlayFromBytes: 0 }), cases);
+});

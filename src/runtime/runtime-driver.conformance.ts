@@ -25,6 +25,8 @@ export interface RuntimeHarness {
   brokenSpec(): ServiceSpec;
   /** A stranger listens on the port until the case ends. */
   listenAsStranger(port: number): Promise<void>;
+  /** Nothing of it moves. Only one instance runs. */
+  isHeld(instance: ServiceInstance): Promise<boolean>;
   /** Ends everything the case has started and deletes its files; fails when something is left. */
   dispose(): Promise<void>;
 }
@@ -195,6 +197,48 @@ export function describeRuntimeDriver(name: string, createHarness: () => Promise
         const { instance } = await begin({ kind: "run" });
         const results = await Promise.all([harness.driver.stop(instance, patient), harness.driver.stop(instance, patient)]);
         for (const result of results) expect(result.leftovers).toEqual([]);
+      });
+    });
+
+    describe("pause and resume", () => {
+      test("hold it still, alive, and let it go on; as often as one likes", async () => {
+        if (!harness.driver.features.pause) return;
+        const { instance } = await begin({ kind: "run" });
+        for (let round = 0; round < 2; round++) {
+          await harness.driver.pause(instance);
+          await harness.driver.pause(instance);
+          expect(await harness.isHeld(instance)).toBe(true);
+          expect(await harness.driver.observe(instance)).toMatchObject({ state: "alive" });
+          await harness.driver.resume(instance);
+          await harness.driver.resume(instance);
+          expect(await harness.isHeld(instance)).toBe(false);
+        }
+      });
+
+      test("the next driver lets go on what the one before held", async () => {
+        if (!harness.driver.features.pause || !harness.driver.features.adoption) return;
+        const { instance } = await begin({ kind: "run" });
+        await harness.driver.pause(instance);
+        await harness.driver.close();
+        const next = harness.reopen();
+        expect(await harness.isHeld(instance)).toBe(true);
+        await next.resume(JSON.parse(JSON.stringify(instance)) as ServiceInstance);
+        expect(await harness.isHeld(instance)).toBe(false);
+      });
+
+      test("what is held can be stopped", async () => {
+        const { instance } = await begin({ kind: "run" });
+        await harness.driver.pause(instance);
+        expect(await harness.driver.stop(instance, patient)).toEqual({ killed: false, leftovers: [] });
+      });
+
+      test("what is gone, and a record that this driver did not write, succeed", async () => {
+        const { instance } = await begin({ kind: "exit", code: 0 });
+        await end(instance);
+        for (const one of [instance, { ...instance, identity: null }]) {
+          await harness.driver.pause(one);
+          await harness.driver.resume(one);
+        }
       });
     });
 

@@ -90,6 +90,8 @@ export interface RuntimeFeatures {
   exitCodes: boolean;
   /** `listener` can tell ours from foreign. */
   listeners: boolean;
+  /** `pause` and `resume` work; without it they do nothing. */
+  pause: boolean;
 }
 
 export interface RuntimeDriver {
@@ -123,6 +125,15 @@ export interface RuntimeDriver {
    * Idempotent; an instance that is gone succeeds. Signals nothing whose identity is not proven at that moment.
    */
   stop(instance: ServiceInstance, policy: StopPolicy): Promise<StopResult>;
+
+  /**
+   * Holds everything of the instance still; resolves when nothing of it moves. It stays so until `resume`, also when the daemon dies, and `observe`
+   * goes on saying `alive`. Idempotent; an instance that is gone succeeds. Throws `WtError` (`machine`) when it cannot; then it goes on.
+   */
+  pause(instance: ServiceInstance): Promise<void>;
+
+  /** Lets everything of the instance go on, whoever held it. Idempotent; an instance that is gone succeeds. `stop` needs no `resume` before. */
+  resume(instance: ServiceInstance): Promise<void>;
 
   /**
    * Looks for instances that carry the mark of this environment, without records: finds what a crash between start and record left.

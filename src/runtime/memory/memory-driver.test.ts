@@ -50,6 +50,7 @@ describeRuntimeDriver("the memory driver", async (): Promise<RuntimeHarness> => 
     async listenAsStranger(port) {
       driver.listen(port, { pid: 99, command: "stranger" });
     },
+    isHeld: async ({ service }) => driver.newest(service)?.paused === true,
     async dispose() {
       await driver.close();
     },

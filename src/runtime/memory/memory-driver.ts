@@ -31,6 +31,7 @@ export interface MemoryService {
   /** Null: observations are honest; else they answer `unknown` with this reason. */
   unknownBecause: string | null;
   ignoresSignals: boolean;
+  paused: boolean;
   /** In sentences; while there are any, `stop` cannot end it. */
   leftovers: string[];
   listening: Set<number>;
@@ -43,6 +44,7 @@ export interface MemoryControls {
   /** A stranger listens on the port, or (without one) the running service whose leased port it is. */
   listen(port: number, stranger?: { pid: number; command: string }): void;
   failNextStart(error: WtError): void;
+  failNextPause(error: WtError): void;
   appendLog(logPath: string, line: string): void;
   /** Changes how the newest running instance of a service behaves. */
   change(service: string, behaviour: Partial<Pick<MemoryService, "detached" | "unknownBecause" | "ignoresSignals" | "leftovers">>): void;
@@ -69,6 +71,7 @@ function launched(machine: MemoryMachine, spec: ServiceSpec, startedAtMs: number
     detached: false,
     unknownBecause: null,
     ignoresSignals: false,
+    paused: false,
     leftovers: [],
     listening: new Set(),
   };
@@ -85,7 +88,7 @@ export function createMemoryDriver(options: MemoryDriverOptions): RuntimeDriver 
   };
   /** Exit codes are known only for what this driver started. */
   const started = new Set<number>();
-  let nextFailure: WtError | null = null;
+  const failing: Failing = { start: null, pause: null };
 
   const look = (instance: ServiceInstance): InstanceObservation => {
     const service = find(instance);
@@ -97,11 +100,11 @@ export function createMemoryDriver(options: MemoryDriverOptions): RuntimeDriver 
 
   return {
     name: "memory",
-    features: { adoption: true, exitCodes: true, listeners: true },
+    features: { adoption: true, exitCodes: true, listeners: true, pause: true },
 
     async start(spec) {
-      const failure = nextFailure;
-      nextFailure = null;
+      const failure = failing.start;
+      failing.start = null;
       if (failure) throw failure;
       const service = launched(machine, spec, clock.now());
       started.add(service.pid);
@@ -142,6 +145,8 @@ export function createMemoryDriver(options: MemoryDriverOptions): RuntimeDriver 
       return { killed, leftovers: [] };
     },
 
+    ...pauseVerbs(machine, find, failing),
+
     async find({ environmentId, nonce }) {
       return machine.services
         .filter((service) => !service.end && service.spec.environmentId === environmentId && service.spec.nonce === nonce)
@@ -163,13 +168,17 @@ export function createMemoryDriver(options: MemoryDriverOptions): RuntimeDriver 
       tell(machine);
     },
     close: async () => undefined,
-    ...controls(machine, clock, (error) => {
-      nextFailure = error;
-    }),
+    ...controls(machine, clock, failing),
   };
 }
 
-function controls(machine: MemoryMachine, clock: Clock, failNextStart: (error: WtError) => void): MemoryControls {
+/** What the next call throws. */
+interface Failing {
+  start: WtError | null;
+  pause: WtError | null;
+}
+
+function controls(machine: MemoryMachine, clock: Clock, failing: Failing): MemoryControls {
   const newest = (name: string) => machine.services.findLast((service) => service.spec.service === name) ?? null;
   const running = (name: string) => {
     const service = machine.services.findLast((each) => each.spec.service === name && !each.end);
@@ -179,7 +188,12 @@ function controls(machine: MemoryMachine, clock: Clock, failNextStart: (error: W
   return {
     machine,
     newest,
-    failNextStart,
+    failNextStart(error) {
+      failing.start = error;
+    },
+    failNextPause(error) {
+      failing.pause = error;
+    },
     end(name, code) {
       endService(machine, running(name), typeof code === "number" ? { code, signal: null } : { code: null, signal: code });
     },
@@ -209,6 +223,28 @@ function endService(machine: MemoryMachine, service: MemoryService, end: Instanc
   service.end = end;
   service.listening.clear();
   tell(machine);
+}
+
+function pauseVerbs(
+  machine: MemoryMachine,
+  find: (instance: ServiceInstance) => MemoryService | null,
+  failing: Failing,
+): Pick<RuntimeDriver, "pause" | "resume"> {
+  const set = (instance: ServiceInstance, paused: boolean) => {
+    const service = find(instance);
+    if (!service || service.end) return;
+    service.paused = paused;
+    tell(machine);
+  };
+  return {
+    async pause(instance) {
+      const failure = failing.pause;
+      failing.pause = null;
+      if (failure) throw failure;
+      set(instance, true);
+    },
+    resume: async (instance) => set(instance, false),
+  };
 }
 
 function instanceOf(service: MemoryService): ServiceInstance {

@@ -81,6 +81,10 @@ export async function createProcessHarness(options: { rotateLogBytes?: number } 
       return instance;
     },
     brokenSpec: () => command("true", { directory: join(directory, "missing") }),
+    async isHeld() {
+      const processes = await marked();
+      return processes.length > 0 && processes.every((each) => each.halted);
+    },
     async listenAsStranger(port) {
       const server = createServer().listen(port, "127.0.0.1");
       await new Promise((resolve) => server.once("listening", resolve));

@@ -11,6 +11,7 @@ import { createLogFiles } from "./log-files.ts";
 import { createMachineWatch } from "./machine-watch.ts";
 import { createInstanceObserver } from "./observe-instance.ts";
 import { observeListener } from "./observe-listener.ts";
+import { pauseVerbs } from "./pause-family.ts";
 import { stopFamily } from "./stop-family.ts";
 
 export interface ProcessDriverOptions {
@@ -30,7 +31,7 @@ export function createProcessDriver({ clock, rotateLogBytes }: ProcessDriverOpti
 
   return {
     name: "process",
-    features: { adoption: true, exitCodes: true, listeners: true },
+    features: { adoption: true, exitCodes: true, listeners: true, pause: true },
 
     async start(spec) {
       const startedAtMs = clock.now();
@@ -88,6 +89,8 @@ export function createProcessDriver({ clock, rotateLogBytes }: ProcessDriverOpti
       if (result.leftovers.length === 0) observer.noteEnded(identity);
       return result;
     },
+
+    ...pauseVerbs({ watch, clock, bootId }),
 
     find: async (mark) => findInstances({ mark, machine: await watch.readMachine(), bootId: await bootId }),
 

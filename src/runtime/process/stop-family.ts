@@ -57,7 +57,8 @@ async function anyAlive(members: readonly ProcessInfo[]): Promise<boolean> {
   return false;
 }
 
-async function isStill(member: ProcessInfo): Promise<boolean> {
+/** Whether it is this very process that has the number now. */
+export async function isStill(member: ProcessInfo): Promise<boolean> {
   const now = await readProcess(member.pid);
   return typeof now === "object" && now.alive && now.startTime === member.startTime;
 }

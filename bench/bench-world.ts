@@ -9,6 +9,7 @@ import {
   realpathSync,
   rmSync,
   statfsSync,
+  symlinkSync,
   writeFileSync,
 } from "node:fs";
 import { tmpdir } from "node:os";
@@ -32,6 +33,8 @@ export interface BenchWorld {
   daemonPid(): Promise<number>;
   /** Stops this world's daemon and services; the next command starts a new one. */
   stop(): Promise<void>;
+  /** Something to take away: when what is given back is called, and at the latest before the world goes, last first. */
+  atEnd(step: () => Promise<void>): () => Promise<void>;
 }
 
 /** In memory where there is room, since the time of a disk belongs to nobody in particular; `BENCH_DIR` chooses another place. */
@@ -43,9 +46,17 @@ export function benchDirectory(): string {
   return bavail * bsize > roomBytes ? memory : tmpdir();
 }
 
+export interface OwnedWorld extends BenchWorld {
+  /** Builds the executable. */
+  build(): Promise<void>;
+  /** Takes another world's executable. */
+  adopt(program: string): Promise<void>;
+  remove(): Promise<void>;
+}
+
 /** Everything it makes is gone after `remove`. */
-export function makeWorld(): BenchWorld & { build: () => Promise<void>; remove: () => Promise<void> } {
-  const directory = realpathSync(mkdtempSync(join(benchDirectory(), "wt-bench-")));
+export function makeWorld(parent = benchDirectory()): OwnedWorld {
+  const directory = realpathSync(mkdtempSync(join(parent, "wt-bench-")));
   for (const name of ["home", "state", "config", "run"]) mkdirSync(join(directory, name), { mode: 0o700 });
   const gatewayPort = freePort();
   const env = worldEnvironment(directory, gatewayPort);
@@ -58,17 +69,24 @@ export function makeWorld(): BenchWorld & { build: () => Promise<void>; remove: 
     await wt(directory, ["daemon", "stop", "--services"]).catch(() => undefined);
     for (let attempt = 0; attempt < 200 && processesOf(directory).length > 0; attempt++) await Bun.sleep(25);
   };
+  const { atEnd, runSteps } = stepsAtEnd();
   const remove = async () => {
+    await runSteps();
     if (existsSync(program)) await stop();
     // Without its program an interrupted measurement cannot start another daemon.
     rmSync(program, { force: true });
     for (const pid of processesOf(directory)) endQuietly(pid);
     rmSync(directory, { recursive: true, force: true, maxRetries: 5 });
   };
-  const build = async () => {
+  const adopt = async (executable: string) => {
     await writeNpmSettings(join(directory, "home/.npmrc"));
+    copyFileSync(executable, program);
+    // Where the executable looks for PostgreSQL from npm.
+    symlinkSync(join(root, "node_modules"), join(directory, "node_modules"));
+  };
+  const build = async () => {
     await timeCommand([process.execPath, join(root, "scripts/build.ts")], { cwd: root, env: definedOnly(process.env) });
-    copyFileSync(join(root, "dist/wt"), program);
+    await adopt(join(root, "dist/wt"));
   };
   const repository = async (name: string, files: Record<string, string>) => {
     const path = join(directory, name);
@@ -85,7 +103,24 @@ export function makeWorld(): BenchWorld & { build: () => Promise<void>; remove: 
     return path;
   };
   const daemonPid = async () => JSON.parse((await wt(directory, ["daemon", "status", "--json"])).stdout).daemon.pid as number;
-  return { directory, env, gatewayPort, program, wt, git, run, repository, daemonPid, build, stop, remove };
+  return { directory, env, gatewayPort, program, wt, git, run, repository, daemonPid, build, adopt, atEnd, stop, remove };
+}
+
+function stepsAtEnd() {
+  const steps: (() => Promise<void>)[] = [];
+  const atEnd = (step: () => Promise<void>) => {
+    let done: Promise<void> | null = null;
+    const once = () => {
+      done ??= step();
+      return done;
+    };
+    steps.push(once);
+    return once;
+  };
+  const runSteps = async () => {
+    for (const step of steps.splice(0).reverse()) await step().catch((error: unknown) => console.error(error));
+  };
+  return { atEnd, runSteps };
 }
 
 /** So many text files of some hundred bytes to a few kilobytes, fifty in a directory, always the same. */

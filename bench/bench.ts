@@ -1,11 +1,13 @@
-// `npm run bench [-- --quick] [--only <name>]… [--write]`: every measurement against a named peer in the same run, printed as a table.
+// `npm run bench [-- <name>…] [--quick] [--write]`: every measurement against a named peer in the same run, printed as a table.
 import { resolve } from "node:path";
 import { type BenchWorld, benchDirectory, endChildren, makeWorld } from "./bench-world.ts";
 import { benchDaemonCost } from "./daemon-cost.ts";
+import { placesParent } from "./database-places.ts";
+import { benchDatabases } from "./databases.ts";
 import { benchFirstAnswer } from "./first-answer.ts";
 import { type BenchRow, benchGateway } from "./gateway.ts";
 import { benchList, benchStart } from "./start-and-list.ts";
-import { describeMachine, printTable, writeTable } from "./table.ts";
+import { describeMachine, type Part, printResults, type Results, type SuiteResult, writeResults } from "./table.ts";
 import { benchParallel, benchWorktrees } from "./worktrees.ts";
 
 interface Asked {
@@ -14,7 +16,7 @@ interface Asked {
   only: string[];
 }
 
-type Suite = (world: BenchWorld, asked: Asked) => Promise<BenchRow[]>;
+type Suite = (world: BenchWorld, asked: Asked) => Promise<BenchRow[] | SuiteResult>;
 
 const suites: Record<string, Suite> = {
   start: (world, { quick }) => benchStart(world, quick ? 5 : 15),
@@ -29,7 +31,11 @@ const suites: Record<string, Suite> = {
     console.log("skipped: gateway (takes minutes; not with --quick)");
     return [];
   },
+  databases: (world, { quick }) => benchDatabases(world, quick),
 };
+
+/** Suites whose results have a part of the page to themselves. */
+const partOf = (name: string): Part => (name === "databases" ? "databases" : "everything else");
 
 process.exit(await main(process.argv.slice(2)));
 
@@ -39,12 +45,17 @@ async function main(args: readonly string[]): Promise<number> {
   const machine = describeMachine(benchDirectory());
   const world = makeWorld();
   const removed = removeOnSignal(world.remove);
-  const rows: BenchRow[] = [];
+  const parts: { [part in Part]: Results } = {
+    "everything else": { rows: [], tables: [], machine },
+    databases: { rows: [], tables: [], machine: describeMachine(placesParent()) },
+  };
   try {
     await world.build();
     for (const name of asked.only) {
       console.log(`── ${name}`);
-      rows.push(...((await suites[name]?.(world, asked)) ?? []));
+      const result = (await suites[name]?.(world, asked)) ?? [];
+      parts[partOf(name)].rows.push(...(Array.isArray(result) ? result : result.rows));
+      if (!Array.isArray(result)) parts[partOf(name)].tables.push(...result.tables);
     }
   } catch (error) {
     // The directory went away under a measurement that was interrupted.
@@ -52,10 +63,12 @@ async function main(args: readonly string[]): Promise<number> {
   } finally {
     await removed.remove();
   }
-  console.log(`\n${machine.join("\n")}\n`);
-  printTable(rows);
-  if (asked.write) writeTable(resolve(import.meta.dir, "../docs/benchmarks.md"), rows, machine);
-  const missed = rows.filter((row) => !row.met).length;
+  let missed = 0;
+  for (const part of new Set(asked.only.map(partOf))) {
+    printResults(parts[part]);
+    if (asked.write) writeResults(resolve(import.meta.dir, "../docs/benchmarks.md"), part, parts[part]);
+    missed += parts[part].rows.filter((row) => !row.met).length;
+  }
   if (missed > 0) console.log(`\n${missed} of the bars ${missed === 1 ? "is" : "are"} not met.`);
   return 0;
 }
@@ -68,16 +81,19 @@ function parseArguments(args: readonly string[]): Asked | null {
     if (argument === "--quick") asked.quick = true;
     else if (argument === "--write") asked.write = true;
     else if (argument === "--only" && names.includes(args[index + 1] ?? "")) asked.only.push(args[++index] ?? "");
+    else if (names.includes(argument)) asked.only.push(argument);
     else {
-      console.error(`Usage: npm run bench [-- --quick] [--write] [--only ${names.join("|")}]…`);
+      console.error(`Usage: npm run bench [-- [${names.join("|")}]… [--quick] [--write]]`);
       return null;
     }
   }
-  if (asked.write && (asked.quick || asked.only.length > 0)) {
-    console.error("--write is for a whole run: leave out --quick and --only.");
+  if (asked.only.length === 0) asked.only = names;
+  // A part of the page is written as a whole or not at all.
+  const whole = names.every((name) => asked.only.includes(name) || asked.only.every((other) => partOf(other) !== partOf(name)));
+  if (asked.write && (asked.quick || !whole)) {
+    console.error("--write is for a whole run, or for `databases` alone; leave out --quick and other names.");
     return null;
   }
-  if (asked.only.length === 0) asked.only = names;
   return asked;
 }
 

@@ -2,11 +2,30 @@
 import { readFileSync, writeFileSync } from "node:fs";
 import { arch, cpus, loadavg, release, totalmem, type } from "node:os";
 import { basename } from "node:path";
+import { embeddedVersion } from "../src/resource/postgres/embedded-package.ts";
 import type { BenchRow } from "./gateway.ts";
 import { formatted } from "./measure.ts";
 import { findWorktrunk } from "./start-and-list.ts";
 
-const begin = "<!-- measured: written by `npm run bench -- --write`, not by hand -->";
+/** What a suite gives: rows of the one big table, and tables of its own. */
+export interface SuiteResult {
+  rows: BenchRow[];
+  tables: NamedTable[];
+}
+
+export interface NamedTable {
+  title: string;
+  header: string[];
+  lines: string[][];
+}
+
+export interface Results extends SuiteResult {
+  machine: readonly string[];
+}
+
+/** Parts of the page that are written by runs of their own. */
+export type Part = "everything else" | "databases";
+
 const end = "<!-- /measured -->";
 const header = ["what", "measure", "value", "compared with", "ratio", "bar", ""];
 
@@ -23,9 +42,17 @@ function cellsOf(row: BenchRow): string[] {
   ];
 }
 
-export function printTable(rows: readonly BenchRow[]): void {
-  const lines = [header, ...rows.map(cellsOf)];
-  const widths = header.map((_, column) => Math.max(...lines.map((line) => Bun.stringWidth(line[column] ?? ""))));
+export function printResults({ rows, tables, machine }: Results): void {
+  console.log(`\n${machine.join("\n")}\n`);
+  if (rows.length > 0) printLines([header, ...rows.map(cellsOf)]);
+  for (const table of tables) {
+    console.log(`\n${table.title}`);
+    printLines([table.header, ...table.lines]);
+  }
+}
+
+function printLines(lines: readonly (readonly string[])[]): void {
+  const widths = (lines[0] ?? []).map((_, column) => Math.max(...lines.map((line) => Bun.stringWidth(line[column] ?? ""))));
   for (const line of lines) {
     const cells = line.map((cell, column) => cell + " ".repeat((widths[column] ?? 0) - Bun.stringWidth(cell)));
     console.log(cells.join("  ").trimEnd());
@@ -33,15 +60,24 @@ export function printTable(rows: readonly BenchRow[]): void {
 }
 
 /** Replaces the marked part of the page; everything around it stays. */
-export function writeTable(path: string, rows: readonly BenchRow[], machine: readonly string[]): void {
-  const page = readFileSync(path, "utf8");
+export function writeResults(path: string, part: Part, results: Results): void {
+  writeFileSync(path, replacePart(readFileSync(path, "utf8"), part, results));
+}
+
+export function replacePart(page: string, part: Part, { rows, tables, machine }: Results): string {
+  const command = part === "databases" ? "npm run bench -- databases --write" : "npm run bench -- --write";
+  const begin = `<!-- measured: written by \`${command}\`, not by hand -->`;
   const from = page.indexOf(begin);
-  const to = page.indexOf(end);
-  if (from < 0 || to < from) throw new Error(`${path} has no place for the table: a line ${begin} and a line ${end}.`);
+  const to = page.indexOf(end, from);
+  if (from < 0 || to < 0) throw new Error(`The page has no place for the table: a line ${begin} and a line ${end}.`);
+  const written = [...(rows.length > 0 ? [{ header, lines: rows.map(cellsOf) }] : []), ...tables].map(markdown);
+  const text = [begin, "", ...machine.map((line) => `- ${line}`), "", ...written.flatMap((lines) => [...lines, ""]), ""].join("\n");
+  return `${page.slice(0, from)}${text.trimEnd()}\n\n${page.slice(to)}`;
+}
+
+function markdown({ header: titles, lines }: { header: string[]; lines: string[][] }): string[] {
   const cellText = (cell: string) => cell.replaceAll("|", "\\|");
-  const lines = [header, header.map(() => "---"), ...rows.map(cellsOf)].map((cells) => `| ${cells.map(cellText).join(" | ")} |`);
-  const text = [begin, "", ...machine.map((line) => `- ${line}`), "", ...lines, "", ""].join("\n");
-  writeFileSync(path, page.slice(0, from) + text + page.slice(to));
+  return [titles, titles.map(() => "---"), ...lines].map((cells) => `| ${cells.map(cellText).join(" | ")} |`);
 }
 
 /** What the numbers were measured on and with. */
@@ -56,6 +92,7 @@ export function describeMachine(directory: string): string[] {
     ["Node", versionOf(["node", "--version"])],
     ["Caddy", versionOf(["caddy", "version"])],
     ["wrk", versionOf(["wrk", "--version"])],
+    ["PostgreSQL (of the comparison)", embeddedVersion.replace(/\.0-.*/, "")],
   ];
   return [
     `Date: ${new Date().toISOString().slice(0, 10)}`,

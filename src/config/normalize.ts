@@ -2,6 +2,7 @@
 import type { Config, PortPolicy, ReadyProbe, ResourceConfig, ServiceConfig, SetupStep } from "./config.ts";
 import { parseDurationMs } from "./duration.ts";
 import { findReferences } from "./references.ts";
+import { textsOfOptions } from "./resource-references.ts";
 import type { WrittenConfig, WrittenService } from "./schema.ts";
 
 export interface NormalizeOptions {
@@ -58,10 +59,8 @@ export function textsOf(written: WrittenConfig): TextEntry[] {
   for (const [index, step] of (written.setup ?? []).entries()) {
     found.push(typeof step === "string" ? { path: ["setup", index], text: step } : { path: ["setup", index, "run"], text: step.run });
   }
-  for (const [name, entry] of Object.entries(written.resources ?? {})) {
-    for (const [key, value] of Object.entries(entry)) {
-      if (key !== "type" && typeof value === "string") found.push({ path: ["resources", name, key], text: value });
-    }
+  for (const [name, { type: _, ...options }] of Object.entries(written.resources ?? {})) {
+    for (const { path, text } of textsOfOptions(options)) found.push({ path: ["resources", name, ...path], text });
   }
   for (const [name, entry] of Object.entries(written.services ?? {})) found.push(...textsOfService(name, entry));
   return found;

@@ -1,12 +1,14 @@
 // One operation's view of one environment: its config, variables and service plans, computed once the ports are leased.
 import { join } from "node:path";
 import type { Config, ServiceConfig } from "../config/config.ts";
+import { exampleOptions, isMainShared, ownOptions } from "../config/resource-references.ts";
 import { guardResources } from "../environment/guard.ts";
 import type { EnvironmentRecord, ProjectRecord } from "../environment/ledger.ts";
 import { hostSuffix } from "../environment/routes.ts";
 import { planService, type ServicePlan } from "../environment/service-plan.ts";
 import { type ContractInput, type ContractVariable, contractVariables, scrubCallerEnvironment } from "../environment/variables.ts";
 import type { Git } from "../git/git.ts";
+import type { ResourceConnection } from "../resource/resource-driver.ts";
 import { leasedPorts } from "./port-leases.ts";
 import { driverOf, resourceConnections } from "./resources.ts";
 import type { World } from "./world.ts";
@@ -27,8 +29,14 @@ export function contractInput(world: World, session: EnvironmentSession): Contra
     config: session.config,
     ports: leasedPorts(world, session.environment.id),
     hostSuffix: hostSuffix(world.gateway.port),
-    resources: resourceConnections(world, session.environment.id),
+    resources: wantedConnections(world, session),
   };
+}
+
+/** What wt.yaml does not name any more is there until somebody removes it, but nobody gets it. */
+function wantedConnections(world: World, session: EnvironmentSession): Record<string, ResourceConnection> {
+  const made = Object.entries(resourceConnections(world, session.environment.id));
+  return Object.fromEntries(made.filter(([name]) => name in session.config.resources));
 }
 
 export function servicePlan(world: World, session: EnvironmentSession, service: ServiceConfig): ServicePlan {
@@ -67,9 +75,10 @@ export function unmadeVariableNames(world: World, session: EnvironmentSession): 
   const ready = resourceConnections(world, session.environment.id);
   return Object.entries(session.config.resources)
     .filter(([name]) => !(name in ready))
-    .flatMap(([name, { type, options }]) => {
-      const driver = driverOf(world, type);
-      const parsed = driver.parseOptions(options);
+    .flatMap(([name, resource]) => {
+      const driver = driverOf(world, resource.type);
+      const options = exampleOptions(resource, session.config);
+      const parsed = driver.parseOptions(isMainShared(resource) ? ownOptions(options) : options);
       return "options" in parsed ? driver.variableNames(parsed.options, name) : [];
     });
 }
@@ -79,7 +88,7 @@ export function guard(world: World, session: EnvironmentSession, used: { user: s
   const shared = new Set(
     Object.entries(session.config.resources).flatMap(([name, resource]) => (resource.options.branch === "shared" ? [name] : [])),
   );
-  const own = Object.entries(resourceConnections(world, session.environment.id)).filter(([name]) => !shared.has(name));
+  const own = Object.entries(wantedConnections(world, session)).filter(([name]) => !shared.has(name));
   guardResources({ ...used, connections: Object.fromEntries(own) });
 }
 

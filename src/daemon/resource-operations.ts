@@ -12,7 +12,9 @@ import { environmentDocument } from "./environment-views.ts";
 import { awaitHealth } from "./health.ts";
 import { beginOperation, type Call, endOperation, never, runPlan, runStep } from "./journaled-run.ts";
 import { locateTarget, seenFrom } from "./projects.ts";
+import { changedResources, resourceChanged } from "./resource-changes.ts";
 import { chosenResource, type MadeResource } from "./resource-choice.ts";
+import { wantedOptions } from "./resource-options.ts";
 import { driverOf, resetResource } from "./resources.ts";
 import { resourceCall, type StepContext } from "./steps.ts";
 import { environmentGone, reportServices } from "./up-environment.ts";
@@ -26,7 +28,10 @@ export async function resetOperation(world: World, request: ResetRequest, call: 
     const { name } = leased.spec;
     await refuseShared(world, environment, leased);
     return aroundServices(world, { session, operation, call, restart: request.restart }, async (context) => {
-      const work = () => resetResource(world, session, { leased, call: resourceCall(context, name) });
+      const changed = changedResources(world, session).find((one) => one.leased.spec.name === name);
+      if (changed) throw resourceChanged(environment, changed);
+      const work = () =>
+        resetResource(world, session, { leased, call: resourceCall(context, name), options: wantedOptions(world, session, name) });
       await runStep(world, call, { operation, step: `resource:${name}`, label: `Reset ${name}`, work });
       return [name];
     });

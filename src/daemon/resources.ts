@@ -2,7 +2,7 @@
 import { join } from "node:path";
 import type { EnvironmentRecord, Lease, ProjectRecord } from "../environment/ledger.ts";
 import { type JsonValue, WtError } from "../errors/wt-error.ts";
-import type { ResourceCall, ResourceConnection, ResourceDriver, ResourceSpec } from "../resource/resource-driver.ts";
+import type { ResourceCall, ResourceConnection, ResourceDriver, ResourceOptions, ResourceSpec } from "../resource/resource-driver.ts";
 import type { EnvironmentSession } from "./environment-session.ts";
 import { ensurePort } from "./port-leases.ts";
 import type { World } from "./world.ts";
@@ -40,12 +40,12 @@ export function resourcePortName(name: string): string {
 export async function ensureResource(
   world: World,
   session: EnvironmentSession,
-  wanted: { name: string; call: ResourceCall },
+  wanted: { name: string; call: ResourceCall; options: ResourceOptions },
 ): Promise<void> {
   const config = session.config.resources[wanted.name];
   if (!config) return;
   const driver = driverOf(world, config.type);
-  const spec = await claimResource(world, session, { name: wanted.name, driver });
+  const spec = await claimResource(world, session, { name: wanted.name, driver, options: wanted.options });
   const connection = await driver.ensure(spec, wanted.call);
   keepConnection(world, session.environment.id, { name: wanted.name, connection });
 }
@@ -54,12 +54,11 @@ export async function ensureResource(
 export async function resetResource(
   world: World,
   session: EnvironmentSession,
-  wanted: { leased: LeasedResource; call: ResourceCall },
+  wanted: { leased: LeasedResource; call: ResourceCall; options: ResourceOptions },
 ): Promise<void> {
   const { name } = wanted.leased.spec;
   const driver = driverOf(world, wanted.leased.type);
-  requireSameType(session, wanted.leased);
-  const spec = await claimResource(world, session, { name, driver });
+  const spec = await claimResource(world, session, { name, driver, options: wanted.options });
   const connection = await driver.reset(spec, wanted.call);
   keepConnection(world, session.environment.id, { name, connection });
 }
@@ -71,26 +70,12 @@ function keepConnection(world: World, environmentId: string, made: { name: strin
   world.changes.emit(environmentId);
 }
 
-function requireSameType(session: EnvironmentSession, leased: LeasedResource): void {
-  const { name } = leased.spec;
-  const written = session.config.resources[name]?.type;
-  if (written === leased.type) return;
-  const { slug } = session.environment;
-  throw new WtError({
-    kind: "refused",
-    code: "resource_changed",
-    message: written
-      ? `${name} of ${slug} was made as ${leased.type}, and wt.yaml says ${written} now.`
-      : `${name} of ${slug} is not in wt.yaml any more, so nothing says how to make it.`,
-    hints: [`It goes with the environment: wt delete ${slug}`],
-  });
-}
-
 /** Verified removal of a leased resource; its port stays with the environment until the environment goes. */
 export async function removeResource(world: World, environment: EnvironmentRecord, name: string): Promise<void> {
   const leased = leasedResources(world, environment.id).find((one) => one.spec.name === name);
   if (!leased) return;
-  world.ledger.updateLease(leased.lease.id, { state: "removing" });
+  // Without its connection it counts as never made: what a crash leaves here is removed again, or made anew.
+  world.ledger.updateLease(leased.lease.id, { state: "removing", data: { ...leased.lease.data, connection: null } });
   await driverOf(world, leased.type).remove(leased.spec);
   world.ledger.release(leased.lease.id);
 }
@@ -127,11 +112,11 @@ export function driverOf(world: World, type: string): ResourceDriver {
 async function claimResource(
   world: World,
   session: EnvironmentSession,
-  wanted: { name: string; driver: ResourceDriver },
+  wanted: { name: string; driver: ResourceDriver; options: ResourceOptions },
 ): Promise<ResourceSpec> {
-  const { environment, project, config } = session;
+  const { environment, project } = session;
   const { name, driver } = wanted;
-  const parsed = driver.parseOptions(config.resources[name]?.options ?? {});
+  const parsed = driver.parseOptions(wanted.options);
   if ("problems" in parsed) throw optionProblem(name, parsed.problems[0]);
   const port = driver.features.port
     ? await ensurePort(world, environment, { name: resourcePortName(name), port: { kind: "leased" } })
@@ -154,7 +139,10 @@ async function claimResource(
     key: `${environment.id}/${name}`,
     data: { type: driver.type, spec: asJson(spec) },
   });
-  if (lease && JSON.stringify(lease.data.spec) !== JSON.stringify(spec)) {
+  // One of another type that never came to its end; else the caller has refused.
+  if (lease && lease.data.type !== driver.type)
+    await driverOf(world, String(lease.data.type)).remove(lease.data.spec as unknown as ResourceSpec);
+  if (lease && (lease.data.type !== driver.type || JSON.stringify(lease.data.spec) !== JSON.stringify(spec))) {
     world.ledger.updateLease(lease.id, { data: { ...lease.data, type: driver.type, spec: asJson(spec) } });
   }
   return spec;

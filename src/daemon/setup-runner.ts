@@ -1,6 +1,6 @@
 // Runs one command of the repository (a setup step, a migration) through the runtime driver, so that it is marked, leased and logged like a service: a crash of the daemon
 // in the middle of `npm ci` leaves a process that the next daemon finds and ends.
-import { existsSync } from "node:fs";
+import { readdir, rm } from "node:fs/promises";
 import { join } from "node:path";
 import type { EnvironmentRecord } from "../environment/ledger.ts";
 import { WtError } from "../errors/wt-error.ts";
@@ -37,13 +37,11 @@ export async function runSetup(world: World, run: SetupRun): Promise<void> {
 
 async function runAdmitted(world: World, run: SetupRun): Promise<void> {
   const { environment, name: service } = run;
-  const logPath = setupLogPath(world, environment, service);
   const generation = world.clock.now();
+  const logPath = await freshLogPath(world, run, generation);
   const key = `${environment.id}/${service}/${generation}`;
   const lease = world.ledger.claim({ environmentId: environment.id, kind: "process", key });
   const directory = join(environment.path, run.directory);
-  // Times of lines are not exact: by them the first line of all could count as older than its command.
-  const sinceMs = existsSync(logPath) ? world.clock.now() : null;
   const release = () => {
     if (lease) world.ledger.release(lease.id);
   };
@@ -66,13 +64,13 @@ async function runAdmitted(world: World, run: SetupRun): Promise<void> {
   });
   let output = noOutput;
   const reading = new AbortController();
-  const reader = readOutput(world, { logPath, sinceMs, abort: reading.signal }, (line) => {
+  const reader = readOutput(world, { logPath, abort: reading.signal }, (line) => {
     run.output(line);
     output = withLine(output, line);
   });
   try {
     const end = await endOrStop(world, { instance, ended: release }, run.abort);
-    await drained(world, logPath, { sinceMs, seen: reader.count });
+    await drained(world, logPath, reader.count);
     if (end.code !== 0) {
       // What it left running would be in the way of the next attempt.
       const { leftovers } = await world.driver.stop(instance, stopPolicy);
@@ -85,8 +83,15 @@ async function runAdmitted(world: World, run: SetupRun): Promise<void> {
   }
 }
 
-export function setupLogPath(world: World, environment: EnvironmentRecord, name: string): string {
-  return join(world.paths.environments, environment.id, `${name.replace(":", "-")}.log`);
+/** A file for each run: by the times of lines, which are not exact, the first one could count as an older run's. Those of older runs go. */
+async function freshLogPath(world: World, { environment, name }: SetupRun, generation: number): Promise<string> {
+  const directory = join(world.paths.environments, environment.id);
+  const stem = name.replace(":", "-");
+  const older = (await readdir(directory).catch(() => [])).filter(
+    (one) => one.startsWith(stem) && /^(-\d+)?\./.test(one.slice(stem.length)),
+  );
+  for (const one of older) await rm(join(directory, one), { force: true });
+  return join(directory, `${stem}-${generation}.log`);
 }
 
 async function endOrStop(
@@ -107,10 +112,10 @@ async function endOrStop(
   }
 }
 
-function readOutput(world: World, query: { logPath: string; sinceMs: number | null; abort: AbortSignal }, onLine: (line: string) => void) {
+function readOutput(world: World, query: { logPath: string; abort: AbortSignal }, onLine: (line: string) => void) {
   let count = 0;
   const read = async () => {
-    const entries = world.driver.logs({ logPath: query.logPath, tail: null, sinceMs: query.sinceMs, follow: true }, query.abort);
+    const entries = world.driver.logs({ logPath: query.logPath, tail: null, sinceMs: null, follow: true }, query.abort);
     for await (const entry of entries) {
       count++;
       onLine(entry.line);
@@ -123,11 +128,11 @@ function readOutput(world: World, query: { logPath: string; sinceMs: number | nu
 }
 
 /** The follower may be a moment behind the command's end: waits until it has seen as many lines as the log holds. */
-async function drained(world: World, logPath: string, progress: { sinceMs: number | null; seen: () => number }): Promise<void> {
+async function drained(world: World, logPath: string, seen: () => number): Promise<void> {
   let total = 0;
-  const query = { logPath, tail: null, sinceMs: progress.sinceMs, follow: false };
+  const query = { logPath, tail: null, sinceMs: null, follow: false };
   for await (const _ of world.driver.logs(query, new AbortController().signal)) total++;
-  for (let waited = 0; progress.seen() < total && waited < 50; waited++) await world.clock.sleep(10);
+  for (let waited = 0; seen() < total && waited < 50; waited++) await world.clock.sleep(10);
 }
 
 function setupFailed(

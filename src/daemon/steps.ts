@@ -3,6 +3,7 @@ import { rm } from "node:fs/promises";
 import { join } from "node:path";
 import type { OperationEvent } from "../api/environment.ts";
 import { resolveCommandReferences } from "../config/command-references.ts";
+import { isMainShared } from "../config/resource-references.ts";
 import type { StepPerformers } from "../environment/apply-plan.ts";
 import type { Lease } from "../environment/ledger.ts";
 import { referenceLookup } from "../environment/variables.ts";
@@ -16,7 +17,9 @@ import type { ResourceCall } from "../resource/resource-driver.ts";
 import { filledStamp } from "./environment-observer.ts";
 import { commandEnvironment, contractInput, type EnvironmentSession, servicePlan } from "./environment-session.ts";
 import { cloneDirectories, copyFiles } from "./fill-files.ts";
+import { ensureMainResource } from "./main-resource.ts";
 import { ensurePort } from "./port-leases.ts";
+import { wantedOptions } from "./resource-options.ts";
 import { ensureResource, removeResource, wakeResources } from "./resources.ts";
 import { setupHash, stampKey } from "./setup-inputs.ts";
 import { runSetup } from "./setup-runner.ts";
@@ -53,10 +56,7 @@ export function stepPerformers(context: StepContext): StepPerformers {
       }
     },
     setup: (step) => performSetup(context, step.index),
-    resource: async (step) => {
-      markFilled(context);
-      await ensureResource(world, session, { name: step.name, call: resourceCall(context, step.name) });
-    },
+    resource: (step) => performResource(context, step.name),
     start: async (step) => startServices(context, step.services, false),
     restart: async (step) => startServices(context, step.services, true),
     stop: (step) => world.supervisor.stop(environment.id, step.services),
@@ -120,7 +120,15 @@ async function createWorktree(context: StepContext): Promise<void> {
   if (lease) world.ledger.updateLease(lease.id, { state: "present" });
 }
 
-/** A resource's commands run like setup commands: in the worktree, marked, logged, with the environment's variables and their own. */
+async function performResource(context: StepContext, name: string): Promise<void> {
+  const { world, session } = context;
+  markFilled(context);
+  const resource = session.config.resources[name];
+  if (resource && isMainShared(resource) && !session.environment.main) await ensureMainResource(world, session, { name, call: context });
+  await ensureResource(world, session, { name, call: resourceCall(context, name), options: wantedOptions(world, session, name) });
+}
+
+/** A resource's commands (references resolved) run like setup commands: in the worktree, marked, logged, with the environment's variables and their own. */
 export function resourceCall(context: StepContext, name: string): ResourceCall {
   const { world, session, emit, abort } = context;
   const step = `resource:${name}`;
@@ -135,7 +143,7 @@ export function resourceCall(context: StepContext, name: string): ResourceCall {
         environment: session.environment,
         name: step,
         place,
-        command: resolveCommandReferences(command, referenceLookup(contractInput(world, session)), place),
+        command,
         directory: ".",
         env: { ...commandEnvironment(world, session), ...variables },
         output: report,

@@ -3,7 +3,7 @@ import { existsSync } from "node:fs";
 import type { DownRequest, EnvironmentDocument, UpRequest } from "../api/environment.ts";
 import type { Config } from "../config/config.ts";
 import type { EnvironmentRecord, ProjectRecord } from "../environment/ledger.ts";
-import { planEnvironment, type WantedEnvironment } from "../environment/plan.ts";
+import { planEnvironment, planServices, type WantedEnvironment } from "../environment/plan.ts";
 import { WtError } from "../errors/wt-error.ts";
 import { createGit, type Git } from "../git/git.ts";
 import { repositoryFiles } from "../os/repository-files.ts";
@@ -18,6 +18,7 @@ import { incompleteAt, isKept, keptFailure, markIncomplete, markWhole, readIncom
 import { beginOperation, type Call, callOffDeletion, endOperation, runPlan } from "./journaled-run.ts";
 import { releasePortsExcept } from "./port-leases.ts";
 import { locateNamed, seenFrom } from "./projects.ts";
+import { settleChangedResources } from "./resource-changes.ts";
 import { leasedResources, resourcePortName, restResources } from "./resources.ts";
 import { worktreeExists } from "./worktree-exists.ts";
 import type { World } from "./world.ts";
@@ -110,8 +111,8 @@ async function carryUp(
     rescue: false,
     deleteBranch: false,
   };
-  const observed = await observeEnvironment(world, environment, { config, definitions: definitions(world, session) });
   const context = { world, session, ...call, branchPlan: null, branchCommit: null, outcome: { rescueRefs: [], branch: null } };
+  await settleChangedResources(world, session, call);
   const incomplete = readIncomplete(world, environment.id);
   if (incomplete)
     call.emit({
@@ -119,7 +120,11 @@ async function carryUp(
       message: `Carrying on with the create of ${environment.slug}, which stopped at ${incomplete.place ?? incomplete.step}.`,
     });
   if (up.up) world.ledger.updateEnvironment(environment.id, { wanted: "up" });
-  await runPlan(planEnvironment(wantedState, observed, config), context, operation);
+  const before = await observeEnvironment(world, environment, { config, definitions: {} });
+  await runPlan(planEnvironment({ ...wantedState, up: [], down: [], anew: [] }, before, config), context, operation);
+  // Only now what services would run is known: a resource that was made has given them its values.
+  const observed = await observeEnvironment(world, environment, { config, definitions: definitions(world, session) });
+  await runPlan(planServices(wantedState, observed), context, operation);
   markWhole(world, environment.id);
   for (const runner of dropped) world.supervisor.forget(environment.id, runner.name);
   // Only now: until they were stopped, they held their ports.

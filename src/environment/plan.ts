@@ -1,5 +1,6 @@
 // What to do to bring an environment from what is observed to what is wanted. Pure: `--dry-run`, tests and the daemon read the same steps.
 import type { Config } from "../config/config.ts";
+import { namedResources, resourceOrder } from "../config/resource-references.ts";
 
 export interface WantedEnvironment {
   /** `rolled_back`: undo a create that did not come to its end. */
@@ -127,8 +128,9 @@ function planPresence(observed: ObservedEnvironment, config: Config | null): Pla
     .map((service) => service.name);
   if (unleased.length > 0) steps.push({ kind: "ports", services: unleased });
   // A migration usually needs what setup installs, and a setup command may need a database that no command fills.
-  const missing = Object.keys(config.resources).filter((name) => !observed.resources.includes(name));
-  const filled = new Set(missing.filter((name) => fillsByCommand(config, name)));
+  const missing = resourceOrder(config.resources).filter((name) => !observed.resources.includes(name));
+  const filled = new Set<string>();
+  for (const name of missing) if (fillsByCommand(config, name) || isNamedLate(config, name, filled)) filled.add(name);
   for (const name of missing) if (!filled.has(name)) steps.push({ kind: "resource", name });
   for (const [index, step] of config.setup.entries()) {
     steps.push({ kind: "setup", index, run: step.run, skip: observed.setupDone[index] === true });
@@ -137,12 +139,19 @@ function planPresence(observed: ObservedEnvironment, config: Config | null): Pla
   return steps;
 }
 
+/** It refers to one that is made late; in the order of `resourceOrder` that one was looked at before. */
+function isNamedLate(config: Config, name: string, late: ReadonlySet<string>): boolean {
+  const resource = config.resources[name];
+  return resource !== undefined && namedResources(resource).some((needed) => late.has(needed));
+}
+
 function fillsByCommand(config: Config, name: string): boolean {
   const options = config.resources[name]?.options ?? {};
   return "migrate" in options || "seed" in options;
 }
 
-function planServices(wanted: WantedEnvironment, observed: ObservedEnvironment): PlanStep[] {
+/** The part of the plan that stops, restarts and starts services. */
+export function planServices(wanted: WantedEnvironment, observed: ObservedEnvironment): PlanStep[] {
   const byName = new Map(observed.services.map((service) => [service.name, service]));
   const anew = new Set(wanted.anew);
   const stop = wanted.down.filter((name) => byName.get(name)?.live || byName.get(name)?.pausing);

@@ -149,11 +149,14 @@ describe("resources of environments", () => {
   );
 
   test(
-    "a migration that fails leaves nothing behind and shows its log",
+    "a migration that fails leaves no database behind and shows its log",
     async () => {
       await using world = await shop({ files: { ...files, "migrate.mjs": "console.error('no such column'); process.exit(3);\n" } });
       const ran = await world.wt(["create", "a"]);
       expect([ran.code, ran.stderr]).toEqual([7, expect.stringContaining("no such column")]);
+      expect(existsSync(join(worktree(world, "a"), "data/app.db"))).toBe(false);
+      expect((await world.status("a")).resources.map(({ name, state }) => `${name} ${state}`)).toEqual(["uploads Ready", "db Absent"]);
+      await world.ok(["delete", "a"]);
       expect(leftovers(world, "a")).toEqual([]);
       expect((await world.list()).environments.map(({ slug }) => slug)).toEqual(["main"]);
     },

@@ -167,7 +167,7 @@ describe("a setup command that fails", () => {
     "is ended with all that it started, and without services `--resume --no-up` starts none",
     async () => {
       await using world = await shop(null);
-      await world.write({ "second.sh": "sleep 600 & test -e mended\n" });
+      await world.write({ "second.sh": "test -e mended || { sleep 600 & exit 3; }\n" });
       await world.commit("leaves something running");
       await world.ok(["trust", "--yes"]);
       expect((await world.wt(["create", "a"])).code).toBe(7);

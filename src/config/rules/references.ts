@@ -2,6 +2,7 @@ import { type Finding, formatPath, type KeyPath } from "../check-written.ts";
 import { closest } from "../closest.ts";
 import { textsOf } from "../normalize.ts";
 import { findReferences } from "../references.ts";
+import { fixedKeys } from "../resource-references.ts";
 import type { Rule, RuleInput } from "../rules.ts";
 
 // Services may refer to each other in a circle: their ports and URLs are known before any of them starts. Only values that are made while
@@ -113,9 +114,12 @@ function badReferences(entry: { path: KeyPath; text: string }, config: RuleInput
 function misplacedReferences({ written }: RuleInput): Finding[] {
   const resolved = new Set(textsOf(written).map((entry) => formatPath(entry.path)));
   return allTexts(written, []).flatMap(({ path, text }): Finding[] => {
-    const [reference] = path[0] === "resources" || resolved.has(formatPath(path)) ? [] : findReferences(text);
+    const fixed = path[0] === "resources" && fixedKeys.includes(String(path[2]));
+    const [reference] = !fixed && (path[0] === "resources" || resolved.has(formatPath(path))) ? [] : findReferences(text);
     if (!reference) return [];
-    const hint = "References work in `env`, `run`, `setup` and `ready.command`.";
+    const hint = fixed
+      ? `Write the ${path[2]} itself; references work in the other options of a resource.`
+      : "References work in `env`, `run`, `setup`, `ready.command` and options of resources.";
     return [{ path, message: `${formatPath(path)} holds ${reference.text}, but references are not resolved there.`, hint }];
   });
 }

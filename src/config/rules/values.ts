@@ -1,7 +1,9 @@
 import type { Finding, KeyPath } from "../check-written.ts";
 import { closest } from "../closest.ts";
+import type { Config, ResourceConfig } from "../config.ts";
 import { parseDurationMs } from "../duration.ts";
 import { listOf, spelledOut } from "../normalize.ts";
+import { exampleOptions, isMainShared, ownOptions } from "../resource-references.ts";
 import type { Rule } from "../rules.ts";
 import type { WrittenReadyProbe, WrittenService } from "../schema.ts";
 
@@ -9,6 +11,12 @@ const eachService = (check: (service: WrittenService, path: string[]) => Finding
   return ({ written }) =>
     Object.entries(written.services ?? {}).flatMap(([name, service]) => check(spelledOut(service), ["services", name]));
 };
+
+/** As a driver will see it: resolved, and as the main worktree has it where everybody shares that one. */
+function asChecked(resource: ResourceConfig, config: Config): ResourceConfig {
+  const options = exampleOptions(resource, config);
+  return { ...resource, options: isMainShared(resource) ? ownOptions(options) : options };
+}
 
 export const valueRules: readonly Rule[] = [
   {
@@ -52,7 +60,7 @@ export const valueRules: readonly Rule[] = [
       Object.entries(config.resources)
         .filter(([, { type }]) => resourceTypes.includes(type))
         .flatMap(([name, resource]) =>
-          resourceProblems(resource).map(({ key, message, hint }): Finding => {
+          resourceProblems(asChecked(resource, config)).map(({ key, message, hint }): Finding => {
             const written = key in resource.options;
             const path = written ? ["resources", name, key] : ["resources", name];
             return { path, at: "key", message: `resources.${name}.${message}`, ...(hint === null ? {} : { hint }) };

@@ -20,6 +20,7 @@ import {
 } from "../../os/owned-entry.ts";
 import { checkOptions, type OptionRules, textOption, variableName, variablePrefix } from "../check-options.ts";
 import type { ResourceCall, ResourceConnection, ResourceDriver, ResourceObservation, ResourceSpec } from "../resource-driver.ts";
+import { dumpDirectory, loadDirectory } from "./dump-directory.ts";
 
 export const directoryOptions: OptionRules = {
   path: { kind: "path", required: true },
@@ -51,6 +52,11 @@ export function createDirectoryResource(): ResourceDriver {
       await replaceOwned(entryOf(spec), { produce: async (staging) => void (await copyTree(from, staging)) });
     },
     removeCheckpoint: (spec, id) => removeTree(checkpointPlace(entryOf(spec), id)),
+    dump: (spec, wish, call) => dumpDirectory(entryOf(spec).place, wish, call.abort),
+    async load(spec, path, call) {
+      if (spec.main) throw mainEntryRefused(entryOf(spec));
+      await replaceOwned(entryOf(spec), { produce: (staging) => loadDirectory(path, staging, call.abort) });
+    },
     sleep: async () => false,
     wake: async () => undefined,
     usage: async (spec) => readDiskUsage([entryOf(spec).place, spec.directory]),

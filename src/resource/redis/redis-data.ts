@@ -114,7 +114,7 @@ function checkDump(spec: ResourceSpec, path: string): void {
     ? "does not exist"
     : stat.isSymbolicLink()
       ? "is a link, which is not followed"
-      : !stat.isFile() || !/^(REDIS|VALKEY)/.test(firstBytes(path))
+      : !stat.isFile() || !isRdb(path)
         ? "is not an RDB file"
         : null;
   if (problem === null) return;
@@ -125,6 +125,10 @@ function checkDump(spec: ResourceSpec, path: string): void {
     hints: [`Set \`from:\` of resources.${spec.name} in wt.yaml to a file that \`redis-cli --rdb <file>\` or SAVE wrote.`],
     details: { path },
   });
+}
+
+export function isRdb(path: string): boolean {
+  return /^(REDIS|VALKEY)/.test(firstBytes(path));
 }
 
 function firstBytes(path: string): string {

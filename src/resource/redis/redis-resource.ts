@@ -5,7 +5,15 @@ import { entryAt, removeTree } from "../../os/files.ts";
 import { ensureMarkedDirectory, foreignDirectory, observeMarkedDirectory, removeMarkedDirectory } from "../../os/marked-directory.ts";
 import { checkpointPlace } from "../../os/owned-entry.ts";
 import { checkOptions, type OptionRules, textOption, variableName } from "../check-options.ts";
-import type { ResourceCall, ResourceConnection, ResourceDriver, ResourceObservation, ResourceSpec } from "../resource-driver.ts";
+import type {
+  DumpFormat,
+  DumpWish,
+  ResourceCall,
+  ResourceConnection,
+  ResourceDriver,
+  ResourceObservation,
+  ResourceSpec,
+} from "../resource-driver.ts";
 import {
   bringBackOldData,
   fillData,
@@ -16,6 +24,7 @@ import {
   requireCheckpointOf,
   saveData,
 } from "./redis-data.ts";
+import { copyDump, rdbOnly, requireRdb } from "./redis-dump.ts";
 import { type RedisRecord, readRecord, redisFiles, writeRecord } from "./redis-files.ts";
 import { findRedis, killRedis, saveAndStopRedis, tryLink } from "./redis-process.ts";
 import { connectionOf, madeRecord, markOf, newPassword, ownRecord, portOf, variablesOf } from "./redis-record.ts";
@@ -49,6 +58,8 @@ export function createRedisResource(options: RedisResourceOptions): ResourceDriv
     checkpoint: (spec, id) => exclusive(spec, () => checkpoint(spec, id, servers)),
     restore: (spec, id) => exclusive(spec, () => restore(spec, id, servers)),
     removeCheckpoint: (spec, id) => removeTree(checkpointPlace(spec, id)),
+    dump: (spec, wish, call) => exclusive(spec, () => dump(spec, wish, { call, servers })),
+    load: (spec, path, call) => exclusive(spec, () => load(spec, path, { call, servers })),
     sleep: (spec) => exclusive(spec, () => sleepRedis(spec, servers)),
     wake: (spec) =>
       exclusive(spec, async () => {
@@ -168,13 +179,46 @@ async function remove(spec: ResourceSpec, servers: Servers): Promise<void> {
 async function checkpoint(spec: ResourceSpec, id: string, servers: Servers): Promise<void> {
   const record = await madeRecord(spec);
   refuseTakenCheckpoint(spec, id);
+  await writeDump(spec, record, servers);
+  await keepCheckpoint(spec, id);
+}
+
+/** The dump on disk is what it holds now. */
+async function writeDump(spec: ResourceSpec, record: RedisRecord, servers: Servers): Promise<void> {
   const running = (await findRedis(spec)) !== null;
   // Asleep in order, the dump holds everything; after a crash only the server knows.
   if (running || !record.asleep || !entryAt(redisFiles(spec).dump)) {
     await servers.awake(spec, record, never);
     await withLink(spec, record, (link) => saveData(spec, link));
   }
-  await keepCheckpoint(spec, id);
+}
+
+interface Calling {
+  call: ResourceCall;
+  servers: Servers;
+}
+
+async function dump(spec: ResourceSpec, wish: DumpWish, { call, servers }: Calling): Promise<DumpFormat> {
+  if ((wish.format ?? "rdb") !== "rdb" || !wish.schema || !wish.data) throw rdbOnly(spec);
+  const record = await madeRecord(spec);
+  call.abort.throwIfAborted();
+  await writeDump(spec, record, servers);
+  await copyDump(redisFiles(spec).dump, wish.path, call.abort);
+  return "rdb";
+}
+
+async function load(spec: ResourceSpec, path: string, { call, servers }: Calling): Promise<void> {
+  const record = await madeRecord(spec);
+  requireRdb(path);
+  call.abort.throwIfAborted();
+  await replaceContent(spec, servers, {
+    record,
+    // Started in any case: only the server can say whether it can read it.
+    async replace() {
+      await loadCheckpoint(spec, path);
+      await servers.start(spec, record, call.abort);
+    },
+  });
 }
 
 async function seed(spec: ResourceSpec, record: RedisRecord, call: ResourceCall): Promise<void> {

@@ -19,6 +19,8 @@ import {
 import { checkOptions, type OptionRules, textOption, variableName, variablePrefix } from "../check-options.ts";
 import type { ResourceCall, ResourceConnection, ResourceDriver, ResourceObservation, ResourceSpec } from "../resource-driver.ts";
 import { cloneDatabase } from "./clone-database.ts";
+import { dumpFile, loadFile } from "./dump-file.ts";
+import { fileMark, inspectFile } from "./inspect-file.ts";
 
 export const sqliteOptions: OptionRules = {
   path: { kind: "path", required: true },
@@ -59,6 +61,13 @@ export function createSqliteResource(): ResourceDriver {
       await replaceOwned(entry, { produce: (staging) => clone(from, staging) });
     },
     removeCheckpoint: (spec, id) => removeTree(checkpointPlace(entryOf(spec), id)),
+    inspect: async (spec, how) => inspectFile(entryOf(spec).place, how),
+    contentMark: async (spec) => fileMark(entryOf(spec).place),
+    dump: (spec, wish, call) => dumpFile(entryOf(spec).place, wish, call.abort),
+    async load(spec, path, call) {
+      if (spec.main) throw mainEntryRefused(entryOf(spec));
+      await replaceOwned(entryOf(spec), { produce: (staging) => loadFile(path, staging, call.abort) });
+    },
     sleep: async () => false,
     wake: async () => undefined,
     async usage(spec) {

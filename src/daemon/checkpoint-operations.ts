@@ -33,7 +33,11 @@ export async function createCheckpoint(world: World, request: CheckpointRequest,
     try {
       const work = async () => {
         putEntries(world, environment, { entry, names: held });
-        const refusals = await takeAll(world, environment, { id, names: held });
+        const take = () => {
+          world.reached("paused:checkpoint");
+          return takeAll(world, environment, { id, names: held });
+        };
+        const refusals = await world.supervisor.pauses.around(environment, call.abort, take);
         leftOut.push(...refusals);
         taken.push(...held.filter((name) => !refusals.some(({ resource }) => resource === name)));
       };
@@ -149,8 +153,8 @@ async function reasonAgainst(world: World, one: LeasedResource): Promise<string 
 }
 
 /**
- * Right after each other, all at once: as near to one instant as drivers that know nothing of each other can be. Gives those that refuse,
- * such as the main worktree's own files; throws when none is kept or one fails.
+ * All at once, while the services are held still: what they wrote to one and to another is in the checkpoint or not, as of one instant. Gives those
+ * that refuse, such as the main worktree's own files; throws when none is kept or one fails.
  */
 async function takeAll(
   world: World,

@@ -29,7 +29,8 @@ const settledMs = 1_000;
 export async function* watchReadiness(context: RunnerContext, watched: Watched, abort: AbortSignal): AsyncGenerator<ReadinessEvent> {
   const { plan, instance } = watched;
   const startedMs = context.clock.now();
-  const deadlineMs = startedMs + plan.readyTimeoutMs;
+  const pausedBeforeMs = context.pausedMs(plan.spec.environmentId);
+  const deadline = () => startedMs + plan.readyTimeoutMs + context.pausedMs(plan.spec.environmentId) - pausedBeforeMs;
   const probe = await prober(context, watched, abort);
   let late = false;
   for (let pauseMs = firstPauseMs; ; pauseMs = Math.min(longestPauseMs, pauseMs * 1.5)) {
@@ -44,6 +45,7 @@ export async function* watchReadiness(context: RunnerContext, watched: Watched, 
       yield { type: "ready" };
       return;
     }
+    const deadlineMs = deadline();
     if (!late && context.clock.now() >= deadlineMs && instance.startedAtMs <= deadlineMs) {
       late = true;
       yield { type: "late", reason: `It was not ready after ${plan.readyTimeoutMs / 1000} s: ${verdict.reason}.` };

@@ -22,6 +22,10 @@ export async function adoptServices(world: World, bootId: string): Promise<void>
   ledger.putSetting(bootSetting, bootId);
   for (const environment of ledger.environments()) {
     try {
+      // A daemon that was killed during a checkpoint left the services held still; its journal row says so.
+      if (ledger.operations({ environmentId: environment.id }).some((one) => one.kind === "checkpoint")) {
+        await world.supervisor.pauses.end(environment);
+      }
       await world.supervisor.adopt(environment, sameBoot);
       if (!sameBoot && environment.wanted === "up") ledger.updateEnvironment(environment.id, { wanted: "down" });
       world.gateway.sync(environment.id);

@@ -12,7 +12,7 @@ export interface RunnerContext {
   admission: Admission;
   /** Resolves when every service this one needs is ready; rejects only with the signal's reason. */
   needsReady(runner: ServiceRunner, abort: AbortSignal): Promise<void>;
-  /** Throws `WtError` (`machine`, `port_held`) when a stranger holds the leased port. */
+  /** Waits while the environment is paused. Throws `WtError` (`machine`, `port_held`) when a stranger holds the leased port. */
   checkPort(plan: ServicePlan): Promise<void>;
   /** Ledger, before the process exists: the generation and its lease. */
   recordIntent(runner: ServiceRunner, generation: number): void;
@@ -23,6 +23,8 @@ export interface RunnerContext {
   /** Ledger: wanted and restarts. */
   save(runner: ServiceRunner): void;
   changed(environmentId: string): void;
+  /** How long the environment was paused in all: its services could do nothing in that time. */
+  pausedMs(environmentId: string): number;
   /** An error nobody waits for goes to the daemon's log. */
   report(error: unknown): void;
 }

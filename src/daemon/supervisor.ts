@@ -7,7 +7,9 @@ import { isPortFree } from "../os/ports.ts";
 import type { RuntimeDriver, ServiceInstance } from "../runtime/runtime-driver.ts";
 import { Admission } from "./admission.ts";
 import type { Changes } from "./changes.ts";
+import { createPauses, type Pauses } from "./pauses.ts";
 import { portHolderName } from "./port-holder.ts";
+import { processRemains } from "./process-remains.ts";
 import type { RunnerContext } from "./runner-context.ts";
 import { instanceOf, processKey, serviceRecord } from "./service-record.ts";
 import { ServiceRunner } from "./service-runner.ts";
@@ -26,11 +28,13 @@ export interface SupervisorOptions {
 export class Supervisor {
   readonly #options: SupervisorOptions;
   readonly #context: RunnerContext;
+  readonly pauses: Pauses;
   /** environment id → service → runner */
   readonly #runners = new Map<string, Map<string, ServiceRunner>>();
 
   constructor(options: SupervisorOptions) {
     this.#options = options;
+    this.pauses = createPauses(options);
     this.#context = {
       driver: options.driver,
       clock: options.clock,
@@ -42,6 +46,7 @@ export class Supervisor {
       recordEnd: (runner, generation) => this.#recordEnd(runner, generation),
       save: (runner) => this.#save(runner),
       changed: (environmentId) => options.changes.emit(environmentId),
+      pausedMs: (environmentId) => this.pauses.totalMs(environmentId),
       report: options.report,
     };
   }
@@ -238,6 +243,7 @@ export class Supervisor {
   }
 
   async #checkPort(plan: ServicePlan): Promise<void> {
+    await this.pauses.over(plan.spec.environmentId);
     const port = plan.spec.port;
     if (port === null || (await isPortFree(port))) return;
     const who = await portHolderName(port);
@@ -289,12 +295,3 @@ export class Supervisor {
 }
 
 const strayPolicy = { signal: "SIGTERM" as const, graceMs: 5_000 };
-
-function processRemains(message: string): WtError {
-  return new WtError({
-    kind: "machine",
-    code: "process_remains",
-    message,
-    hints: ["Run `wt doctor` to see what is left, end it by hand, then try again."],
-  });
-}

@@ -71,7 +71,8 @@ export function isMainShared({ type, options }: ResourceConfig): boolean {
     kind !== undefined &&
     "branch" in kind.entries &&
     options.url === undefined &&
-    options.server === undefined
+    options.server === undefined &&
+    options.remote === undefined
   );
 }
 

@@ -167,7 +167,8 @@ export async function refuseShared(world: World, environment: EnvironmentRecord,
   });
 }
 
-function running(world: World, environment: EnvironmentRecord): string[] {
+/** Services that run, or will by themselves. */
+export function running(world: World, environment: EnvironmentRecord): string[] {
   return world.supervisor
     .runners(environment.id)
     .filter((runner) => runner.status.live || ["Waiting", "Restarting", "CrashLoopBackOff"].includes(runner.status.phase))

@@ -55,8 +55,20 @@ export interface Lease {
   createdAtMs: number;
 }
 
-/** The last five are of resources. */
-export const operationKinds = ["create", "up", "down", "restart", "delete", "reset", "wake", "sleep", "checkpoint", "restore"] as const;
+/** The last six are of resources. */
+export const operationKinds = [
+  "create",
+  "up",
+  "down",
+  "restart",
+  "delete",
+  "reset",
+  "wake",
+  "sleep",
+  "checkpoint",
+  "restore",
+  "remove",
+] as const;
 export type OperationKind = (typeof operationKinds)[number];
 
 /** An operation in flight. Its row is there from before the first effect until after the last. */

@@ -62,6 +62,7 @@ export function createMemoryResource(options: MemoryResourceOptions = {}): Resou
     ...createContentVerbs({ features, begin, own, find: controls.public.find }),
     type: options.type ?? "memory",
     features,
+    identity: (written) => `what is at ${written.server ?? written.url ?? written.path ?? "no place"}`,
     variableNames: () => [variable],
 
     parseOptions(written) {

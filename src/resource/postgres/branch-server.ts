@@ -3,8 +3,8 @@ import { existsSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { WtError } from "../../errors/wt-error.ts";
 import { readBlockUsage } from "../../os/block-usage.ts";
-import { methodWords } from "../../os/clone-method.ts";
 import type { Clock } from "../../os/clock.ts";
+import { methodWords } from "../../os/clone-method.ts";
 import { entryAt, moveToTrash, removeTree } from "../../os/files.ts";
 import type { ServerUser } from "../../os/server-user.ts";
 import type { ResourceCall, ResourceDriver, ResourceObservation, ResourceSpec } from "../resource-driver.ts";
@@ -16,6 +16,8 @@ import { type BranchRecord, foreignBranch, readBranchRecord, readOwnRecord, writ
 import { syncFileSystem } from "./build-template.ts";
 import { appLogin, connectionOf } from "./connection.ts";
 import { readMajor } from "./data-directory.ts";
+import { dumpVerbs } from "./dump-branch.ts";
+import { inspectVerbs } from "./inspect-branch.ts";
 import { captureBranch, forkBranch, forkStaging } from "./live-fork.ts";
 import { thawServer } from "./live-freeze.ts";
 import { findServer, serverPlace } from "./postmaster.ts";
@@ -41,6 +43,8 @@ export function createBranchServer(options: BranchServerOptions): BranchServer {
   return {
     ...contentVerbs(parts),
     ...checkpointVerbs(parts),
+    ...inspectVerbs(parts),
+    ...dumpVerbs(parts),
     observe: (spec) => observe(spec, life.branch(spec)),
     async connection(spec) {
       const record = await readBranchRecord(spec.directory);

@@ -45,7 +45,7 @@ function fromDump(spec: ResourceSpec, from: string, major: number): ResourceSpec
 }
 
 /** Errors name the key of wt.yaml that a dump is usually written under; here it was an argument. */
-function asLoading(from: string): (error: unknown) => never {
+export function asLoading(from: string): (error: unknown) => never {
   return (error) => {
     if (!(error instanceof WtError) || error.code !== "database_source") throw error;
     throw new WtError({

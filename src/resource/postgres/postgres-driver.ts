@@ -10,9 +10,12 @@ import type { ResourceDriver, ResourceSpec, ResourceTemplates } from "../resourc
 import { type BranchServer, createBranchServer } from "./branch-server.ts";
 import { connectionOf, variableNames } from "./connection.ts";
 import { createDatabaseOnServer } from "./database-on-server.ts";
+import { contentTools } from "./dump-modes.ts";
 import { createNeonDatabase } from "./neon/neon-database.ts";
+import { postgresIdentity } from "./postgres-identity.ts";
 import { parsePostgresOptions, postgresOptions } from "./postgres-options.ts";
 import { findServerPrograms, type ServerPrograms } from "./server-programs.ts";
+import { findStrays } from "./server-strays.ts";
 import { checkReachable, sharedDetail, sharedLogin } from "./shared-database.ts";
 import { templateService } from "./template-service.ts";
 import { createTemplates } from "./templates.ts";
@@ -66,17 +69,20 @@ export function createPostgresDriver({
   };
   const templates = createTemplates({ stateDirectory, clock, path, user, overlayFromBytes });
   const branches = createBranchServer({ stateDirectory, clock, path, user, programs, templates, report });
-
+  const modes = byMode({
+    branch: branches,
+    server: createDatabaseOnServer(),
+    remote: createNeonDatabase({ clock, env, configDirectory: configDirectory ?? null, ...neon }),
+  });
   return {
     type: "postgres",
     features: { checkpoints: true, sleep: true, port: true },
+    identity: postgresIdentity,
     variableNames: (options) => variableNames(postgresOptions(options).variable),
     parseOptions: parsePostgresOptions,
-    ...byMode({
-      branch: branches,
-      server: createDatabaseOnServer(),
-      remote: createNeonDatabase({ clock, env, configDirectory: configDirectory ?? null, ...neon }),
-    }),
+    ...modes,
+    ...contentTools({ branch: branches, connection: modes.connection, path }),
+    findStrays,
     templates: templateService({ templates, programs, path }),
     async describeStorage() {
       await mkdir(join(stateDirectory, "postgres"), { recursive: true, mode: 0o700 });

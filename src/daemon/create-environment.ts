@@ -22,6 +22,7 @@ import { incompleteAt, incompleteError, isKept, keptFailure, markIncomplete, rea
 import { beginOperation, type Call, endOperation, never, runPlan } from "./journaled-run.ts";
 import { locate, registerEnvironment, syncWorktrees } from "./projects.ts";
 import type { StepContext } from "./steps.ts";
+import { adviseOnStorage } from "./storage-findings.ts";
 import { bringUp, reportServices } from "./up-environment.ts";
 import type { World } from "./world.ts";
 
@@ -220,6 +221,7 @@ async function buildClaimed(world: World, building: Building, call: Call): Promi
     for (const service of session.config.services) world.supervisor.announce(environment.id, servicePlan(world, session, service));
     world.gateway.sync(environment.id);
     if (request.up) await warnOfGateway(world, call);
+    await adviseOnStorage(world, environment.id, call);
     const stopListening = reportServices(world, environment, call);
     await world.supervisor.whenSettled(environment.id, services, call.abort).finally(stopListening);
   } catch (error) {

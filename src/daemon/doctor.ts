@@ -4,6 +4,7 @@ import type { DoctorFinding, DoctorReport } from "../api/operations.ts";
 import type { EnvironmentRecord } from "../environment/ledger.ts";
 import { isPortFree } from "../os/ports.ts";
 import { portHolderName } from "./port-holder.ts";
+import { storageFindings } from "./storage-findings.ts";
 import { worktreeExists } from "./worktree-exists.ts";
 import type { World } from "./world.ts";
 
@@ -13,7 +14,13 @@ export async function doctorReport(world: World): Promise<DoctorReport> {
   const perEnvironment = await Promise.all(world.ledger.environments().map((environment) => environmentFindings(world, environment)));
   return {
     schema: 1,
-    findings: [...ledgerFindings(world), ...(await gatewayFindings(world)), ...diskFindings(world), ...perEnvironment.flat()],
+    findings: [
+      ...ledgerFindings(world),
+      ...(await gatewayFindings(world)),
+      ...diskFindings(world),
+      ...(await storageFindings(world)),
+      ...perEnvironment.flat(),
+    ],
   };
 }
 

@@ -20,6 +20,7 @@ import { releasePortsExcept } from "./port-leases.ts";
 import { locateNamed, seenFrom } from "./projects.ts";
 import { settleChangedResources } from "./resource-changes.ts";
 import { leasedResources, resourcePortName, restResources } from "./resources.ts";
+import { adviseOnStorage } from "./storage-findings.ts";
 import { worktreeExists } from "./worktree-exists.ts";
 import type { World } from "./world.ts";
 
@@ -76,6 +77,7 @@ export async function bringUp(world: World, wanted: BringUp, call: Call): Promis
     },
   });
   await warnOfGateway(world, call);
+  await adviseOnStorage(world, environment.id, call);
   const stopListening = reportServices(world, environment, call);
   try {
     await awaitHealth(world, environment, { services, abort: call.abort });

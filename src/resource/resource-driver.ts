@@ -190,6 +190,41 @@ export interface ResourceTemplates {
   onSealed(listener: () => void): void;
 }
 
+/** Something on a server that carries our mark and belongs to no environment of this machine. */
+export interface Stray {
+  /** Such as a database's name. */
+  name: string;
+  /** The server. */
+  where: string;
+  bytes: number | null;
+  /** Who is connected. */
+  sessions: number;
+  /** The orphaned directory that proves that this machine made it; null: another one may have. */
+  proof: string | null;
+  remove(): Promise<void>;
+}
+
+export interface StraySearch {
+  /** Every resource of this type in the ledger: they name the servers. */
+  specs: readonly ResourceSpec[];
+  /** Nonces of all environments in the ledger. */
+  living: ReadonlySet<string>;
+  /** Directories of resources whose environment is not in the ledger. */
+  orphans: readonly string[];
+}
+
+/** How a driver copies content on this machine, found out by trying. */
+export interface StorageDescription {
+  method: string;
+  /** What was seen that proves it. */
+  proof: string;
+  /** What is used for content of at least `fromBytes` where `method` is a full copy. */
+  large: { method: string; fromBytes: number; proof: string } | null;
+  /** Better ones that were tried, and why they were not taken. */
+  rejected: { method: string; reason: string }[];
+  fileSystem: string;
+}
+
 export interface ResourceDriver {
   /** `type:` in wt.yaml. */
   readonly type: string;
@@ -239,6 +274,11 @@ export interface ResourceDriver {
   /** Without the feature, or awake already: nothing happens. */
   wake(spec: ResourceSpec): Promise<void>;
   usage(spec: ResourceSpec): Promise<ResourceUsage>;
+  /**
+   * Only of drivers that copy files; where they lie belongs to the caller (`spec.directory` may be on a file system made for them). With a spec: null
+   * when that one's content is not copied on this machine.
+   */
+  describeStorage?(spec?: ResourceSpec): Promise<StorageDescription | null>;
   /** Only of databases. Reads, never writes. null: it sleeps and may not be woken. Throws `WtError`. */
   inspect?(spec: ResourceSpec, how: Inspection): Promise<ResourceContent | null>;
   /** Changes whenever the content may have; equal marks: nothing changed. Cheap, wakes nobody; null where it cannot be told. */
@@ -249,6 +289,8 @@ export interface ResourceDriver {
   dump?(spec: ResourceSpec, wish: DumpWish, call: ResourceCall): Promise<DumpFormat>;
   /** Replaces the content with that of a dump at the absolute path. Throws `WtError`, and then the old content is back. */
   load?(spec: ResourceSpec, path: string, call: ResourceCall): Promise<void>;
+  /** Looks for what was left on servers; `problems` are sentences about those that could not be looked at. Changes nothing. */
+  findStrays?(search: StraySearch): Promise<{ strays: Stray[]; problems: string[] }>;
   /** At daemon start, for every resource in the ledger: takes up its stable port, adopts what runs. Must be fast. */
   adopt(spec: ResourceSpec): Promise<void>;
   /** Stops the driver's own background work and listeners; servers run on. */

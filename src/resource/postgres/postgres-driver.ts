@@ -18,7 +18,7 @@ import { findServerPrograms, type ServerPrograms } from "./server-programs.ts";
 import { findStrays } from "./server-strays.ts";
 import { checkReachable, sharedDetail, sharedLogin } from "./shared-database.ts";
 import { templateService } from "./template-service.ts";
-import { createTemplates } from "./templates.ts";
+import { createTemplates, type Templates } from "./templates.ts";
 
 export interface PostgresDriverOptions {
   /** The world's state directory; templates lie in `postgres/` below it. */
@@ -41,6 +41,7 @@ export interface PostgresDriverOptions {
 export interface PostgresDriver extends ResourceDriver {
   /** How databases are copied on this machine, with the proof; tried out when nothing is recorded. */
   describeStorage(): Promise<CloneProbe>;
+  describeStorage(spec?: ResourceSpec): Promise<CloneProbe | null>;
   readonly templates: ResourceTemplates;
 }
 
@@ -84,11 +85,18 @@ export function createPostgresDriver({
     ...contentTools({ branch: branches, connection: modes.connection, path }),
     findStrays,
     templates: templateService({ templates, programs, path }),
-    async describeStorage() {
-      await mkdir(join(stateDirectory, "postgres"), { recursive: true, mode: 0o700 });
-      return templates.cloneMethod(join(stateDirectory, "postgres"));
-    },
+    describeStorage: storageOf(templates, stateDirectory),
   };
+}
+
+function storageOf(templates: Templates, stateDirectory: string): PostgresDriver["describeStorage"] {
+  const describe = async (spec?: ResourceSpec) => {
+    if (spec && postgresOptions(spec.options).mode !== "branch") return null;
+    const place = spec && existsSync(spec.directory) ? spec.directory : join(stateDirectory, "postgres");
+    await mkdir(place, { recursive: true, mode: 0o700 });
+    return templates.cloneMethod(place);
+  };
+  return describe as PostgresDriver["describeStorage"];
 }
 
 interface Modes {

@@ -11,8 +11,11 @@ export interface SeenRequest {
   body: unknown;
 }
 
-/** Gives an answer in the place of the real one; "drop": the work is done and the answer lost; "cut": neither. null: no fault. */
-export type Fault = (request: SeenRequest) => Response | "drop" | "cut" | null;
+/**
+ * Gives an answer in the place of the real one; null: no fault. "drop": the work is done and the answer lost; "cut": neither. "freeze": no answer
+ * ever comes, as for a client that was killed; "freeze after": the same, with the work done.
+ */
+export type Fault = (request: SeenRequest) => Response | "drop" | "cut" | "freeze" | "freeze after" | null;
 
 export interface FakeNeon {
   apiUrl: string;
@@ -21,7 +24,6 @@ export interface FakeNeon {
   requests: SeenRequest[];
   /** Asked for each request, in turn. */
   faults: Fault[];
-  /** Tries of a GET of the same operation until it is finished. */
   dispose(): Promise<void>;
 }
 
@@ -43,10 +45,11 @@ export async function startFakeNeon(server: TestServer): Promise<FakeNeon> {
     const fault = faults.map((each) => each(seen)).find((each) => each !== null) ?? null;
     if (fault instanceof Response) return fault;
     if (fault === "cut") return lost();
+    if (fault === "freeze") return never();
     const turn = queue.then(() => respond({ request, url, body, key, project }));
     queue = turn.catch(() => undefined);
     const real = await turn;
-    return fault === "drop" ? lost() : real;
+    return fault === "drop" ? lost() : fault === "freeze after" ? never() : real;
   };
   const http = Bun.serve({ hostname: "127.0.0.1", port: 0, fetch: answer });
   return {
@@ -66,6 +69,10 @@ export async function startFakeNeon(server: TestServer): Promise<FakeNeon> {
 function lost(): Response {
   const stream = new ReadableStream({ start: (controller) => controller.error(new Error("cut")) });
   return new Response(stream, { headers: { "content-type": "application/json" } });
+}
+
+function never(): Promise<Response> {
+  return new Promise(() => undefined);
 }
 
 interface Incoming {

@@ -99,7 +99,8 @@ export function createNeonApi(at: NeonPlace): NeonApi {
         },
         limits,
       ),
-    deleteBranch: (id, limits) => change({ method: "DELETE", path: `/branches/${part(id)}`, what: `delete the branch ${id}` }, limits),
+    deleteBranch: (id, limits) =>
+      change({ method: "DELETE", path: `/branches/${part(id)}`, what: `delete the branch ${id}`, repeatable: true }, limits),
     createEndpoint: (branchId, limits) =>
       change(
         {
@@ -110,12 +111,13 @@ export function createNeonApi(at: NeonPlace): NeonApi {
         },
         limits,
       ),
-    startEndpoint: (id, limits) => change({ method: "POST", path: `/endpoints/${part(id)}/start`, what: "start the compute" }, limits),
+    startEndpoint: (id, limits) =>
+      change({ method: "POST", path: `/endpoints/${part(id)}/start`, what: "start the compute", repeatable: true }, limits),
     suspendEndpoint: (id, limits) =>
-      change({ method: "POST", path: `/endpoints/${part(id)}/suspend`, what: "suspend the compute" }, limits),
+      change({ method: "POST", path: `/endpoints/${part(id)}/suspend`, what: "suspend the compute", repeatable: true }, limits),
     async resetPassword(branchId, role, limits) {
       const path = `/branches/${part(branchId)}/roles/${part(role)}/reset_password`;
-      const answer = await ask({ method: "POST", path, what: `give the role ${role} a password` }, limits);
+      const answer = await ask({ method: "POST", path, what: `give the role ${role} a password`, repeatable: true }, limits);
       const password = textIn(fields(fields(answer).role), "password");
       return { password, operations: listOf(answer, "operations").map(parseOperation) };
     },

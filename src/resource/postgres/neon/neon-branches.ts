@@ -115,16 +115,11 @@ export async function deleteBranches(api: NeonApi, branches: NeonBranch[], waiti
 
 async function deleteBranch(api: NeonApi, branch: NeonBranch, waiting: Waiting): Promise<void> {
   waiting.report(`Neon: deleting ${branch.name}`);
-  try {
-    await settle(api, await api.deleteBranch(branch.id, waiting.limits), waiting);
-  } catch (error) {
-    if (!(error instanceof UncertainOutcome)) throw error;
-  }
+  await settle(api, await api.deleteBranch(branch.id, waiting.limits), waiting);
   // Believed when it is seen.
   for (let attempt = 0; await api.branch(branch.id, waiting.limits); attempt++) {
     if (api.at.clock.now() >= waiting.limits.untilMs) throw operationLate(api, { action: `deleting ${branch.name}` });
     await api.at.clock.sleep(api.at.pollMs * Math.min(10, 1 + attempt), waiting.limits.abort);
-    if (attempt > 0 && attempt % 4 === 0) await api.deleteBranch(branch.id, waiting.limits).catch(ignoreUncertain);
   }
 }
 
@@ -148,6 +143,20 @@ export async function restoreFrom(
   await awaitReady(api, branch.id, how.waiting);
 }
 
+/** Gives a branch another name; where the answer was lost, looks which one it has. */
+export async function rename(api: NeonApi, branch: NeonBranch, { name, waiting }: { name: string; waiting: Waiting }): Promise<void> {
+  for (let attempt = 0; ; attempt++) {
+    try {
+      return await settle(api, await api.renameBranch(branch.id, name, waiting.limits), waiting);
+    } catch (error) {
+      if (!(error instanceof UncertainOutcome)) throw error;
+      const now = await api.branch(branch.id, waiting.limits);
+      if (now?.name === name) return;
+      if (attempt > 2) throw unreachable(api.at, { what: `rename a branch to ${name}` }, error);
+    }
+  }
+}
+
 /** Deletes what restores left behind, as far as nothing is made from it; what stays is tried again next time. */
 export async function sweep(api: NeonApi, spec: ResourceSpec, waiting: Waiting & { keep: string | null }): Promise<void> {
   for (;;) {
@@ -164,10 +173,6 @@ export async function sweep(api: NeonApi, spec: ResourceSpec, waiting: Waiting &
     if (done.length === 0) return;
     await deleteBranches(api, done, waiting);
   }
-}
-
-function ignoreUncertain(error: unknown): void {
-  if (!(error instanceof UncertainOutcome)) throw error;
 }
 
 function operationFailure({ at }: NeonApi, { action, status, error }: NeonOperation): WtError {

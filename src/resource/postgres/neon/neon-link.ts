@@ -1,5 +1,5 @@
 // One request to Neon's HTTP API, and what of its failures may be tried again: 423 (another operation runs), 429 and 503 always; what never
-// brought an answer only where the request changes nothing.
+// brought an answer, and other failures of the service, only where asking twice does no harm.
 import { WtError } from "../../../errors/wt-error.ts";
 import type { Clock } from "../../../os/clock.ts";
 
@@ -25,6 +25,8 @@ export interface Ask {
   body?: unknown;
   /** What it is for, as in "Neon did not <what>". */
   what: string;
+  /** It changes something, and doing it twice does no harm. */
+  repeatable?: boolean;
 }
 
 export interface Limits {
@@ -38,22 +40,27 @@ export class UncertainOutcome extends Error {}
 
 const requestTimeoutMs = 30_000;
 const longestPauseMs = 5_000;
+/** So many first pauses: who is offline need not wait for minutes to hear it. */
+const unreachablePauses = 40;
 const maximumWaitMs = 60_000;
 
 /** The answer's JSON; null for 204, and for 404 of a GET below the project. Throws `WtError`, `UncertainOutcome` or the abort's reason. */
 export async function askNeon(neon: NeonPlace, ask: Ask, limits: Limits): Promise<unknown> {
+  const begunMs = neon.clock.now();
   for (let attempt = 0; ; attempt++) {
     limits.abort?.throwIfAborted();
     const answer = await send(neon, ask, limits.abort);
-    const last = neon.clock.now() >= limits.untilMs;
+    const nowMs = neon.clock.now();
+    const last = nowMs >= limits.untilMs;
     if (answer instanceof Response) {
-      if (answer.ok) return answer.status === 204 ? null : await readBody(neon, ask, answer);
+      if (answer.ok) return answer.status === 204 ? null : answer.json();
       const failure = await readFailure(answer);
       if (answer.status === 404 && ask.method === "GET" && ask.path !== "") return null;
+      if (answer.status >= 500 && answer.status !== 503 && !isRepeatable(ask)) throw new UncertainOutcome(failure.message);
       if (last || !mayRetry(answer.status, ask)) throw refusal(neon, ask, { status: answer.status, ...failure });
     } else {
-      if (ask.method !== "GET") throw new UncertainOutcome(answer.message);
-      if (last) throw unreachable(neon, ask, answer);
+      if (!isRepeatable(ask)) throw new UncertainOutcome(answer.message);
+      if (last || nowMs - begunMs >= unreachablePauses * neon.pollMs) throw unreachable(neon, ask, answer);
     }
     const wanted = answer instanceof Response ? retryAfterMs(answer) : null;
     const pauseMs = wanted ?? Math.min(longestPauseMs, neon.pollMs * 2 ** Math.min(attempt, 10)) * (0.75 + Math.random() / 2);
@@ -71,15 +78,29 @@ async function send(neon: NeonPlace, { method, path, query, body }: Ask, abort?:
   if (body !== undefined) headers["content-type"] = "application/json";
   try {
     // A redirect would take the key to another host.
-    return await fetch(url, { method, headers, signal, redirect: "manual", ...(body === undefined ? {} : { body: JSON.stringify(body) }) });
+    const answer = await fetch(url, {
+      method,
+      headers,
+      signal,
+      redirect: "manual",
+      ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+    });
+    // Read to its end here: an answer that is cut off is none.
+    const text = await answer.text();
+    if (answer.ok && answer.status !== 204) JSON.parse(text);
+    return new Response(answer.status === 204 ? null : text, answer);
   } catch (error) {
     if (abort?.aborted && method === "GET") throw abort.reason;
     return error instanceof Error ? error : new Error(String(error));
   }
 }
 
-function mayRetry(status: number, { method }: Ask): boolean {
-  return [423, 429, 503].includes(status) || (method === "GET" && status >= 500);
+function isRepeatable({ method, repeatable }: Ask): boolean {
+  return method === "GET" || repeatable === true;
+}
+
+function mayRetry(status: number, ask: Ask): boolean {
+  return [423, 429, 503].includes(status) || (isRepeatable(ask) && status >= 500);
 }
 
 /** RFC 9110: seconds, or a date. */
@@ -88,15 +109,6 @@ export function retryAfterMs({ headers }: Response, nowMs = Date.now()): number 
   if (!value) return null;
   const ms = /^\d+$/.test(value) ? Number(value) * 1000 : Date.parse(value) - nowMs;
   return Number.isFinite(ms) ? Math.min(maximumWaitMs, Math.max(0, ms)) : null;
-}
-
-async function readBody(neon: NeonPlace, ask: Ask, answer: Response): Promise<unknown> {
-  try {
-    return await answer.json();
-  } catch (error) {
-    if (ask.method !== "GET") throw new UncertainOutcome("the answer was cut off");
-    throw unreachable(neon, ask, error);
-  }
 }
 
 interface Failure {

@@ -47,13 +47,16 @@ function fromDump(spec: ResourceSpec, from: string, major: number): ResourceSpec
 /** Errors name the key of wt.yaml that a dump is usually written under; here it was an argument. */
 export function asLoading(from: string): (error: unknown) => never {
   return (error) => {
-    if (!(error instanceof WtError) || error.code !== "database_source") throw error;
+    const [, rest] = error instanceof WtError ? (/^resources\.[^:]*\.from: ([\s\S]*)$/.exec(error.message) ?? []) : [];
+    if (!(error instanceof WtError) || rest === undefined) throw error;
+    const unreadable = error.code === "database_source";
     throw new WtError({
-      kind: "usage",
-      code: "dump_unreadable",
-      message: error.message.replace(/^resources\.[^:]*\.from: /, ""),
+      kind: unreadable ? "usage" : error.kind,
+      code: unreadable ? "dump_unreadable" : error.code,
+      message: `${rest[0]?.toUpperCase()}${rest.slice(1)}`,
       hints: error.hints,
-      details: { path: from },
+      details: { ...error.details, path: from },
+      cause: error,
     });
   };
 }

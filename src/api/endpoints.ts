@@ -2,6 +2,7 @@
 import type * as environment from "./environment.ts";
 import type * as operations from "./operations.ts";
 import type * as resources from "./resources.ts";
+import type * as templates from "./templates.ts";
 
 /** Plain request and response, both JSON. All are POST so that arguments travel in the body and nothing is cached. */
 export interface CallEndpoints {
@@ -17,6 +18,7 @@ export interface CallEndpoints {
   "/v1/resources/list": { request: resources.ResourceListRequest; response: resources.ResourceList };
   "/v1/resources/connection": { request: resources.ResourceTarget; response: resources.ResourceConnectionView };
   "/v1/checkpoints/list": { request: { target: environment.Target }; response: resources.CheckpointList };
+  "/v1/templates/list": { request: Record<string, never>; response: templates.TemplateList };
   /** Names for completion: answered from memory. */
   "/v1/names": { request: { cwd: string }; response: operations.KnownNames };
 }
@@ -31,9 +33,13 @@ export interface OperationEndpoints {
   "/v1/resources/reset": { request: resources.ResetRequest; result: resources.ResourceDocument };
   "/v1/resources/start": { request: resources.ResourceTarget; result: resources.ResourceDocument };
   "/v1/resources/stop": { request: resources.ResourceTarget; result: resources.ResourceDocument };
+  "/v1/resources/remove": { request: resources.ResourceTarget & { resource: string }; result: resources.ResourceDocument };
   "/v1/checkpoints/create": { request: resources.CheckpointRequest; result: resources.CheckpointResult };
   "/v1/checkpoints/restore": { request: resources.RestoreRequest; result: resources.ResourceDocument };
   "/v1/checkpoints/delete": { request: resources.RemoveCheckpointRequest; result: resources.CheckpointList };
+  "/v1/templates/build": { request: templates.TemplateBuildRequest; result: templates.TemplateBuildResult };
+  "/v1/templates/remove": { request: { key: string }; result: templates.TemplateRemoveResult };
+  "/v1/garbage": { request: templates.GarbageRequest; result: templates.GarbageReport };
 }
 
 /** Streams: the response is newline-delimited `item`s until the client closes it or it ends; an `ErrorBody` as the last line says why it could not go on. */

@@ -39,6 +39,8 @@ export interface KnownNames {
   services: string[];
   resources: string[];
   checkpoints: string[];
+  /** Keys; of all projects. */
+  templates: string[];
 }
 
 export interface Variable {

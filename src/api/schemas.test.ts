@@ -5,6 +5,7 @@ import type { CreateResult, EnvironmentDocument, EnvironmentList } from "./envir
 import type { DoctorReport, ErrorBody, LogLine, TrustView, VariablesResult } from "./operations.ts";
 import type { CheckpointList, CheckpointResult, ResourceConnectionView, ResourceDocument, ResourceList } from "./resources.ts";
 import * as schemas from "./schemas.ts";
+import type { GarbageReport, TemplateBuildResult, TemplateList, TemplateRemoveResult } from "./templates.ts";
 
 // The compiler is the test: a field that an interface has and its schema has not (or the other way round) does not compile.
 type Plain<T> = T extends object ? { [Key in keyof T]: Plain<T[Key]> } : T;
@@ -22,6 +23,10 @@ const connection: Same<ResourceConnectionView, Output<typeof schemas.resourceCon
 const worked: Same<ResourceDocument, Output<typeof schemas.resourceDocument>> = true;
 const kept: Same<CheckpointResult, Output<typeof schemas.checkpointResult>> = true;
 const checkpoints: Same<CheckpointList, Output<typeof schemas.checkpointList>> = true;
+const templates: Same<TemplateList, Output<typeof schemas.templateList>> = true;
+const templateBuilt: Same<TemplateBuildResult, Output<typeof schemas.templateBuildResult>> = true;
+const templateRemoved: Same<TemplateRemoveResult, Output<typeof schemas.templateRemoveResult>> = true;
+const garbage: Same<GarbageReport, Output<typeof schemas.garbageReport>> = true;
 const error: Same<ErrorBody["error"]["kind"], Output<typeof schemas.errorBody>["error"]["kind"]> = true;
 const errorKeys: Same<keyof ErrorBody["error"], keyof Output<typeof schemas.errorBody>["error"]> = true;
 
@@ -41,6 +46,10 @@ test("each schema has the type of its interface", () => {
     worked,
     kept,
     checkpoints,
+    templates,
+    templateBuilt,
+    templateRemoved,
+    garbage,
   ]).not.toContain(false);
 });
 

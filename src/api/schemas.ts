@@ -132,6 +132,67 @@ export const checkpointResult = v.strictObject({
   leftOut: described(v.array(v.strictObject({ resource: v.string(), reason: v.string() })), "Resources that are not in it, and why."),
 });
 
+const templateView = v.strictObject({
+  key: v.string(),
+  type: described(v.string(), "Of the resource."),
+  project: described(v.nullable(v.string()), "It was built for first; null for one that is not known any more."),
+  resource: v.string(),
+  stage: described(v.string(), "`empty`, `migrated`, `seeded`, `masked`; `unknown` when its record cannot be read."),
+  madeFrom: described(v.array(v.string()), "What it holds, in the order in which it got there; for people."),
+  version: v.string(),
+  parent: described(v.nullable(v.string()), "Key of the template it went on from."),
+  migrations: described(
+    v.nullable(v.strictObject({ before: v.number(), all: v.number() })),
+    "Of all migrations in it, how many were in `parent` already; null where there are none.",
+  ),
+  bytes: v.number(),
+  exclusiveBytes: described(v.nullable(v.number()), "What would come back if it went; null where the machine does not tell."),
+  createdAt: described(v.string(), "ISO 8601, UTC."),
+  buildMs: v.number(),
+  usedAt: described(v.nullable(v.string()), "ISO 8601, UTC; null: never."),
+  branches: described(v.array(v.string()), "Environments (slugs) whose database was made from it."),
+  lasting: described(v.number(), "How many of them read it as long as they live, so that it stays."),
+  wantedBy: described(v.array(v.string()), "Environments (slugs) that would be made from it, or from what is built on it, now."),
+  problem: described(v.nullable(v.string()), "Why nobody is to copy it any more; null: it can be copied."),
+});
+
+export const templateList = v.strictObject({
+  schema: v.literal(1),
+  templates: described(v.array(templateView), "The newest first."),
+});
+
+export const templateBuildResult = v.strictObject({
+  schema: v.literal(1),
+  environment: v.string(),
+  resource: v.string(),
+  template: templateView,
+  built: described(v.boolean(), "false: it was there already."),
+});
+
+export const templateRemoveResult = v.strictObject({
+  schema: v.literal(1),
+  key: v.string(),
+  freedBytes: v.nullable(v.number()),
+});
+
+export const garbageReport = v.strictObject({
+  schema: v.literal(1),
+  dryRun: v.boolean(),
+  items: v.array(
+    v.strictObject({
+      kind: v.picklist(["template", "trash", "building", "directory", "database"]),
+      name: described(v.string(), "A template's key, a path, a database's name."),
+      bytes: v.nullable(v.number()),
+      outcome: described(
+        v.picklist(["removed", "kept", "reported", "failed"]),
+        "In a dry run `removed` is what would be; `reported` may be garbage, but that is not proven.",
+      ),
+      reason: described(v.string(), "A sentence."),
+    }),
+  ),
+  freedBytes: described(v.number(), "Of what was (or would be) removed, where it is known."),
+});
+
 export const logLine = v.strictObject({
   time: described(v.string(), "ISO 8601, UTC, when the line was seen."),
   service: v.string(),
@@ -201,4 +262,8 @@ export const publishedSchemas: Readonly<Record<string, { title: string; schema: 
   "resource-url": { title: "wt db url --json", schema: resourceConnection },
   checkpoint: { title: "wt db checkpoint --json", schema: checkpointResult },
   checkpoints: { title: "wt db checkpoints --json", schema: checkpointList },
+  templates: { title: "wt db template list --json", schema: templateList },
+  template: { title: "wt db template build --json, wt db template refresh --json", schema: templateBuildResult },
+  "template-removed": { title: "wt db template remove --json", schema: templateRemoveResult },
+  garbage: { title: "wt db gc --json", schema: garbageReport },
 };

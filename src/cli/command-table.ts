@@ -37,11 +37,37 @@ export const commandTable: readonly CommandEntry[] = [
   { name: "db psql", aliases: [], group: data, load: async () => (await import("./commands/db-psql.ts")).dbPsql },
   { name: "db usage", aliases: [], group: data, load: async () => (await import("./commands/db-usage.ts")).dbUsage },
   { name: "db reset", aliases: [], group: data, load: async () => (await import("./commands/db-reset.ts")).dbReset },
+  { name: "db remove", aliases: [], group: data, load: async () => (await import("./commands/db-remove.ts")).dbRemove },
   { name: "db start", aliases: [], group: data, load: async () => (await import("./commands/db-start.ts")).dbStart },
   { name: "db stop", aliases: [], group: data, load: async () => (await import("./commands/db-stop.ts")).dbStop },
   { name: "db checkpoint", aliases: [], group: data, load: async () => (await import("./commands/db-checkpoint.ts")).dbCheckpoint },
   { name: "db checkpoints", aliases: [], group: data, load: async () => (await import("./commands/db-checkpoints.ts")).dbCheckpoints },
   { name: "db restore", aliases: [], group: data, load: async () => (await import("./commands/db-restore.ts")).dbRestore },
+  {
+    name: "db template list",
+    aliases: [],
+    group: data,
+    load: async () => (await import("./commands/db-template-list.ts")).dbTemplateList,
+  },
+  {
+    name: "db template build",
+    aliases: [],
+    group: data,
+    load: async () => (await import("./commands/db-template-build.ts")).dbTemplateBuild,
+  },
+  {
+    name: "db template refresh",
+    aliases: [],
+    group: data,
+    load: async () => (await import("./commands/db-template-refresh.ts")).dbTemplateRefresh,
+  },
+  {
+    name: "db template remove",
+    aliases: [],
+    group: data,
+    load: async () => (await import("./commands/db-template-remove.ts")).dbTemplateRemove,
+  },
+  { name: "db gc", aliases: [], group: data, load: async () => (await import("./commands/db-gc.ts")).dbGc },
   { name: "doctor", aliases: [], group: system, load: async () => (await import("./commands/doctor.ts")).doctor },
   { name: "daemon status", aliases: [], group: system, load: async () => (await import("./commands/daemon-status.ts")).daemonStatus },
   { name: "daemon stop", aliases: [], group: system, load: async () => (await import("./commands/daemon-stop.ts")).daemonStop },
@@ -69,15 +95,16 @@ export interface FoundCommand {
 
 /** The entry that the first words name, by name or alias. */
 export function findCommand(words: readonly string[]): FoundCommand | null {
-  const [first = "", second = ""] = words;
+  const [first = ""] = words;
   for (const candidate of commandTable) {
-    if (candidate.name === first || candidate.aliases.includes(first)) return { entry: candidate, words: 1 };
-    if (candidate.name === `${first} ${second}`) return { entry: candidate, words: 2 };
+    const count = candidate.name.split(" ").length;
+    if (candidate.name === words.slice(0, count).join(" ")) return { entry: candidate, words: count };
+    if (candidate.aliases.includes(first)) return { entry: candidate, words: 1 };
   }
   return null;
 }
 
-/** Commands that begin with a noun: `daemon` → its five. Empty for what is no noun. */
+/** Commands that begin with a noun of one word or two: `daemon` → its five. Empty for what is no noun. */
 export function commandsOfNoun(noun: string): CommandEntry[] {
   return commandTable.filter((candidate) => candidate.name.startsWith(`${noun} `));
 }

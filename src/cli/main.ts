@@ -53,11 +53,13 @@ async function choose(words: string[], globals: GlobalValues): Promise<Chosen> {
   if (first === undefined) return { command: await load("help"), words: [] };
   const found = findCommand(words);
   if (found) return { command: await found.entry.load(), words: words.slice(found.words) };
-  const verbs = commandsOfNoun(first);
-  if (verbs.length > 0 && (second === undefined || second === "--help" || second === "-h" || globals.help)) {
-    return { command: await load("help"), words: [first] };
+  const noun = second !== undefined && commandsOfNoun(`${first} ${second}`).length > 0 ? `${first} ${second}` : first;
+  const verbs = commandsOfNoun(noun);
+  const verb = words[noun.split(" ").length];
+  if (verbs.length > 0 && (verb === undefined || verb === "--help" || verb === "-h" || globals.help)) {
+    return { command: await load("help"), words: noun.split(" ") };
   }
-  if (verbs.length > 0) throw unknownCommand(`${first} ${second}`, verbs, `wt help ${first}`);
+  if (verbs.length > 0) throw unknownCommand(`${noun} ${verb}`, verbs, `wt help ${noun}`);
   throw unknownCommand(first, commandTable, "wt --help");
 }
 

@@ -21,6 +21,7 @@ import { adoptServices, settleOperations } from "./recovery.ts";
 import { restResources } from "./resources.ts";
 import { type ControlServer, startServer } from "./server.ts";
 import { Supervisor } from "./supervisor.ts";
+import { keepTemplatesTidy } from "./tidy-templates.ts";
 import type { World } from "./world.ts";
 
 /** Runs until it is told to stop; gives the exit code. A second daemon of the same world ends at once with 0. */
@@ -50,6 +51,7 @@ export async function runDaemon(_argv: readonly string[], env: Readonly<Record<s
     return 1;
   }
   settleOperations(world).catch(report);
+  keepTemplatesTidy(world);
   const how = await ended;
   if (how.services) await stopAllServices(world);
   await Bun.sleep(20);

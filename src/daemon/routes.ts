@@ -5,6 +5,7 @@ import type { CallEndpoints, OperationEndpoints, StreamEndpoints } from "../api/
 import type { DaemonView } from "../api/operations.ts";
 import { createGit } from "../git/git.ts";
 import { createCheckpoint, listCheckpoints, removeCheckpoint, restoreCheckpoint } from "./checkpoint-operations.ts";
+import { collectGarbage } from "./collect-garbage.ts";
 import { createEnvironment } from "./create-environment.ts";
 import { deleteEnvironment } from "./delete-environment.ts";
 import { doctorReport } from "./doctor.ts";
@@ -15,9 +16,11 @@ import { listResources } from "./list-resources.ts";
 import { itemsResponse, operationResponse } from "./operation-stream.ts";
 import { locateTarget } from "./projects.ts";
 import { readLogs } from "./read-logs.ts";
+import { removeOperation } from "./remove-resource.ts";
 import { resetOperation, startOperation, stopOperation } from "./resource-operations.ts";
 import { resourceConnection } from "./resource-views.ts";
 import type { ControlServerOptions } from "./server.ts";
+import { buildTemplate, listTemplates, removeTemplate } from "./template-operations.ts";
 import { grantTrust, trustQuestion } from "./trust-question.ts";
 import { downEnvironment, upEnvironment } from "./up-environment.ts";
 import { readVariables } from "./variables.ts";
@@ -78,6 +81,7 @@ function calls(options: ControlServerOptions): Calls {
     "/v1/resources/list": (request) => listResources(world, request),
     "/v1/resources/connection": (request) => resourceConnection(world, request),
     "/v1/checkpoints/list": (request) => listCheckpoints(world, request),
+    "/v1/templates/list": () => listTemplates(world),
     "/v1/names": async (request) => knownNames(world, request.cwd),
   };
 }
@@ -92,9 +96,13 @@ function operations(world: World): Operations {
     "/v1/resources/reset": (request, call) => resetOperation(world, request, call),
     "/v1/resources/start": (request, call) => startOperation(world, request, call),
     "/v1/resources/stop": (request, call) => stopOperation(world, request, call),
+    "/v1/resources/remove": (request, call) => removeOperation(world, request, call),
     "/v1/checkpoints/create": (request, call) => createCheckpoint(world, request, call),
     "/v1/checkpoints/restore": (request, call) => restoreCheckpoint(world, request, call),
     "/v1/checkpoints/delete": (request, call) => removeCheckpoint(world, request, call),
+    "/v1/templates/build": (request, call) => buildTemplate(world, request, call),
+    "/v1/templates/remove": (request) => removeTemplate(world, request),
+    "/v1/garbage": (request, call) => collectGarbage(world, request, call),
   };
 }
 

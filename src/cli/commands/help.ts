@@ -22,9 +22,10 @@ export const help = defineCommand({
       await out(commandHelp(await found.entry.load(), found.entry.aliases, paint));
       return 0;
     }
-    const verbs = words.length === 1 ? commandsOfNoun(words[0] ?? "") : [];
-    if (verbs.length === 0) throw unknown(words.join(" "));
-    await out(nounHelp(words[0] ?? "", await Promise.all(verbs.map(({ load }) => load())), paint));
+    const noun = words.join(" ");
+    const verbs = commandsOfNoun(noun);
+    if (verbs.length === 0) throw unknown(noun);
+    await out(nounHelp(noun, await Promise.all(verbs.map(({ load }) => load())), paint));
     return 0;
   },
 });

@@ -56,14 +56,19 @@ function withoutGlobals(words: readonly string[]): Before {
 async function beforeCommand(before: Before, current: string): Promise<Candidate[]> {
   if (before.open) return await ofKind(before.open.type === "boolean" ? undefined : before.open.complete, noNames);
   if (current.startsWith("-")) return optionCandidates(globalOptions);
-  const noun = before.words[0];
-  if (noun !== undefined) {
-    const verbs = before.words.length === 1 ? commandsOfNoun(noun) : [];
-    return await Promise.all(
-      verbs.map(async ({ name, load }) => ({ value: name.slice(noun.length + 1), description: (await load()).summary })),
-    );
-  }
+  if (before.words.length > 0) return await verbCandidates(before.words.join(" "));
   return await commandCandidates();
+}
+
+/** The next word of each command that begins with these. */
+async function verbCandidates(noun: string): Promise<Candidate[]> {
+  const candidates = await Promise.all(
+    commandsOfNoun(noun).map(async ({ name, load }) => {
+      const [verb = "", more] = name.slice(noun.length + 1).split(" ");
+      return { value: verb, description: more === undefined ? (await load()).summary : `Commands of the ${verb}` };
+    }),
+  );
+  return [...new Map(candidates.map((candidate) => [candidate.value, candidate])).values()];
 }
 
 async function commandCandidates(): Promise<Candidate[]> {
@@ -150,10 +155,19 @@ async function ofKind(kind: CompletionKind | undefined, names: () => Promise<Nam
       return plain((await names()).resources, "resource");
     case "checkpoint":
       return plain((await names()).checkpoints, "checkpoint");
+    case "template":
+      return plain((await names()).templates, "template");
   }
 }
 
-const noNames = async (): Promise<Names> => ({ environments: [], branches: [], services: [], resources: [], checkpoints: [] });
+const noNames = async (): Promise<Names> => ({
+  environments: [],
+  branches: [],
+  services: [],
+  resources: [],
+  checkpoints: [],
+  templates: [],
+});
 
 /** Nothing rather than an error: completion has no place to show one. */
 async function fetchNames({ cwd, connection }: CompletionContext): Promise<Names> {

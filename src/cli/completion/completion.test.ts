@@ -14,6 +14,7 @@ const names = {
   services: ["web", "worker"],
   resources: ["db", "cache"],
   checkpoints: ["before-import"],
+  templates: ["3fa91c0e7b120a6c5d44"],
 };
 let daemon: FakeDaemon;
 let env: Record<string, string>;
@@ -68,6 +69,12 @@ describe("candidates", () => {
     [["db", "reset", "d"], ["db"]],
     [["db", "restore", "b"], ["before-import"]],
     [["db", "checkpoints", "--delete", "b"], ["before-import"]],
+    [["db", "te"], ["template"]],
+    [
+      ["db", "template", "re"],
+      ["refresh", "remove"],
+    ],
+    [["db", "template", "remove", "3"], ["3fa91c0e7b120a6c5d44"]],
     [["logs", "--fo"], ["--follow"]],
     [["status", "main", ""], []],
     [

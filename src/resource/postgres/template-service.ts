@@ -1,4 +1,5 @@
 // What commands about templates need of this driver.
+import { existsSync } from "node:fs";
 import { readdir } from "node:fs/promises";
 import { join } from "node:path";
 import { WtError } from "../../errors/wt-error.ts";
@@ -55,7 +56,7 @@ export function templateService({ templates, programs, path }: TemplateServicePa
     references: () => readReferences(shelf.stateDirectory),
     leftovers: () => readLeftovers(shelf),
     removeLeftover: (place) => removeLeftover(shelf, place),
-    prepare: () => templates.prepare(),
+    prepare: async () => (existsSync(shelf.building) ? templates.prepare() : undefined),
     onSealed: (listener) => templates.onSealed(listener),
   };
 }

@@ -96,7 +96,7 @@ describe.skipIf(!clients)("a branch", () => {
     const failure = async (path: string, abort = never) =>
       (await world.driver.load?.(target, path, world.call({ abort })).catch((error) => error)) as WtError;
     const failed = await failure(bad);
-    expect([failed.code, failed.message]).toEqual(["sql_failed", expect.stringMatching(/^Dump line 2 failed: column/)]);
+    expect([failed.code, failed.message]).toEqual(["sql_failed", expect.stringMatching(/^dump line 2 failed: column/)]);
     const absent = await failure(join(bad, "../absent"));
     expect([absent.code, absent.message]).toEqual(["dump_unreadable", expect.stringMatching(/^the file .*absent does not exist\.$/i)]);
     const stop = new AbortController();

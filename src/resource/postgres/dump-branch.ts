@@ -53,7 +53,7 @@ export function asLoading(from: string): (error: unknown) => never {
     throw new WtError({
       kind: unreadable ? "usage" : error.kind,
       code: unreadable ? "dump_unreadable" : error.code,
-      message: `${rest[0]?.toUpperCase()}${rest.slice(1)}`,
+      message: rest.replace(/^the /, "The "),
       hints: error.hints,
       details: { ...error.details, path: from },
       cause: error,

@@ -166,7 +166,12 @@ export async function createFakeProject({ id, storage }: FakeProjectOptions) {
         pagination: { next, sort_by: "created_at", sort_order: "ASC" },
       };
     },
-    branchAnswer: (one: FakeBranch) => ({ branch: branchJson(id, one), annotation: annotationJson(one) }),
+    async lookAtBranch(wanted: string) {
+      // Time goes by for who waits for the branch.
+      for (const operation of operations) if (operation.branchId === wanted) await step(operation);
+      const one = branch(wanted);
+      return { branch: branchJson(id, one), annotation: annotationJson(one) };
+    },
     async createBranch(body: unknown) {
       const wanted = checkKeys(body, ["branch", "endpoints", "annotation_value"]);
       const about = checkKeys(wanted.branch ?? {}, [

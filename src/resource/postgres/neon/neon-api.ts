@@ -72,7 +72,7 @@ export function createNeonApi(at: NeonPlace): NeonApi {
   const change = async (wanted: Ask, limits: Limits) => listOf(await ask(wanted, limits), "operations").map(parseOperation);
   return {
     at,
-    ...reads(ask),
+    ...reads(ask, at.place),
     createBranch: (wanted, limits) =>
       change(
         {
@@ -126,7 +126,7 @@ export function createNeonApi(at: NeonPlace): NeonApi {
 
 type Reads = Pick<NeonApi, "checkProject" | "branches" | "branch" | "endpoints" | "databases" | "connectionUri" | "operation">;
 
-function reads(ask: (wanted: Ask, limits: Limits) => Promise<unknown>): Reads {
+function reads(ask: (wanted: Ask, limits: Limits) => Promise<unknown>, place: string): Reads {
   return {
     async checkProject(limits) {
       await ask({ method: "GET", path: "", what: "tell about the project" }, limits);
@@ -162,6 +162,7 @@ function reads(ask: (wanted: Ask, limits: Limits) => Promise<unknown>): Reads {
     async connectionUri({ branchId, database, role }, limits) {
       const query = { branch_id: branchId, database_name: database, role_name: role };
       const answer = await ask({ method: "GET", path: "/connection_uri", query, what: `tell how ${database} is reached` }, limits);
+      if (answer === null) throw unknownRole(place, role);
       return textIn(fields(answer), "uri");
     },
     async operation(id, limits) {
@@ -169,6 +170,15 @@ function reads(ask: (wanted: Ask, limits: Limits) => Promise<unknown>): Reads {
       return answer === null ? null : parseOperation(fields(answer).operation);
     },
   };
+}
+
+function unknownRole(place: string, role: string): WtError {
+  return new WtError({
+    kind: "config",
+    code: "neon_role_missing",
+    message: `${place}.role: the branch at Neon has no role ${role}.`,
+    hints: ["Without this key it is the owner of the database."],
+  });
 }
 
 function parseBranch(value: unknown, annotation: unknown): NeonBranch {

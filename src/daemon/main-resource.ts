@@ -9,6 +9,7 @@ import { beginOperation, type Call, endOperation, runPlan } from "./journaled-ru
 import { ensurePort } from "./port-leases.ts";
 import { mainEnvironment } from "./resource-options.ts";
 import { driverOf, leasedResources } from "./resources.ts";
+import type { StepContext } from "./steps.ts";
 import type { World } from "./world.ts";
 
 /**
@@ -46,10 +47,11 @@ async function make(world: World, seen: EnvironmentSession, { name, call }: { na
   await requireTrust(world, project, { config, files, environment: { slug: environment.slug, here: false } });
   for (const service of config.services) await ensurePort(world, environment, service);
   const operation = beginOperation(world, { environmentId: environment.id, kind: "up" });
-  const context = {
+  const context: StepContext = {
     world,
     session: { ...seen, config },
-    ...call,
+    emit: call.emit,
+    abort: call.abort,
     branchPlan: null,
     branchCommit: null,
     outcome: { rescueRefs: [], branch: null },

@@ -178,7 +178,7 @@ function emptyResource(state: MemoryResource["state"]): MemoryResource {
 
 /** Seeds by the commands of the options; what fails leaves nothing. */
 async function make(spec: ResourceSpec, { server, call, variable }: { server: MemoryServer; call: ResourceCall; variable: string }) {
-  const url = `memory://${spec.label}/${spec.nonce}`;
+  const url = typeof spec.options.url === "string" ? spec.options.url : `memory://${spec.label}/${spec.nonce}`;
   const connection = { variables: { [variable]: url }, values: { url } };
   server.resources.set(spec.label, { ...emptyResource("half"), nonce: spec.nonce, connection });
   try {

@@ -53,16 +53,19 @@ export async function frameworkWorld({ app, file }: FrameworkOptions): Promise<F
   }
 }
 
+/** `app` is a name in test/fixtures/apps, or an absolute path. */
 export function readApp(app: string): Record<string, string> {
-  const root = join(apps, app);
-  const entries = readdirSync(root, { recursive: true, withFileTypes: true }).filter((entry) => entry.isFile());
+  const root = resolve(apps, app);
+  const entries = readdirSync(root, { recursive: true, withFileTypes: true }).filter(
+    (entry) => entry.isFile() && !entry.parentPath.includes("node_modules"),
+  );
   return Object.fromEntries(
     entries.map((entry) => join(entry.parentPath, entry.name)).map((path) => [relative(root, path), readFileSync(path, "utf8")]),
   );
 }
 
 /** A world has a HOME of its own; registry and caches of npm and pip are the machine's. */
-function writePackageSettings(directory: string): void {
+export function writePackageSettings(directory: string): void {
   const asked = Bun.spawnSync(["npm", "config", "get", "registry", "cache"], { cwd: apps, stdout: "pipe", stderr: "ignore" });
   const settings = asked.stdout
     .toString()

@@ -1,22 +1,22 @@
 // Our side of the comparison: branches made by the driver itself, the very code the daemon runs.
-import { mkdirSync, readFileSync } from "node:fs";
+import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { systemClock } from "../src/os/clock.ts";
 import { createPostgresDriver, type PostgresDriver } from "../src/resource/postgres/postgres-driver.ts";
 import type { ResourceCall, ResourceOptions, ResourceSpec } from "../src/resource/resource-driver.ts";
 import { freePort } from "./bench-world.ts";
-import { ask, type Dataset } from "./database-content.ts";
+import { type Answers, type Dataset, firstAnswers } from "./database-content.ts";
 import { measuredMajor } from "./database-peer.ts";
 import { processesIn } from "./database-places.ts";
 
 export interface Branches {
-  /** How data directories are copied here, as the driver found out. */
-  method: string;
-  /** Makes a branch; gives the milliseconds until it has answered its first query. The first of a dataset also builds the template. */
-  create(name: string, dataset: Dataset): Promise<number>;
+  /** Makes a branch and asks it. The first of a dataset also builds the template. */
+  create(name: string, dataset: Dataset): Promise<Answers>;
+  /** How it was copied, as the driver says. */
+  methodOf(name: string): Promise<string>;
   sleep(name: string): Promise<void>;
-  /** Connects to a sleeping branch; gives the milliseconds until the first answer. */
-  wake(name: string): Promise<number>;
+  /** Connects to a sleeping branch. */
+  wake(name: string): Promise<Answers>;
   remove(names: readonly string[]): Promise<void>;
   /** Memory of all servers that run, in bytes, shared pages divided among those that share them; null where the system does not tell. */
   memoryBytes(): { bytes: number; servers: number } | null;
@@ -37,25 +37,26 @@ export async function openBranches(stateDirectory: string, scratch: string): Pro
     return found;
   };
   return {
-    method: (await driver.describeStorage()).method,
     async create(name, dataset) {
       const spec = specOf(driver, { name, dataset, environments, scratch });
       const startMs = performance.now();
       const { values } = await driver.ensure(spec, quietCall());
       const url = values.url ?? "";
-      await ask(url, dataset.query);
-      const takenMs = performance.now() - startMs;
       made.set(name, { spec, url, dataset });
-      return takenMs;
+      return firstAnswers(url, dataset.query, startMs);
+    },
+    async methodOf(name) {
+      const observed = await driver.observe(find(name).spec);
+      if (observed.state !== "ready" || observed.detail === null) throw new Error(`the branch ${name} is ${observed.state}`);
+      // `PostgreSQL 18.4, overlay (the first use of a table copies it whole)`
+      return observed.detail.replace(/^.*?, /, "").replace(/ \(the .*/, "");
     },
     async sleep(name) {
       if (!(await driver.sleep(find(name).spec))) throw new Error(`the branch ${name} is in use`);
     },
     async wake(name) {
       const { url, dataset } = find(name);
-      const startMs = performance.now();
-      await ask(url, dataset.query);
-      return performance.now() - startMs;
+      return firstAnswers(url, dataset.query, performance.now());
     },
     async remove(names) {
       for (const name of names) {
@@ -70,6 +71,15 @@ export async function openBranches(stateDirectory: string, scratch: string): Pro
       if (failures.length > 0) throw new Error(`The driver reported: ${failures.map(String).join("; ")}`);
     },
   };
+}
+
+/**
+ * From the next driver on, large databases are copied in full, too, where the driver would take an overlay: what it found out about this machine
+ * is changed to that.
+ */
+export function forgetOverlay(stateDirectory: string): void {
+  const file = join(stateDirectory, "postgres/clone-method.json");
+  writeFileSync(file, JSON.stringify({ ...JSON.parse(readFileSync(file, "utf8")), large: null }));
 }
 
 /** As in a wt.yaml with `type: postgres` and these. */

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { serverUser } from "../src/os/server-user.ts";
 import { findServerPrograms, type ServerPrograms } from "../src/resource/postgres/server-programs.ts";
 import { freePort } from "./bench-world.ts";
-import { ask, type Dataset, withClient } from "./database-content.ts";
+import { type Answers, type Dataset, firstAnswers, withClient } from "./database-content.ts";
 import { timeCommand } from "./measure.ts";
 
 export const measuredMajor = 18;
@@ -65,7 +65,12 @@ export async function startShared(postgres: Postgres, data: string, settings: re
   const child = Bun.spawn(command, { cwd: "/", env: { PATH: "/usr/bin:/bin", LC_ALL: "C" }, stdio: ["ignore", "ignore", "ignore"] });
   const url = (database: string) => `postgres://bench@127.0.0.1:${port}/${database}`;
   const deadline = performance.now() + 60_000;
-  while (!(await ask(url("postgres"), "SELECT 1").catch(() => null))) {
+  const answers = () =>
+    firstAnswers(url("postgres"), "SELECT 1", 0).then(
+      () => true,
+      () => false,
+    );
+  while (!(await answers())) {
     if (child.exitCode !== null || performance.now() > deadline) throw new Error(`The shared server in ${data} did not start.`);
     await Bun.sleep(20);
   }
@@ -91,17 +96,16 @@ export const strategies = {
 
 export type Strategy = keyof typeof strategies;
 
-/** Makes a database from the template; gives the milliseconds until it has answered its first query. */
+/** Makes a database from the template and asks it. */
 export async function createOnShared(
   server: SharedServer,
   { dataset, strategy, name }: { dataset: Dataset; strategy: Strategy; name: string },
-): Promise<number> {
+): Promise<Answers> {
   return withClient(server.url("postgres"), async (client) => {
     await client.unsafe(`SET file_copy_method = ${strategy.endsWith("clone") ? "clone" : "copy"}`);
     const startMs = performance.now();
     await client.unsafe(`CREATE DATABASE ${name} TEMPLATE ${dataset.name} STRATEGY ${strategies[strategy]}`);
-    await ask(server.url(name), dataset.query);
-    return performance.now() - startMs;
+    return firstAnswers(server.url(name), dataset.query, startMs);
   });
 }
 

@@ -1,5 +1,17 @@
 // File systems to measure databases on: as root each kind in an image of its own, else the one the temporary directory lies on.
-import { chmodSync, mkdirSync, mkdtempSync, readdirSync, readlinkSync, rmSync, statfsSync, truncateSync, writeFileSync } from "node:fs";
+import {
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  readlinkSync,
+  rmSync,
+  statfsSync,
+  truncateSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { skipped } from "./measure.ts";
@@ -43,8 +55,10 @@ export function placeKinds(small: boolean): PlaceKind[] {
     skipped("databases on btrfs, xfs and ext4 images", reason);
     return [{ name: "this one", open: openDirectory }];
   }
-  return Object.keys(makers).flatMap((name) => {
-    const program = makers[name]?.[0] ?? "";
+  const wanted = process.env.BENCH_FILE_SYSTEMS?.split(",") ?? Object.keys(makers);
+  return wanted.flatMap((name) => {
+    const program = makers[name]?.[0];
+    if (!program) throw new Error(`BENCH_FILE_SYSTEMS names ${name}; there are ${Object.keys(makers).join(", ")}.`);
     if (Bun.which(program, { PATH: path })) return [{ name, open: () => openImage(name) }];
     skipped(`databases on ${name}`, `${program} is not installed`);
     return [];
@@ -74,6 +88,7 @@ export function openDirectory(): Place {
     usedBytes: () => usedBytes(directory),
     async remove() {
       await endAllIn(directory);
+      unmountBelow(directory);
       rmSync(directory, { recursive: true, force: true, maxRetries: 5 });
     },
   };
@@ -86,6 +101,7 @@ function openImage(fileSystem: string): Place {
   let mounted = false;
   const remove = async () => {
     await endAllIn(directory);
+    unmountBelow(directory);
     if (mounted && !(await unmounted(directory))) must(["umount", "-l", directory]);
     rmSync(root, { recursive: true, force: true, maxRetries: 5 });
   };
@@ -109,6 +125,15 @@ function openImage(fileSystem: string): Place {
     rmSync(root, { recursive: true, force: true });
     throw error;
   }
+}
+
+/** What a driver mounted and could not take away, because it was interrupted. */
+function unmountBelow(directory: string): void {
+  if (!existsSync("/proc/self/mounts")) return;
+  const places = readFileSync("/proc/self/mounts", "utf8")
+    .split("\n")
+    .map((line) => line.split(" ")[1] ?? "");
+  for (const place of places.filter((each) => each.startsWith(`${directory}/`)).reverse()) must(["umount", "-l", place]);
 }
 
 async function unmounted(directory: string): Promise<boolean> {

@@ -11,8 +11,6 @@ const bars = { firstQueryMs: 150, timesFaster: 25, idleMb: 200, createMs: 1000 }
 
 export interface Measured {
   fileSystem: string;
-  /** How the driver copied. */
-  method: string;
   lines: Line[];
   memory: { bytes: number; servers: number } | null;
   create: CreateTimes;
@@ -21,13 +19,14 @@ export interface Measured {
   quick: boolean;
 }
 
-export function databaseRows({ fileSystem, method, lines, memory, create, sizes, quick }: Measured): BenchRow[] {
+export function databaseRows({ fileSystem, lines, memory, create, sizes, quick }: Measured): BenchRow[] {
   const own = lines.find((line) => line.own && line.dataset === "large");
   const template = lines.find((line) => /wal_log/.test(line.how) && line.dataset === "large");
   if (!own || !template) throw new Error(`There is no line of the large database on ${fileSystem}.`);
+  const method = own.how.replace("wt, ", "");
   // The bars are about file systems that share blocks.
-  const barred = !quick && method !== "copy";
-  const what = `a database of ${sizeText(sizes.large)} of its own, ${fileSystem} (${method})`;
+  const barred = !quick && method.startsWith("copy-on-write");
+  const what = `a database of ${sizeText(sizes.large)} of its own, ${fileSystem}, ${method}`;
   const faster = template.ms / own.ms;
   const rows = [
     compared({
@@ -46,14 +45,14 @@ export function databaseRows({ fileSystem, method, lines, memory, create, sizes,
       ...(barred ? { bar: { text: `≥ ${bars.timesFaster} ×`, met: faster >= bars.timesFaster } } : {}),
     }),
     compared({
-      what: `wt create of an app with a database of ${sizeText(sizes.large)}, ${fileSystem} (${method})`,
+      what: `wt create of an app with a database of ${sizeText(sizes.large)}, ${fileSystem}, ${method}`,
       measure: "to the first HTTP 200 that comes from it",
       value: create.answer,
       peer: create.hand === null ? null : ["git worktree add, createdb -T, the app, by hand", create.hand],
       ...(barred ? { bar: { text: `< ${bars.createMs} ms`, met: create.answer < bars.createMs } } : {}),
     }),
     compared({
-      what: `wt create of an app with a database of ${sizeText(sizes.large)}, ${fileSystem} (${method})`,
+      what: `wt create of an app with a database of ${sizeText(sizes.large)}, ${fileSystem}, ${method}`,
       measure: "of it: the database",
       value: create.database,
       peer: null,
@@ -74,7 +73,7 @@ export function databaseTable(lines: readonly Line[], sizes: Sizes): NamedTable 
   return {
     title: "Databases, to the first query",
     header: [
-      ...["file system", "database", "how", "one", "disk"],
+      ...["file system", "database", "how", "one", "and a row of its largest table", "disk"],
       ...counts.map((count) => `${count} at once`),
       ...[`disk each of ${most}`, "wake, warm", "wake, cold"],
     ],
@@ -83,6 +82,7 @@ export function databaseTable(lines: readonly Line[], sizes: Sizes): NamedTable 
       sizeText(sizes[line.dataset]),
       line.how,
       time(line.ms),
+      time(line.rowMs),
       bytes(line.bytes),
       ...counts.map((count) => time(line.many.find((each) => each.count === count)?.ms)),
       bytes(line.many.find((each) => each.count === most)?.bytesEach),

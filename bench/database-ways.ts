@@ -1,6 +1,6 @@
 // Every way to a database of one's own, measured in turns on one file system.
 import type { Branches } from "./database-branches.ts";
-import type { Dataset } from "./database-content.ts";
+import type { Answers, Dataset } from "./database-content.ts";
 import { checkpoint, createOnShared, dropFromShared, type SharedServer, type Strategy, strategies } from "./database-peer.ts";
 import { dropCaches, type Place } from "./database-places.ts";
 import { type Contestant, median, skipped, takeTurns } from "./measure.ts";
@@ -21,6 +21,8 @@ export interface Line {
   own: boolean;
   /** To the first answer. */
   ms: number;
+  /** From there to a row of the largest table. */
+  rowMs: number;
   bytes: number;
   many: { count: number; ms: number; bytesEach: number }[];
   wake: { warmMs: number; coldMs: number } | null;
@@ -29,8 +31,7 @@ export interface Line {
 interface Way {
   how: string;
   own: boolean;
-  /** Milliseconds to the first answer. */
-  create(name: string): Promise<number>;
+  create(name: string): Promise<Answers>;
   /** Everything that was made is on the file system. */
   settle(): Promise<void>;
   remove(names: readonly string[]): Promise<void>;
@@ -38,18 +39,12 @@ interface Way {
 
 /** What takes more each is made one by one only: so many at once would fill the disk. */
 const manyBelowBytes = 150e6;
-const longestMs = 12_000;
+const longestMs = 6_000;
 
 export async function benchDataset(arena: Arena, dataset: Dataset): Promise<Line[]> {
-  const { place, branches, shared } = arena;
+  const { shared } = arena;
   const ways: Way[] = [
-    {
-      how: `wt, ${branches.method}`,
-      own: true,
-      create: (name) => branches.create(name, dataset),
-      settle: async () => undefined,
-      remove: (names) => branches.remove(names),
-    },
+    await ownWay(arena.branches, dataset),
     ...(Object.keys(strategies) as Strategy[]).map((strategy) => ({
       how: strategy,
       own: false,
@@ -58,9 +53,30 @@ export async function benchDataset(arena: Arena, dataset: Dataset): Promise<Line
       remove: (names: readonly string[]) => dropFromShared(shared, names),
     })),
   ];
+  return measure(arena, dataset, ways);
+}
+
+/** Ours alone, for a way of copying that the machine would not choose by itself. */
+export async function benchOwn(arena: Arena, dataset: Dataset): Promise<Line[]> {
+  return measure(arena, dataset, [await ownWay(arena.branches, dataset)]);
+}
+
+async function ownWay(branches: Branches, dataset: Dataset): Promise<Way> {
   // The first branch builds the template.
   await branches.create("first", dataset);
+  const method = await branches.methodOf("first");
   await branches.remove(["first"]);
+  return {
+    how: `wt, ${method}`,
+    own: true,
+    create: (name) => branches.create(name, dataset),
+    settle: async () => undefined,
+    remove: (names) => branches.remove(names),
+  };
+}
+
+async function measure(arena: Arena, dataset: Dataset, ways: readonly Way[]): Promise<Line[]> {
+  const { place, branches } = arena;
   const medians = await takeTurns(
     ways.map((way) => oneByOne(place, way)),
     dataset.rounds,
@@ -75,6 +91,7 @@ export async function benchDataset(arena: Arena, dataset: Dataset): Promise<Line
       how: way.how,
       own: way.own,
       ms,
+      rowMs: medians[`${way.how} row`] ?? Number.NaN,
       bytes,
       many: bytes < manyBelowBytes ? await atOnce({ ...arena, manyRounds: way.own ? arena.manyRounds : 1 }, way, ms) : [],
       wake: way.own ? await benchWake(branches, dataset) : null,
@@ -87,11 +104,11 @@ function oneByOne(place: Place, way: Way): Contestant {
   return async (round) => {
     const name = `one_${round}`;
     const before = place.usedBytes();
-    const ms = await way.create(name);
+    const { ms, rowMs } = await way.create(name);
     await way.settle();
     const bytes = place.usedBytes() - before;
     await way.remove([name]);
-    return { [`${way.how} ms`]: ms, [`${way.how} bytes`]: bytes };
+    return { [`${way.how} ms`]: ms, [`${way.how} row`]: rowMs, [`${way.how} bytes`]: bytes };
   };
 }
 
@@ -126,9 +143,9 @@ async function benchWake(branches: Branches, dataset: Dataset): Promise<Line["wa
   const cold: number[] = [];
   for (let round = 0; round < dataset.rounds; round++) {
     await branches.sleep(name);
-    warm.push(await branches.wake(name));
+    warm.push((await branches.wake(name)).ms);
     await branches.sleep(name);
-    if (dropCaches()) cold.push(await branches.wake(name));
+    if (dropCaches()) cold.push((await branches.wake(name)).ms);
     else if (round === 0) skipped("a cold wake", "only root may drop Linux's caches");
   }
   await branches.remove([name]);

@@ -1,13 +1,13 @@
 // A database of its own: how long until it answers and what it costs, against `CREATE DATABASE … TEMPLATE` on the same file system.
 import { join } from "node:path";
 import { type BenchWorld, makeWorld } from "./bench-world.ts";
-import { type Branches, openBranches } from "./database-branches.ts";
+import { type Branches, forgetOverlay, openBranches } from "./database-branches.ts";
 import { type Datasets, readSizes, writeDatasets } from "./database-content.ts";
 import { benchCreateWithDatabase } from "./database-create.ts";
 import { findPostgres, makeCluster, type Postgres, startShared } from "./database-peer.ts";
 import { openDirectory, type Place, placeKinds } from "./database-places.ts";
 import { databaseRows, databaseTable } from "./database-table.ts";
-import { type Arena, benchDataset, type Line } from "./database-ways.ts";
+import { type Arena, benchDataset, benchOwn, type Line } from "./database-ways.ts";
 import { skipped } from "./measure.ts";
 import type { SuiteResult } from "./table.ts";
 
@@ -56,17 +56,27 @@ async function benchPlace(world: BenchWorld, { place, postgres, cluster, dataset
   const data = join(place.directory, "shared");
   await world.run(["cp", "-a", cluster, data]);
   const shared = await startShared(postgres, data);
-  const branches = await openBranches(join(inner.directory, "state/worldtree"), join(inner.directory, "scratch"));
-  console.log(`${fileSystem}: the driver copies by ${branches.method}`);
-  const arena: Arena = { place, branches, shared, many: quick ? [2, 3] : [8, 30], manyRounds: quick ? 1 : 3 };
+  const state = join(inner.directory, "state/worldtree");
+  const open = () => openBranches(state, join(inner.directory, "scratch"));
+  const arena: Arena = { place, branches: await open(), shared, many: quick ? [2, 3] : [8, 30], manyRounds: quick ? 1 : 3 };
   const lines: Line[] = [];
-  for (const dataset of [datasets.small, datasets.large]) lines.push(...(await benchDataset(arena, dataset)));
-  const memory = await benchMemory(branches, datasets, quick ? 3 : 20);
-  await branches.close();
+  for (const dataset of [datasets.small, datasets.large]) {
+    console.log(`${fileSystem}: the ${dataset.name} database`);
+    lines.push(...(await benchDataset(arena, dataset)));
+  }
+  const memory = await benchMemory(arena.branches, datasets, quick ? 3 : 20);
+  await arena.branches.close();
+  console.log(`${fileSystem}: wt create`);
   const create = await benchCreateWithDatabase(inner, { shared, dataset: datasets.large });
+  if (lines.some(({ how }) => how === "wt, overlay")) {
+    forgetOverlay(state);
+    const branches = await open();
+    lines.push(...(await benchOwn({ ...arena, branches }, datasets.large)));
+    await branches.close();
+  }
   await removeInner();
   await shared.stop();
-  return { fileSystem, method: branches.method, lines, memory, create };
+  return { fileSystem, lines, memory, create };
 }
 
 /** Of so many servers that idle at once. */

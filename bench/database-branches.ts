@@ -52,7 +52,11 @@ export async function openBranches(stateDirectory: string, scratch: string): Pro
       return observed.detail.replace(/^.*?, /, "").replace(/ \(the .*/, "");
     },
     async sleep(name) {
-      if (!(await driver.sleep(find(name).spec))) throw new Error(`the branch ${name} is in use`);
+      // The server may not have noticed yet that the last client left.
+      for (let attempt = 0; !(await driver.sleep(find(name).spec)); attempt++) {
+        if (attempt === 500) throw new Error(`the branch ${name} is in use`);
+        await Bun.sleep(10);
+      }
     },
     async wake(name) {
       const { url, dataset } = find(name);

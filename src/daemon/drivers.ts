@@ -10,6 +10,7 @@ import { parsePostgresOptions } from "../resource/postgres/postgres-options.ts";
 import { createRedisResource, redisOptions } from "../resource/redis/redis-resource.ts";
 import type { ResourceDriver } from "../resource/resource-driver.ts";
 import { createSqliteResource, sqliteOptions } from "../resource/sqlite/sqlite-resource.ts";
+import { guardStorage } from "./storage-guard.ts";
 
 export interface DriverOptions {
   paths: WorldPaths;
@@ -52,5 +53,5 @@ export function resourceProblems({ type, options }: ResourceConfig): OptionProbl
 }
 
 export function createResourceDrivers(options: DriverOptions): ReadonlyMap<string, ResourceDriver> {
-  return new Map(Object.entries(kinds).map(([type, kind]) => [type, kind.create(options)]));
+  return new Map(Object.entries(kinds).map(([type, kind]) => [type, guardStorage(kind.create(options), options.paths.state)]));
 }

@@ -2,6 +2,7 @@
 import { join } from "node:path";
 import type { EnvironmentRecord, Lease, ProjectRecord } from "../environment/ledger.ts";
 import { type JsonValue, WtError } from "../errors/wt-error.ts";
+import { ensureResourcePlace } from "../os/storage-image.ts";
 import type { ResourceCall, ResourceConnection, ResourceDriver, ResourceOptions, ResourceSpec } from "../resource/resource-driver.ts";
 import type { EnvironmentSession } from "./environment-session.ts";
 import { ensurePort } from "./port-leases.ts";
@@ -133,6 +134,7 @@ async function claimResource(
     main: environment.main,
     port,
   };
+  await ensureResourcePlace(world.paths.state, environment.id);
   const lease = world.ledger.claim({
     environmentId: environment.id,
     kind: "resource",

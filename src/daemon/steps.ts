@@ -13,7 +13,9 @@ import { deleteBranch } from "../git/branches.ts";
 import { readSkipped, saveBranchRescue, saveRescue } from "../git/rescue.ts";
 import { moveRemains } from "../git/worktree-remains.ts";
 import { addWorktree, removeWorktree, undoAddWorktree } from "../git/worktrees.ts";
+import { removeResourcePlace } from "../os/storage-image.ts";
 import type { ResourceCall } from "../resource/resource-driver.ts";
+import { noteMainSchema } from "./drift.ts";
 import { filledStamp } from "./environment-observer.ts";
 import { commandEnvironment, contractInput, type EnvironmentSession, servicePlan } from "./environment-session.ts";
 import { cloneDirectories, copyFiles } from "./fill-files.ts";
@@ -73,7 +75,10 @@ export function stepPerformers(context: StepContext): StepPerformers {
     remove_worktree: () => dropWorktree(context),
     undo_worktree: () => undoWorktree(context),
     delete_branch: () => dropBranch(context),
-    remove_files: () => rm(join(world.paths.environments, environment.id), { recursive: true, force: true }),
+    remove_files: async () => {
+      await rm(join(world.paths.environments, environment.id), { recursive: true, force: true });
+      await removeResourcePlace(world.paths.state, environment.id);
+    },
     release: async () => releaseAll(context),
   };
 }
@@ -126,6 +131,7 @@ async function performResource(context: StepContext, name: string): Promise<void
   const resource = session.config.resources[name];
   if (resource && isMainShared(resource) && !session.environment.main) await ensureMainResource(world, session, { name, call: context });
   await ensureResource(world, session, { name, call: resourceCall(context, name), options: wantedOptions(world, session, name) });
+  noteMainSchema(world, session.environment.id, name);
 }
 
 /** A resource's commands (references resolved) run like setup commands: in the worktree, marked, logged, with the environment's variables and their own. */

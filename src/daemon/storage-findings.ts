@@ -2,6 +2,7 @@
 import { existsSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { DoctorFinding } from "../api/operations.ts";
+import { observeStorage } from "../os/storage-image.ts";
 import type { StorageDescription } from "../resource/resource-driver.ts";
 import type { Call } from "./journaled-run.ts";
 import { driverOf, leasedResources } from "./resources.ts";
@@ -10,10 +11,23 @@ import type { World } from "./world.ts";
 export const createStorageCommand = "wt db storage create --size 20G";
 
 export async function storageFindings(world: World): Promise<DoctorFinding[]> {
+  const image = imageFindings(world);
+  if (image.some(({ level }) => level === "error")) return image;
   const found = await Promise.all(
     [...world.resources.values()].map((driver) => findingsOf(driver.type, driver.describeStorage?.bind(driver))),
   );
-  return found.flat();
+  return [...image, ...found.flat()];
+}
+
+function imageFindings(world: World): DoctorFinding[] {
+  const storage = observeStorage(world.paths.state);
+  if (storage.state === "none") return [];
+  if (storage.state === "unmounted") {
+    const message = `The ${storage.record.kind} image of databases cannot be used: ${storage.reason}. What lies in it cannot be reached, and nothing new is made.`;
+    return [{ code: "storage_unmounted", level: "error", message, fix: "wt db storage mount" }];
+  }
+  const message = `The ${storage.record.kind} image of databases is mounted at ${storage.record.place}, ${Math.round(storage.freeBytes / 1024 ** 2)} MB are free.`;
+  return [{ code: "storage_image", level: "ok", message, fix: null }];
 }
 
 async function findingsOf(type: string, describe: (() => Promise<StorageDescription | null>) | undefined): Promise<DoctorFinding[]> {

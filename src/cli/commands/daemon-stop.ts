@@ -1,8 +1,5 @@
-import { WtError } from "../../errors/wt-error.ts";
 import { defineCommand } from "../command.ts";
-import { request } from "../daemon-connection.ts";
-
-const deadlineMs = 30_000;
+import { stopDaemon } from "../stop-daemon.ts";
 
 export const daemonStop = defineCommand({
   name: "daemon stop",
@@ -16,34 +13,15 @@ export const daemonStop = defineCommand({
   ],
   async handler({ options }, context) {
     const { out } = context.terminal;
-    const daemon = await context.connection.observe();
-    if (!daemon) {
+    const pid = await stopDaemon(context, { services: options.services });
+    if (pid === null) {
       await out(context.json ? `${JSON.stringify({ schema: 1, stopped: false })}\n` : "The daemon is not running.\n");
       return 0;
     }
-    const response = await context.connection.fetchIfRunning("/v1/daemon/stop", request({ services: options.services }));
-    await response?.body?.cancel();
-    const deadline = performance.now() + deadlineMs;
-    while ((await context.connection.observe())?.pid === daemon.pid) {
-      if (performance.now() > deadline) throw doesNotStop(daemon.pid);
-      await Bun.sleep(10);
-    }
     const services = options.services ? " and all services" : "";
     await out(
-      context.json
-        ? `${JSON.stringify({ schema: 1, stopped: true, pid: daemon.pid })}\n`
-        : `Stopped the daemon (process ${daemon.pid})${services}.\n`,
+      context.json ? `${JSON.stringify({ schema: 1, stopped: true, pid })}\n` : `Stopped the daemon (process ${pid})${services}.\n`,
     );
     return 0;
   },
 });
-
-function doesNotStop(pid: number): WtError {
-  return new WtError({
-    kind: "machine",
-    code: "daemon_does_not_stop",
-    message: `The daemon (process ${pid}) still answers after ${deadlineMs / 1000} seconds.`,
-    hints: [`End it: kill ${pid}`],
-    details: { pid },
-  });
-}

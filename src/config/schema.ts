@@ -132,6 +132,62 @@ const seed = key(v.string(), {
   examples: ["npm run seed"],
 });
 
+const mysqlEntries = {
+  branch: key(v.picklist(["own", "shared"]), {
+    description:
+      "`own`: a database server of its own for every environment, asleep when idle. `shared`: everybody uses the database at `url`.",
+    default: "own",
+    examples: ["shared"],
+  }),
+  url: key(v.string(), {
+    description: "With `branch: shared` only: the database that everybody uses.",
+    examples: ["mysql://app:secret@localhost:3306/app"],
+  }),
+  server: key(v.string(), {
+    description:
+      "A server that is there already, by a URL that may create databases and users: each environment gets a database and a user of its own there.",
+    examples: ["mysql://root:secret@localhost:3306"],
+  }),
+  version: key(v.union([v.number(), v.string()]), {
+    description: "What the server's version begins with. Without this key: any.",
+    examples: ["10.11", "8.4"],
+  }),
+  from: key(v.string(), {
+    description: "What a new database begins with: an SQL file, by its path; with `server`, the name of a database that is copied.",
+    examples: ["db/structure.sql"],
+  }),
+  migrate,
+  seed,
+  inputs: key(texts, {
+    description:
+      "Files or globs that `migrate` and `seed` read. While they are unchanged, new environments copy what was made before; without inputs the commands run every time.",
+    default: [],
+    examples: [["db/migrations/**"]],
+  }),
+  sleep: key(v.union([v.string(), v.boolean()]), {
+    description:
+      "How long nobody may use it before the server is stopped; the next connection starts it. `never` (or `false`) keeps it running.",
+    default: "10m",
+    examples: ["2h", "never"],
+  }),
+  settings: key(v.record(v.string(), v.union([v.string(), v.number(), v.boolean()])), {
+    description: "Settings of the environment's server, as in my.cnf. Those that `wt` decides itself are refused.",
+    default: {},
+    examples: [{ innodb_buffer_pool_size: "128M" }],
+  }),
+  scheme: key(v.string(), {
+    description: "How the URL begins, for libraries that want their own name there.",
+    default: "mysql",
+    examples: ["mysql2", "mysql+pymysql"],
+  }),
+  variable: key(v.string(), {
+    description:
+      "Variable that gets the URL. Only under the default name come host, port, user, password and database too (`MYSQL_HOST` …).",
+    default: "DATABASE_URL",
+    examples: ["ANALYTICS_DATABASE_URL"],
+  }),
+} as const;
+
 /** What each kind of resource understands; documentation and editors read it, the drivers check. Tests keep the two equal. */
 export const resourceKinds = {
   postgres: v.strictObject({
@@ -220,6 +276,8 @@ export const resourceKinds = {
       examples: ["ANALYTICS_DATABASE_URL"],
     }),
   }),
+  mysql: v.strictObject({ type: type("mysql"), ...mysqlEntries }),
+  mariadb: v.strictObject({ type: type("mariadb"), ...mysqlEntries }),
   directory: v.strictObject({
     type: type("directory"),
     path: v.pipe(v.string(), v.metadata({ description: "The directory, relative to the worktree.", examples: ["uploads"] })),

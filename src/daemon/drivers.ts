@@ -5,6 +5,8 @@ import type { WorldPaths } from "../os/paths.ts";
 import { checkOptions, type OptionProblem } from "../resource/check-options.ts";
 import { createDirectoryResource, directoryOptions } from "../resource/directory/directory-resource.ts";
 import { createExecResource, execOptions } from "../resource/exec/exec-resource.ts";
+import { createMysqlDriver } from "../resource/mysql/mysql-driver.ts";
+import { parseMysqlOptions } from "../resource/mysql/mysql-options.ts";
 import { createPostgresDriver } from "../resource/postgres/postgres-driver.ts";
 import { parsePostgresOptions } from "../resource/postgres/postgres-options.ts";
 import { createRedisResource, redisOptions } from "../resource/redis/redis-resource.ts";
@@ -27,6 +29,14 @@ interface ResourceKind {
   create(options: DriverOptions): ResourceDriver;
 }
 
+function mysqlKind(type: "mysql" | "mariadb"): ResourceKind {
+  return {
+    parseOptions: parseMysqlOptions,
+    create: ({ paths, clock, env, report }) =>
+      createMysqlDriver({ type, stateDirectory: paths.state, clock, path: env.PATH ?? "", report }),
+  };
+}
+
 /** By `type:` in wt.yaml. */
 const kinds: Readonly<Record<string, ResourceKind>> = {
   postgres: {
@@ -34,6 +44,8 @@ const kinds: Readonly<Record<string, ResourceKind>> = {
     create: ({ paths, clock, env, report }) =>
       createPostgresDriver({ stateDirectory: paths.state, configDirectory: paths.config, clock, path: env.PATH ?? "", env, report }),
   },
+  mysql: mysqlKind("mysql"),
+  mariadb: mysqlKind("mariadb"),
   redis: {
     parseOptions: (written) => checkOptions(written, redisOptions),
     create: ({ env, report }) => createRedisResource({ env, report }),

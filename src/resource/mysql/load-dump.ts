@@ -3,7 +3,8 @@ import { closeSync, openSync } from "node:fs";
 import { basename } from "node:path";
 import { WtError } from "../../errors/wt-error.ts";
 import { withSocketPath } from "../../os/socket-path.ts";
-import { appName, type Login } from "./mysql-connection.ts";
+import type { DatabaseCopy } from "./copy-database.ts";
+import { appName } from "./mysql-connection.ts";
 import { findClient } from "./server-programs.ts";
 
 export interface SqlLoad {
@@ -17,8 +18,8 @@ export interface SqlLoad {
   abort: AbortSignal;
 }
 
-export const clientNames = ["mariadb", "mysql"] as const;
-export const dumpNames = ["mariadb-dump", "mysqldump"] as const;
+const clientNames = ["mariadb", "mysql"] as const;
+const dumpNames = ["mariadb-dump", "mysqldump"] as const;
 
 /** Runs an SQL file as root in the app's database. Throws `WtError` with its line where the server refuses a statement. */
 export async function loadSqlFile({ path, socket, key, searchPath, abort }: SqlLoad): Promise<void> {
@@ -46,17 +47,12 @@ export async function loadSqlFile({ path, socket, key, searchPath, abort }: SqlL
   }
 }
 
-export interface DatabaseCopy {
-  login: Login;
-  from: string;
-  to: string;
-  key: string;
-  searchPath: string;
-  abort: AbortSignal;
+export function canDump(searchPath: string): boolean {
+  return findClient(clientNames, searchPath) !== null && findClient(dumpNames, searchPath) !== null;
 }
 
 /** Copies everything of a database with the dump program into an empty one. False: the machine has no such programs, and nothing was done. */
-export async function copyByDump({ login, from, to, key, searchPath, abort }: DatabaseCopy): Promise<boolean> {
+export async function copyByDump({ login, from, to, definer, key, searchPath, abort }: DatabaseCopy): Promise<boolean> {
   const [client, dump] = [findClient(clientNames, searchPath), findClient(dumpNames, searchPath)];
   if (client === null || dump === null) return false;
   const at = [
@@ -79,7 +75,11 @@ export async function copyByDump({ login, from, to, key, searchPath, abort }: Da
     "--skip-lock-tables",
   ];
   const source = spawn({ command: [dump, ...at, ...wanted, "--", from], stdin: "ignore", env });
-  const target = spawn({ command: [client, ...at, "--batch", `--database=${to}`], stdin: source.stdout, env });
+  const target = spawn({
+    command: [client, ...at, "--batch", `--database=${to}`],
+    stdin: source.stdout.pipeThrough(definedBy(definer)),
+    env,
+  });
   const kill = () => {
     source.kill("SIGKILL");
     target.kill("SIGKILL");
@@ -95,6 +95,26 @@ export async function copyByDump({ login, from, to, key, searchPath, abort }: Da
   } finally {
     abort.removeEventListener("abort", kill);
   }
+}
+
+/** A dump's lines with this account in the place of whoever defined views, triggers, routines and events. Rows of tables never begin a line so. */
+export function definedBy(account: string): TransformStream<Uint8Array, Uint8Array> {
+  const by = `DEFINER=\`${Buffer.from(account).toString("latin1")}\`@\`%\``;
+  const rewrite = (line: string) =>
+    /^(\/\*!50\d+ |CREATE )/.test(line) ? line.replace(/\bDEFINER=`(?:[^`]|``)*`@`(?:[^`]|``)*`/, () => by) : line;
+  let rest = "";
+  return new TransformStream({
+    transform(chunk, controller) {
+      rest += Buffer.from(chunk).toString("latin1");
+      const end = rest.lastIndexOf("\n");
+      if (end === -1) return;
+      controller.enqueue(Buffer.from(rest.slice(0, end).split("\n").map(rewrite).join("\n").concat("\n"), "latin1"));
+      rest = rest.slice(end + 1);
+    },
+    flush(controller) {
+      if (rest) controller.enqueue(Buffer.from(rewrite(rest), "latin1"));
+    },
+  });
 }
 
 interface Running {
@@ -148,7 +168,7 @@ function copyError({ from, to, key, said }: { from: string; to: string; key: str
   });
 }
 
-export function clientMissing(key: string, what: string): WtError {
+function clientMissing(key: string, what: string): WtError {
   return new WtError({
     kind: "machine",
     code: "program_missing",

@@ -43,7 +43,7 @@ export async function findServerPrograms(wish: ProgramWish): Promise<ServerProgr
 
 /** The client program of MySQL or MariaDB by one of these names, the first that is installed; null: none. */
 export function findClient(names: readonly string[], path: string): string | null {
-  const PATH = [path, ...serverDirectories()].join(delimiter);
+  const PATH = [path, "/usr/local/mysql/bin", ...brewDirectories()].join(delimiter);
   return names.map((name) => Bun.which(name, { PATH })).find((found) => found !== null) ?? null;
 }
 
@@ -81,12 +81,16 @@ function installedServers(path: string): string[] {
 /** Where the distributions put servers, which are seldom on the PATH. */
 function serverDirectories(): string[] {
   const fixed = ["/usr/sbin", "/usr/libexec", "/usr/local/sbin", "/usr/local/libexec", "/usr/bin", "/usr/local/mysql/bin"];
-  const brewed = ["/opt/homebrew/opt", "/usr/local/opt", "/home/linuxbrew/.linuxbrew/opt"].flatMap((parent) =>
+  return [...fixed, ...brewDirectories()];
+}
+
+/** Homebrew puts no version of MySQL but the newest on the PATH. */
+function brewDirectories(): string[] {
+  return ["/opt/homebrew/opt", "/usr/local/opt", "/home/linuxbrew/.linuxbrew/opt"].flatMap((parent) =>
     namesIn(parent)
-      .filter((name) => /^(mysql|mariadb)(@[\d.]+)?$/.test(name))
+      .filter((name) => /^(mysql|mariadb)(-client)?(@[\d.]+)?$/.test(name))
       .map((name) => join(parent, name, "bin")),
   );
-  return [...fixed, ...brewed];
 }
 
 function namesIn(directory: string): string[] {

@@ -66,8 +66,10 @@ export function dataArguments(home: string, isRoot: boolean): string[] {
 
 /** What of the user's settings the data directory depends on from its making on. */
 export function makingArguments(settings: Record<string, string>): string[] {
-  return ["lower_case_table_names", "character_set_server", "collation_server", "innodb_page_size", "innodb_log_file_size"].flatMap((name) => {
-    const value = settings[name] ?? lean[name];
-    return value === undefined ? [] : [`--${name}=${value}`];
-  });
+  return ["lower_case_table_names", "character_set_server", "collation_server", "innodb_page_size", "innodb_log_file_size"].flatMap(
+    (name) => {
+      const value = settings[name] ?? lean[name];
+      return value === undefined ? [] : [`--${name}=${value}`];
+    },
+  );
 }

@@ -1,4 +1,5 @@
 // Method, path, request and response of every daemon operation; client and server are both typed by this table.
+import type * as content from "./content.ts";
 import type * as environment from "./environment.ts";
 import type * as operations from "./operations.ts";
 import type * as resources from "./resources.ts";
@@ -34,6 +35,9 @@ export interface OperationEndpoints {
   "/v1/resources/start": { request: resources.ResourceTarget; result: resources.ResourceDocument };
   "/v1/resources/stop": { request: resources.ResourceTarget; result: resources.ResourceDocument };
   "/v1/resources/remove": { request: resources.ResourceTarget & { resource: string }; result: resources.ResourceDocument };
+  "/v1/content/diff": { request: content.DiffRequest; result: content.DiffDocument };
+  "/v1/content/dump": { request: content.DumpRequest; result: content.DumpResult };
+  "/v1/content/load": { request: content.LoadRequest; result: resources.ResourceDocument };
   "/v1/checkpoints/create": { request: resources.CheckpointRequest; result: resources.CheckpointResult };
   "/v1/checkpoints/restore": { request: resources.RestoreRequest; result: resources.ResourceDocument };
   "/v1/checkpoints/delete": { request: resources.RemoveCheckpointRequest; result: resources.CheckpointList };

@@ -1,4 +1,5 @@
 // What goes over the wire and out of `--json` about resources: an environment's slices of what is shared.
+import type { DriftView } from "./content.ts";
 import type { EnvironmentDocument, Target } from "./environment.ts";
 
 /**
@@ -28,6 +29,8 @@ export interface ResourceView {
   url?: string | null;
   /** Present only in `status` and `create`; null when it could not be measured in a moment. */
   usage?: ResourceUsageView | null;
+  /** Present only in `status` and `create`: how its schema stands to main's; null where there is nothing to say. */
+  drift?: DriftView | null;
 }
 
 /** A resource on its own, with where it belongs. */

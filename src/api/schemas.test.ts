@@ -1,6 +1,7 @@
 import { expect, test } from "bun:test";
 import * as v from "valibot";
 import { WtError } from "../errors/wt-error.ts";
+import type { DiffDocument, DumpResult } from "./content.ts";
 import type { CreateResult, EnvironmentDocument, EnvironmentList } from "./environment.ts";
 import type { DoctorReport, ErrorBody, LogLine, TrustView, VariablesResult } from "./operations.ts";
 import type { CheckpointList, CheckpointResult, ResourceConnectionView, ResourceDocument, ResourceList } from "./resources.ts";
@@ -23,6 +24,8 @@ const connection: Same<ResourceConnectionView, Output<typeof schemas.resourceCon
 const worked: Same<ResourceDocument, Output<typeof schemas.resourceDocument>> = true;
 const kept: Same<CheckpointResult, Output<typeof schemas.checkpointResult>> = true;
 const checkpoints: Same<CheckpointList, Output<typeof schemas.checkpointList>> = true;
+const diff: Same<DiffDocument, Output<typeof schemas.diffDocument>> = true;
+const dumped: Same<DumpResult, Output<typeof schemas.dumpResult>> = true;
 const templates: Same<TemplateList, Output<typeof schemas.templateList>> = true;
 const templateBuilt: Same<TemplateBuildResult, Output<typeof schemas.templateBuildResult>> = true;
 const templateRemoved: Same<TemplateRemoveResult, Output<typeof schemas.templateRemoveResult>> = true;
@@ -46,6 +49,8 @@ test("each schema has the type of its interface", () => {
     worked,
     kept,
     checkpoints,
+    diff,
+    dumped,
     templates,
     templateBuilt,
     templateRemoved,

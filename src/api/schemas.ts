@@ -52,6 +52,18 @@ const resourceUsage = v.strictObject({
   how: described(v.string(), "How it was measured, or why it could not be."),
 });
 
+const driftView = v.strictObject({
+  changes: described(
+    v.nullable(v.string()),
+    "How the schema differs from main's, such as `2 tables added`; empty when it does not; null when nobody has looked.",
+  ),
+  asOf: described(v.nullable(v.string()), "ISO 8601, UTC: when both were last looked at; null: they are like this now."),
+  inputsChanged: described(
+    v.nullable(v.boolean()),
+    "Files it was made from changed since: migrations may be pending. null when nobody can tell.",
+  ),
+});
+
 const resourceView = v.strictObject({
   name: v.string(),
   type: v.string(),
@@ -59,6 +71,7 @@ const resourceView = v.strictObject({
   detail: v.optional(described(v.nullable(v.string()), "More about the state. Only in `status`, `create` and `db list`.")),
   url: v.optional(described(v.nullable(v.string()), "Without its password. Only in `status`, `create` and `db list`.")),
   usage: v.optional(described(v.nullable(resourceUsage), "Only in `status`, `create` and `db usage`; null when it takes long to measure.")),
+  drift: v.optional(described(v.nullable(driftView), "Only in `status` and `create`; null where there is nothing to say.")),
 });
 
 const environmentView = v.strictObject({
@@ -193,6 +206,44 @@ export const garbageReport = v.strictObject({
   freedBytes: described(v.number(), "Of what was (or would be) removed, where it is known."),
 });
 
+const diffSide = v.strictObject({ environment: v.string(), resource: v.string(), version: described(v.string(), "`PostgreSQL 18.4`.") });
+const rowCount = v.strictObject({
+  rows: described(v.nullable(v.number()), "null when nobody knows."),
+  exact: described(v.boolean(), "False: an estimate."),
+});
+
+export const diffDocument = v.strictObject({
+  schema: v.literal(1),
+  from: diffSide,
+  to: diffSide,
+  same: described(v.boolean(), "Nothing differs in what was compared."),
+  objects: v.array(
+    v.strictObject({
+      change: described(v.picklist(["added", "removed", "changed"]), "As seen from the first to the second."),
+      kind: described(v.string(), "`table`, `index`, `view`, `function`, …"),
+      name: v.string(),
+      lines: described(
+        v.array(v.strictObject({ sign: v.picklist(["-", "+", " ", "…"]), text: v.string() })),
+        "Of a changed one the lines that differ (`…`: equal lines left out); of the others the whole definition.",
+      ),
+    }),
+  ),
+  rows: described(
+    v.nullable(v.array(v.strictObject({ table: v.string(), from: rowCount, to: rowCount }))),
+    "Tables that both have, with counts that differ; null when rows were not counted.",
+  ),
+});
+
+export const dumpResult = v.strictObject({
+  schema: v.literal(1),
+  environment: v.string(),
+  resource: v.string(),
+  type: v.string(),
+  path: described(v.string(), "Absolute."),
+  format: v.picklist(["plain", "custom", "directory", "tar", "file", "rdb"]),
+  bytes: v.number(),
+});
+
 export const logLine = v.strictObject({
   time: described(v.string(), "ISO 8601, UTC, when the line was seen."),
   service: v.string(),
@@ -261,6 +312,8 @@ export const publishedSchemas: Readonly<Record<string, { title: string; schema: 
   resource: { title: "wt db reset --json, wt db restore --json, wt db start --json, wt db stop --json", schema: resourceDocument },
   "resource-url": { title: "wt db url --json", schema: resourceConnection },
   checkpoint: { title: "wt db checkpoint --json", schema: checkpointResult },
+  diff: { title: "wt db diff --json", schema: diffDocument },
+  dump: { title: "wt db dump --json", schema: dumpResult },
   checkpoints: { title: "wt db checkpoints --json", schema: checkpointList },
   templates: { title: "wt db template list --json", schema: templateList },
   template: { title: "wt db template build --json, wt db template refresh --json", schema: templateBuildResult },

@@ -278,7 +278,10 @@ function freeId(world: World, environment: EnvironmentRecord, from: { wanted: st
 }
 
 /** No command of the repository will run, so neither its config nor trust is needed. */
-async function plainSession(world: World, request: RestoreRequest): Promise<EnvironmentSession> {
+export async function plainSession(
+  world: World,
+  request: { target: RestoreRequest["target"]; env: Record<string, string> },
+): Promise<EnvironmentSession> {
   const callerEnv = callerEnvironment(request.env);
   const git = createGit(callerEnv);
   const { project, environment } = await locateTarget(world, git, request.target);

@@ -12,6 +12,7 @@ import { openLedger, type SqliteLedger } from "../state/sqlite-ledger.ts";
 import { Admission } from "./admission.ts";
 import { Changes } from "./changes.ts";
 import { ConfiguredServices } from "./configured-services.ts";
+import { createDriftMemory } from "./drift-memory.ts";
 import { createResourceDrivers } from "./drivers.ts";
 import { faultsFrom } from "./faults.ts";
 import { startGatewayControl } from "./gateway-control.ts";
@@ -97,6 +98,7 @@ async function buildWorld({ ledger, paths, env }: Parts): Promise<World> {
     supervisor,
     gateway,
     configured: new ConfiguredServices(),
+    drift: createDriftMemory(paths.environments),
     gitStatus: new GitStatusCache({ clock, atOnce: cores * 2, watch: openChangeWatch(), env: definedOnly(env) }),
     changes,
     locks: new KeyedLock(),

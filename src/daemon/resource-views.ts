@@ -2,6 +2,7 @@
 import type { ResourceConnectionView, ResourceTarget, ResourceUsageView, ResourceView } from "../api/resources.ts";
 import { createGit } from "../git/git.ts";
 import type { ResourceObservation } from "../resource/resource-driver.ts";
+import { driftOf, statusDriftMs } from "./drift.ts";
 import { locateTarget } from "./projects.ts";
 import { chosenResource } from "./resource-choice.ts";
 import { driverOf, type LeasedResource, leasedResources } from "./resources.ts";
@@ -24,11 +25,12 @@ export function resourceViews(world: World, environmentId: string): Promise<Reso
 export function detailedResourceViews(world: World, environmentId: string): Promise<ResourceView[]> {
   return Promise.all(
     leasedResources(world, environmentId).map(async (one) => {
-      const [view, usage] = await Promise.all([
+      const [view, drift, usage] = await Promise.all([
         describedView(world, one),
+        driftOf(world, one, statusDriftMs).catch(() => null),
         Promise.race([usageOf(world, one), world.clock.sleep(quickUsageMs).then(() => null)]),
       ]);
-      return { ...view, usage };
+      return { ...view, usage, drift };
     }),
   );
 }

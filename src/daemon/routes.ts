@@ -8,7 +8,9 @@ import { createCheckpoint, listCheckpoints, removeCheckpoint, restoreCheckpoint 
 import { collectGarbage } from "./collect-garbage.ts";
 import { createEnvironment } from "./create-environment.ts";
 import { deleteEnvironment } from "./delete-environment.ts";
+import { diffDatabases } from "./diff-databases.ts";
 import { doctorReport } from "./doctor.ts";
+import { dumpOperation, loadOperation } from "./dump-operations.ts";
 import { environmentDocument, listEnvironments, watchEnvironments } from "./environment-views.ts";
 import type { Call } from "./journaled-run.ts";
 import { knownNames } from "./known-names.ts";
@@ -97,6 +99,9 @@ function operations(world: World): Operations {
     "/v1/resources/start": (request, call) => startOperation(world, request, call),
     "/v1/resources/stop": (request, call) => stopOperation(world, request, call),
     "/v1/resources/remove": (request, call) => removeOperation(world, request, call),
+    "/v1/content/diff": (request, call) => diffDatabases(world, request, call),
+    "/v1/content/dump": (request, call) => dumpOperation(world, request, call),
+    "/v1/content/load": (request, call) => loadOperation(world, request, call),
     "/v1/checkpoints/create": (request, call) => createCheckpoint(world, request, call),
     "/v1/checkpoints/restore": (request, call) => restoreCheckpoint(world, request, call),
     "/v1/checkpoints/delete": (request, call) => removeCheckpoint(world, request, call),

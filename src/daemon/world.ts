@@ -6,6 +6,7 @@ import type { RuntimeDriver } from "../runtime/runtime-driver.ts";
 import type { Admission } from "./admission.ts";
 import type { Changes } from "./changes.ts";
 import type { ConfiguredServices } from "./configured-services.ts";
+import type { DriftMemory } from "./drift-memory.ts";
 import type { ReachedPoint } from "./faults.ts";
 import type { GatewayControl } from "./gateway-control.ts";
 import type { GitStatusCache } from "./git-status-cache.ts";
@@ -25,6 +26,7 @@ export interface World {
   supervisor: Supervisor;
   gateway: GatewayControl;
   gitStatus: GitStatusCache;
+  drift: DriftMemory;
   configured: ConfiguredServices;
   changes: Changes;
   /** Keys: `environment:<id>`, `project:<id>:<slug or branch>`. */

@@ -7,6 +7,7 @@ import { Admission } from "../../src/daemon/admission.ts";
 import { Changes } from "../../src/daemon/changes.ts";
 import { readConfig, readTrust } from "../../src/daemon/config-reader.ts";
 import { ConfiguredServices } from "../../src/daemon/configured-services.ts";
+import { createDriftMemory } from "../../src/daemon/drift-memory.ts";
 import { startGatewayControl } from "../../src/daemon/gateway-control.ts";
 import { GitStatusCache } from "../../src/daemon/git-status-cache.ts";
 import type { Call } from "../../src/daemon/journaled-run.ts";
@@ -104,6 +105,7 @@ async function buildTestWorld(env: Record<string, string>, resources: World["res
     supervisor,
     gateway,
     configured: new ConfiguredServices(),
+    drift: createDriftMemory(worldPaths(env).environments),
     gitStatus: new GitStatusCache({ clock, atOnce: 2, watch: openChangeWatch(), env }),
     changes,
     locks: new KeyedLock(),

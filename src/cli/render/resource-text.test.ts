@@ -48,12 +48,27 @@ test("db usage: a sum that does not claim more than is known", () => {
 });
 
 test("status: one line a resource", () => {
-  expect(statusResourceLines([db, cache, { name: "x", type: "exec", state: "Ready", usage: null }], options)).toEqual([
+  expect(statusResourceLines([db, cache, { name: "x", type: "exec", state: "Ready", usage: null }], { ...options, nowMs: 0 })).toEqual([
     "RESOURCE  TYPE      STATE   DISK                 URL",
     "db        postgres  Asleep  1 MB + 23 MB shared  postgres://app@127.0.0.1:20001/app",
     "cache     redis     Broken  -                    -",
     "x         exec      Ready   -                    -",
     "cache: it does not answer.",
+  ]);
+});
+
+test("status: what differs from main, and since when that is known", () => {
+  const drift = { changes: "2 tables added", asOf: "2026-01-01T00:00:00.000Z", inputsChanged: true };
+  const lines = statusResourceLines(
+    [
+      { ...cache, name: "db", state: "Ready", detail: null, drift },
+      { ...cache, name: "same", state: "Ready", detail: null, drift: { changes: "", asOf: null, inputsChanged: false } },
+    ],
+    { ...options, nowMs: Date.parse("2026-01-01T00:12:00Z") },
+  );
+  expect(lines.slice(3)).toEqual([
+    "db: schema differs from main: 2 tables added, as of 12m ago (wt db diff)",
+    "db: files it was made from changed since; migrations may be pending",
   ]);
 });
 

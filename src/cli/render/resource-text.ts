@@ -58,7 +58,7 @@ export function usageLines(resources: readonly ListedResource[], options: Resour
 }
 
 /** The part of `wt status`. */
-export function statusResourceLines(resources: readonly ResourceView[], options: ResourceTextOptions): string[] {
+export function statusResourceLines(resources: readonly ResourceView[], options: ResourceTextOptions & { nowMs: number }): string[] {
   const { paint } = options;
   const usage = ({ usage }: ResourceView) => {
     if (!usage || usage.exclusiveBytes === null) return "-";
@@ -72,7 +72,22 @@ export function statusResourceLines(resources: readonly ResourceView[], options:
     one.url ? { text: one.url, paint: paint.accent } : { text: "-", paint: paint.dim },
   ]);
   const reasons = resources.filter(needsReason).map((one) => `${paint.bold(one.name)}: ${one.detail}`);
-  return [...tableLines(["RESOURCE", "TYPE", "STATE", "DISK", "URL"], rows, tableOptions({ ...options, width: null }, 4)), ...reasons];
+  const drifts = resources.flatMap((one) => driftLines(one, options));
+  return [
+    ...tableLines(["RESOURCE", "TYPE", "STATE", "DISK", "URL"], rows, tableOptions({ ...options, width: null }, 4)),
+    ...reasons,
+    ...drifts,
+  ];
+}
+
+/** Nothing for what is as it should be. */
+function driftLines({ name, drift }: ResourceView, { paint, nowMs }: ResourceTextOptions & { nowMs: number }): string[] {
+  if (!drift) return [];
+  const seen = drift.asOf === null ? "" : paint.dim(`, as of ${age(drift.asOf, nowMs)} ago`);
+  return [
+    ...(drift.changes ? [`${paint.bold(name)}: schema differs from main: ${drift.changes}${seen} ${paint.accent("(wt db diff)")}`] : []),
+    ...(drift.inputsChanged ? [`${paint.bold(name)}: files it was made from changed since; migrations may be pending`] : []),
+  ];
 }
 
 /** The column of `wt list`: the one state when all have it; else those that are not simply ready. */

@@ -66,6 +66,8 @@ export async function buildContent(build: Build, { inputs, does }: StageContent,
     if (inputs.from && does.includes("from")) {
       call.report(`reading ${inputs.from.path}`);
       notes.push(...(await load(build, { port, password, source: inputs.from, key: "from", abort: call.abort })));
+      // A migration works on it as the app.
+      await withSession(adminTarget(build.place, port, appRole), handOver);
     }
     for (const key of ["migrate", "seed"] as const) {
       const stage = inputs[key];
@@ -77,7 +79,7 @@ export async function buildContent(build: Build, { inputs, does }: StageContent,
       call.report(`masking with ${inputs.mask.path}`);
       await load(build, { port, password, source: inputs.mask, key: "mask", abort: call.abort });
     }
-    notes.push(...(await finish(build, port)));
+    notes.push(...(await finish(build, port, { masked: does.includes("mask") })));
   });
   return notes;
 }
@@ -221,8 +223,13 @@ async function load(build: Build, { port, password, source, key, abort }: Load):
   return [];
 }
 
+async function handOver(session: Session): Promise<void> {
+  await session.query(`REASSIGN OWNED BY ${loaderRole} TO ${appRole}`);
+  await joinRoles(session);
+}
+
 /** Everything loaded becomes the app's; statistics and hint bits are written once here instead of in every branch. */
-async function finish({ place }: Build, port: number): Promise<string[]> {
+async function finish({ place }: Build, port: number, { masked }: { masked: boolean }): Promise<string[]> {
   const notes: string[] = [];
   await withSession(adminTarget(place, port, appRole), async (session) => {
     await session.query(`REASSIGN OWNED BY ${loaderRole} TO ${appRole}`);
@@ -237,9 +244,15 @@ async function finish({ place }: Build, port: number): Promise<string[]> {
       await session.query(`DROP SUBSCRIPTION ${quoteName(subname ?? "")}`);
       notes.push(`the subscription ${subname} was taken out`);
     }
-    // Frozen rows are never written again: a branch that only reads them goes on sharing their blocks.
-    await session.query("VACUUM (FREEZE, ANALYZE)");
     await session.query(`ALTER ROLE ${appRole} PASSWORD NULL`);
+    // Frozen rows are never written again: a branch that only reads them goes on sharing their blocks.
+    if (!masked) await session.query("VACUUM (FREEZE, ANALYZE)");
+    else {
+      // What was masked is still in dead rows, in the gaps of pages, in samples of the planner and in the log: all of it is written anew.
+      await session.query("ANALYZE");
+      await session.query("VACUUM (FULL, FREEZE)");
+      await session.query("SELECT pg_switch_wal()");
+    }
     await session.query("CHECKPOINT");
   });
   return notes;

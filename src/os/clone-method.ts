@@ -176,7 +176,13 @@ export async function runClone(
     const result = await exec(commands[method], { cwd: "/", env, ...(abort ? { abort } : {}) });
     if (result.code === 0) return null;
     await removeTree(to);
-    return result.stderr.trim().split("\n").at(-1)?.replace(/^cp: /, "") || `the program ended with code ${result.code}`;
+    return (
+      result.stderr
+        .trim()
+        .split("\n")
+        .at(-1)
+        ?.replace(/^cp: (failed to clone .* from .*: )?/, "") || `the program ended with code ${result.code}`
+    );
   } catch (error) {
     await removeTree(to);
     throw error;

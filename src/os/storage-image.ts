@@ -1,10 +1,10 @@
 // A file system of our own in a file, for machines whose own one shares no blocks between files. It is mounted at `<state>/storage`; the places where
 // templates and resources lie become links into it, so that every path stays what it was, and nothing can be made there while it is not mounted.
-import { existsSync, lstatSync, readdirSync, readFileSync, readlinkSync, statfsSync, statSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync, readlinkSync, statfsSync, statSync } from "node:fs";
 import { mkdir, rm, symlink } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import { WtError } from "../errors/wt-error.ts";
-import { removeTree, writeFileAtomic } from "./files.ts";
+import { entryAt, removeTree, writeFileAtomic } from "./files.ts";
 
 export type ImageKind = "btrfs" | "xfs";
 
@@ -105,7 +105,7 @@ export async function ensureResourcePlace(state: string, environmentId: string):
   if (storage.state === "none") return;
   if (storage.state === "unmounted") throw unmountedError(storage.reason);
   const here = join(state, "environments", environmentId, "resources");
-  if (lstatSync(here, { throwIfNoEntry: false })) return;
+  if (entryAt(here)) return;
   const there = join(storage.record.place, "environments", environmentId, "resources");
   await mkdir(there, { recursive: true, mode: 0o700 });
   await mkdir(dirname(here), { recursive: true, mode: 0o700 });
@@ -127,7 +127,7 @@ export function unreachable(state: string, path: string): WtError | null {
 
 function leadsInto(path: string, place: string): boolean {
   for (let at = path; at !== dirname(at); at = dirname(at)) {
-    const entry = lstatSync(at, { throwIfNoEntry: false });
+    const entry = entryAt(at);
     if (entry?.isSymbolicLink()) return `${readlinkSync(at)}/`.startsWith(`${place}/`);
     if (entry) return false;
   }
@@ -147,7 +147,7 @@ export interface StoreMove {
 export async function takeOverStore(state: string, { name, place, keep, copy }: StoreMove): Promise<void> {
   const here = join(state, name);
   const there = join(place, name);
-  if (lstatSync(here, { throwIfNoEntry: false })?.isSymbolicLink()) return;
+  if (entryAt(here)?.isSymbolicLink()) return;
   await mkdir(join(there, "templates"), { recursive: true, mode: 0o700 });
   for (const key of namesIn(join(here, "templates"))) if (keep.has(key)) await copy(join(here, "templates", key), join(there, "templates"));
   await removeTree(here);
@@ -159,7 +159,7 @@ export async function removeStorageLinks(state: string): Promise<void> {
   const { place } = storagePaths(state);
   const places = namesIn(join(state, "environments")).map((id) => join(state, "environments", id, "resources"));
   for (const path of [...storeNames.map((name) => join(state, name)), ...places]) {
-    const isLink = lstatSync(path, { throwIfNoEntry: false })?.isSymbolicLink();
+    const isLink = entryAt(path)?.isSymbolicLink();
     if (isLink && `${readlinkSync(path)}/`.startsWith(`${place}/`)) await rm(path);
   }
 }
@@ -173,7 +173,7 @@ export function templatesLainUpon(state: string): Set<string> {
       const checkpoints = namesIn(join(resource, "checkpoints")).map((one) => join("checkpoints", one, "data"));
       for (const below of [...namesIn(resource), ...checkpoints]) {
         const link = join(resource, below, "lower");
-        if (lstatSync(link, { throwIfNoEntry: false })?.isSymbolicLink()) found.add(basename(dirname(readlinkSync(link))));
+        if (entryAt(link)?.isSymbolicLink()) found.add(basename(dirname(readlinkSync(link))));
       }
     }
   }

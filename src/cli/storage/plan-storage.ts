@@ -1,8 +1,9 @@
 // What `wt db storage create` is about to make; everything that can be refused is refused here, before anything is made.
-import { lstatSync, statfsSync } from "node:fs";
+import { statfsSync } from "node:fs";
 import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
 import { WtError } from "../../errors/wt-error.ts";
+import { entryAt } from "../../os/files.ts";
 import {
   type ImageKind,
   observeStorage,
@@ -74,11 +75,12 @@ function chosenKind(context: Context, wanted: string | undefined): ImageKind {
 
 /** What lies upon a template reads it while it runs, and templates move. */
 export async function refuseBusy(context: Context, state: string): Promise<void> {
+  const moved = storeNames.every((name) => entryAt(join(state, name))?.isSymbolicLink());
+  if (moved) return;
   const daemon = await context.client.call("/v1/daemon", {});
   if (daemon.operationsInFlight > 0)
     throw refuse("operation_in_flight", "Something is being made or removed just now.", "Try again when it is done.");
-  const moved = storeNames.every((name) => lstatSync(join(state, name), { throwIfNoEntry: false })?.isSymbolicLink());
-  if (moved || templatesLainUpon(state).size === 0) return;
+  if (templatesLainUpon(state).size === 0) return;
   const { resources } = await context.client.call("/v1/resources/list", {
     cwd: context.cwd,
     all: true,

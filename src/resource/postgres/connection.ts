@@ -2,6 +2,7 @@
 import type { ResourceConnection } from "../resource-driver.ts";
 import { appRole } from "./data-directory.ts";
 import { defaultVariable } from "./postgres-options.ts";
+import { serverUrlText } from "./server-url.ts";
 
 export interface Login extends UrlParts {
   /** As it was written, where it was written. */
@@ -42,10 +43,8 @@ export interface UrlParts {
   database: string;
 }
 
-export function postgresUrl({ user, password, host, port, database }: UrlParts): string {
-  const encode = (text: string) =>
-    encodeURIComponent(text).replace(/[!'()*]/g, (char) => `%${char.charCodeAt(0).toString(16).toUpperCase()}`);
-  return `postgres://${encode(user)}:${encode(password)}@${host}:${port}/${encode(database)}`;
+export function postgresUrl(parts: UrlParts): string {
+  return serverUrlText({ ...parts, host: parts.host.replace(/^\[|\]$/g, ""), parameters: [] });
 }
 
 /** 32 characters that need no escaping anywhere. */

@@ -9,7 +9,7 @@ import type { ResourceHarness } from "../resource-harness.conformance.ts";
 import { postgresUrl } from "./connection.ts";
 import { createPostgresHarness, type PostgresHarness } from "./postgres-harness.conformance.ts";
 import { asAdmin, serverPlace } from "./postmaster.ts";
-import { copyStrategy } from "./server-database.ts";
+import { copyStrategy } from "./server-copy.ts";
 
 setDefaultTimeout(60_000);
 const version = 18;

@@ -19,10 +19,12 @@ import {
   markWhole,
   openDatabase,
   readHolding,
+  refuseUnable,
   takeOwnership,
 } from "./server-database.ts";
 import { type ServerLink, serverRefusal, withServer } from "./server-link.ts";
-import { sharedDetail, sharedLogin } from "./shared-database.ts";
+import { serverUrlText } from "./server-url.ts";
+import { checkReachable, placeOf, readServerUrl, sharedLogin } from "./shared-database.ts";
 
 interface Notes {
   nonce: string;
@@ -39,7 +41,7 @@ export function createDatabaseOnServer(): BranchServer {
         const state = await onServer(spec, readHolding);
         if (state === "absent") return { state };
         if (state === "foreign") return { state, reason: `There is a database or role ${spec.label} that is not ours.` };
-        const detail = `${spec.label} on ${sharedDetail(optionsOf(spec).url).replace(/^.* on /, "")}`;
+        const detail = `${spec.label} on ${placeOf(readServerUrl(optionsOf(spec).url))}`;
         const whole = state === "whole" && (await readNotes(spec))?.complete;
         return whole ? { state: "ready", detail } : { state: "broken", reason: "it was left half-made; `wt up` makes it anew." };
       } catch (error) {
@@ -72,6 +74,7 @@ function contentVerbs(): Pick<BranchServer, "ensure" | "reset" | "remove"> {
         call.abort.throwIfAborted();
         const state = await readHolding(link, holding);
         refuseForeign(state, holding);
+        if (state !== "whole") await refuseUnable(link, holding);
         const notes = (await readNotes(spec)) ?? { nonce: spec.nonce, password: randomPassword(), complete: false };
         await writeNotes(spec, notes);
         try {
@@ -169,20 +172,37 @@ interface Filling {
 async function fill(spec: ResourceSpec, { link, holding, name, password, call }: Filling): Promise<void> {
   const options = optionsOf(spec);
   call.report(options.from === null ? `making an empty database ${name}` : `copying ${options.from} to ${name}`);
-  await createDatabase(link, holding, { name, from: options.from });
+  await createDatabase(link, holding, { name, from: options.from, report: call.report });
   call.abort.throwIfAborted();
   await withServer({ url: options.url, key: holding.key, database: name }, (inside) => takeOwnership(inside, holding)).catch(
     (error: unknown) => {
       throw serverRefusal(holding.key, `give ${spec.label} what is in ${name}`, error);
     },
   );
+  const connection = connect(spec, name, password);
+  await checkReached(connection.values.url ?? "", { key: holding.key, name });
   for (const key of ["migrate", "seed"] as const) {
     const command = options[key];
     if (command === null) continue;
     call.report(`${key}: ${command}`);
-    await call.run(command, connect(spec, name, password).variables);
+    await call.run(command, connection.variables);
     call.abort.throwIfAborted();
   }
+}
+
+/** The way the app will take: a pooler or the server's pg_hba.conf may not let the new role in where they let us in. */
+async function checkReached(url: string, { key, name }: { key: string; name: string }): Promise<void> {
+  await checkReachable(url, key).catch((error: unknown) => {
+    throw new WtError({
+      kind: "config",
+      code: "database_not_reached",
+      message: `${key}: the database ${name} was made, but its own role does not get in: ${error instanceof WtError ? error.message.replace(/^.*? does not answer: /, "") : String(error)}`,
+      hints: [
+        "Where this address is a pooler such as PgBouncer, name the server itself; else let new roles in by password in pg_hba.conf.",
+        "It was taken back.",
+      ],
+    });
+  });
 }
 
 function onServer<T>(spec: ResourceSpec, work: (link: ServerLink, holding: Holding) => Promise<T>): Promise<T> {
@@ -196,10 +216,11 @@ function optionsOf(spec: ResourceSpec): ServerOptions {
   return options;
 }
 
+/** As the server is reached by us, TLS and all, but as the environment's own role. */
 function connect(spec: ResourceSpec, database: string, password: string): ResourceConnection {
   const options = optionsOf(spec);
-  const { host, port } = sharedLogin(options.url);
-  return connectionOf({ user: spec.label, password, host: host.includes(":") ? `[${host}]` : host, port, database }, options.variable);
+  const url = serverUrlText({ ...readServerUrl(options.url), user: spec.label, password, database });
+  return connectionOf(sharedLogin(url), options.variable);
 }
 
 async function own(spec: ResourceSpec, link: ServerLink, holding: Holding): Promise<Notes> {

@@ -3,6 +3,7 @@ import type { JsonValue } from "../../errors/wt-error.ts";
 import { type OptionProblem, variableName } from "../check-options.ts";
 import type { ResourceOptions } from "../resource-driver.ts";
 import { type RemoteOptions, readRemote, remoteKeys } from "./neon/neon-options.ts";
+import { parseServerUrl } from "./server-url.ts";
 
 /** A server of its own for every environment. */
 export interface BranchOptions {
@@ -215,12 +216,10 @@ function createReader(written: ResourceOptions, problem: Problem): Reader {
     },
     url(key) {
       const value = written[key];
-      const url = typeof value === "string" ? URL.parse(value) : null;
+      const wrong = typeof value === "string" ? parseServerUrl(value) : { problem: "must be a text.", hint: "" };
       const example = "postgres://user:password@localhost:5432/app";
       if (value === undefined) problem(key, "is missing: the URL of the database that everybody shares.", `Add \`${key}: ${example}\`.`);
-      else if (!url || !/^postgres(ql)?:$/.test(url.protocol) || !url.hostname) {
-        problem(key, "is not the URL of a PostgreSQL database.", `It looks like \`${example}\`.`);
-      }
+      else if ("problem" in wrong) problem(key, wrong.problem, wrong.hint || `It looks like \`${example}\`.`);
       return typeof value === "string" ? value : "";
     },
   };

@@ -1,9 +1,9 @@
 // Databases and roles on a server that is not ours. A role that carries our mark in its comment owns everything we make; what it does not own
 // is never touched. The database's own comment is written last: it says that the database is whole.
-import { statfsSync } from "node:fs";
 import { WtError } from "../../errors/wt-error.ts";
 import { quoteLiteral, quoteName } from "./pg-session.ts";
-import { type ServerLink, serverRefusal } from "./server-link.ts";
+import { copyDatabase, copySurroundings } from "./server-copy.ts";
+import { type ServerLink, serverRefusal, sqlState } from "./server-link.ts";
 
 export interface Holding {
   /** Name of the role and of the database. */
@@ -45,23 +45,24 @@ export async function ensureRole(link: ServerLink, { label, nonce }: Holding, pa
   if (!member?.yes) await link.run(`GRANT ${role} TO CURRENT_USER`);
 }
 
-/** Makes the database `name` of the role from a template, which nobody may be connected to. */
+/** Makes the database `name` of the role from a template, which nobody may be connected to, with what the template has beside its content. */
 export async function createDatabase(
   link: ServerLink,
   holding: Holding,
-  { name, from }: { name: string; from: string | null },
+  { name, from, report }: { name: string; from: string | null; report?: (line: string) => void },
 ): Promise<void> {
   const template = from ?? "template0";
   await refuseBusy(link, holding, template);
-  const strategy = from === null ? "" : await chooseStrategy(link, template);
-  const encoding = from === null ? " ENCODING 'UTF8'" : "";
+  const head = `CREATE DATABASE ${quoteName(name)} OWNER ${quoteName(holding.label)} TEMPLATE ${quoteName(template)}`;
   try {
-    await link.run(
-      `CREATE DATABASE ${quoteName(name)} OWNER ${quoteName(holding.label)} TEMPLATE ${quoteName(template)}${encoding}${strategy}`,
-    );
+    if (from === null) await link.run(`${head} ENCODING 'UTF8'`);
+    else await copyDatabase(link, head, from);
     await link.run(`REVOKE ALL ON DATABASE ${quoteName(name)} FROM PUBLIC`);
+    if (from !== null) await copySurroundings(link, { from, to: name, role: holding.label, report: report ?? quiet });
   } catch (error) {
-    throw serverRefusal(holding.key, `make the database ${name}`, error);
+    throw sqlState(error) === "42501" && from !== null
+      ? notAllowedToCopy(holding, from, error)
+      : serverRefusal(holding.key, `make the database ${name}`, error);
   }
 }
 
@@ -70,11 +71,19 @@ export async function markWhole(link: ServerLink, { nonce }: Holding, name: stri
 }
 
 /** Drops a database of our role with its connections; absent is fine, another's is left. */
-export async function dropDatabase(link: ServerLink, { label }: Holding, name: string): Promise<void> {
+export async function dropDatabase(link: ServerLink, { label, key }: Holding, name: string): Promise<void> {
   const [owned] = await link.run(
     `SELECT 1 FROM pg_database d JOIN pg_roles r ON d.datdba = r.oid WHERE d.datname = ${quoteLiteral(name)} AND r.rolname = ${quoteLiteral(label)}`,
   );
-  if (owned) await link.run(`DROP DATABASE IF EXISTS ${quoteName(name)} WITH (FORCE)`);
+  if (!owned) return;
+  // Who forces sessions out must be allowed to end them; before that, nobody new comes in.
+  await link.run(`ALTER DATABASE ${quoteName(name)} ALLOW_CONNECTIONS false`);
+  try {
+    await link.run(`DROP DATABASE IF EXISTS ${quoteName(name)} WITH (FORCE)`);
+  } catch (error) {
+    await link.run(`ALTER DATABASE ${quoteName(name)} ALLOW_CONNECTIONS true`).catch(() => undefined);
+    throw serverRefusal(key, `drop the database ${name}, which ${await sessionsOf(link, name)}`, error);
+  }
 }
 
 /** All databases of our role, then the role. */
@@ -134,51 +143,6 @@ export async function takeOwnership(link: ServerLink, { label }: Holding): Promi
     LOOP EXECUTE format('ALTER %s OWNER TO %I', thing.what, ${role}); END LOOP; END $take$`);
 }
 
-export interface CopyFacts {
-  /** `server_version_num / 10000`. */
-  major: number;
-  bytes: number;
-  /** null: the server does not tell. */
-  files: number | null;
-  /** The server's file system shares blocks. */
-  shares: boolean;
-}
-
-/**
- * The way of copying that is fastest for a database like this, as a clause. Copying through the WAL costs about its bytes twice; copying files
- * costs one flush per file; sharing blocks costs the flushes alone.
- */
-export function copyStrategy({ major, bytes, files, shares }: CopyFacts): { clause: string; clone: boolean } {
-  if (major < 15) return { clause: "", clone: false };
-  const many = files ?? 1_000;
-  const logS = bytes / 270e6;
-  const flushS = many * 0.00025;
-  const clone = shares && major >= 18;
-  const fileS = flushS + (clone ? 0.02 : bytes / 1.5e9 + 0.1);
-  return fileS < logS ? { clause: " STRATEGY file_copy", clone } : { clause: " STRATEGY wal_log", clone: false };
-}
-
-async function chooseStrategy(link: ServerLink, template: string): Promise<string> {
-  const name = quoteLiteral(template);
-  const [row] = await link.run(
-    `SELECT current_setting('server_version_num')::int / 10000 AS major, pg_database_size(${name})::float8 AS bytes`,
-  );
-  const facts = { major: Number(row?.major ?? 0), bytes: Number(row?.bytes ?? 0), files: null as number | null, shares: false };
-  try {
-    const [more] = await link.run(
-      `SELECT (SELECT count(*)::int FROM pg_ls_dir('base/' || oid)) AS files, current_setting('data_directory') AS place FROM pg_database WHERE datname = ${name}`,
-    );
-    facts.files = Number(more?.files);
-    // btrfs or xfs, where that directory is on this machine at all.
-    facts.shares = [0x9123683e, 0x58465342].includes(statfsSync(String(more?.place)).type);
-  } catch {
-    // Not a superuser, or not on this machine: then the sizes decide.
-  }
-  const { clause, clone } = copyStrategy(facts);
-  if (clone) await link.run("SET file_copy_method = 'clone'");
-  return clause;
-}
-
 /** The server itself would wait five seconds and then refuse with less to say. */
 async function refuseBusy(link: ServerLink, { key }: Holding, template: string): Promise<void> {
   const [there] = await link.run(`SELECT 1 FROM pg_database WHERE datname = ${quoteLiteral(template)}`);
@@ -190,19 +154,72 @@ async function refuseBusy(link: ServerLink, { key }: Holding, template: string):
       hints: ["`from:` with `server:` is the name of a database that new ones are copied from."],
     });
   }
-  const sessions = await link.run(
-    `SELECT coalesce(nullif(application_name, ''), usename, backend_type) AS who FROM pg_stat_activity WHERE datname = ${quoteLiteral(template)} AND pid <> pg_backend_pid()`,
-  );
+  const sessions = await readSessions(link, template);
   if (sessions.length === 0) return;
-  const who = [...new Set(sessions.map((row) => String(row.who)))].slice(0, 3).join(", ");
   throw new WtError({
     kind: "refused",
     code: "template_in_use",
-    message: `${key.replace(/server$/, "from")}: the database ${template} has ${sessions.length} open session(s) (${who}), so it cannot be copied.`,
+    message: `${key.replace(/server$/, "from")}: the database ${template} ${describeSessions(sessions)}, so it cannot be copied.`,
     hints: [
       `Close them, or make it a template for good: ALTER DATABASE ${quoteName(template)} WITH IS_TEMPLATE true ALLOW_CONNECTIONS false.`,
     ],
   });
+}
+
+/** Who is in a database; the server itself sends its own vacuum away. */
+async function readSessions(link: ServerLink, database: string): Promise<string[]> {
+  const rows = await link.run(
+    `SELECT coalesce(nullif(application_name, ''), usename, backend_type, 'a worker') AS who FROM pg_stat_activity
+      WHERE datname = ${quoteLiteral(database)} AND pid <> pg_backend_pid() AND (usesysid IS NOT NULL OR backend_type <> 'autovacuum worker')`,
+  );
+  return rows.map((row) => String(row.who));
+}
+
+async function sessionsOf(link: ServerLink, database: string): Promise<string> {
+  return describeSessions(await readSessions(link, database).catch(() => []));
+}
+
+function describeSessions(sessions: string[]): string {
+  if (sessions.length === 0) return "has no sessions that can be seen";
+  return `has ${sessions.length} open session(s) (${[...new Set(sessions)].slice(0, 3).join(", ")})`;
+}
+
+/** What the user of the URL must be allowed to, said before anything is begun. */
+export async function refuseUnable(link: ServerLink, { key }: Holding): Promise<void> {
+  const [user] = await link.run(
+    "SELECT rolname AS name, rolsuper AS super, rolcreatedb AS databases, rolcreaterole AS roles, current_setting('server_version_num')::int AS version, pg_is_in_recovery() AS standby FROM pg_roles WHERE rolname = current_user",
+  );
+  const version = Number(user?.version ?? 0);
+  if (version < oldestServer) throw unfit(key, `the server is PostgreSQL ${Math.floor(version / 10_000)}`, "worldtree needs 13 or newer");
+  if (user?.standby) throw unfit(key, "the server is a standby that takes no changes", "name the primary server");
+  const missing = [...(user?.databases ? [] : ["CREATEDB"]), ...(user?.roles ? [] : ["CREATEROLE"])];
+  if (user?.super || missing.length === 0) return;
+  throw new WtError({
+    kind: "config",
+    code: "postgres_rights",
+    message: `${key}: the user ${String(user?.name)} of this URL lacks ${missing.join(" and ")} on that server, so it can make no ${missing[0] === "CREATEDB" ? "databases" : "roles"}.`,
+    hints: [`As a superuser there: ALTER ROLE ${quoteName(String(user?.name))} ${missing.join(" ")}`],
+  });
+}
+
+const oldestServer = 130_000;
+
+function unfit(key: string, what: string, wanted: string): WtError {
+  return new WtError({ kind: "config", code: "postgres_server_unfit", message: `${key}: ${what}; ${wanted}.` });
+}
+
+function notAllowedToCopy({ key }: Holding, template: string, cause: unknown): WtError {
+  return new WtError({
+    kind: "config",
+    code: "postgres_rights",
+    message: `${key.replace(/server$/, "from")}: the user of the server's URL may not copy the database ${template}: it belongs to another and is no template.`,
+    hints: [`As its owner: ALTER DATABASE ${quoteName(template)} IS_TEMPLATE true`],
+    cause,
+  });
+}
+
+function quiet(): void {
+  // Nobody waits for progress.
 }
 
 function markOf(nonce: string): string {

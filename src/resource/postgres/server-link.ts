@@ -1,6 +1,8 @@
 // Talking to a PostgreSQL server that is not ours, as the user its URL names.
 import { SQL } from "bun";
 import { WtError } from "../../errors/wt-error.ts";
+import { clientOptions } from "./client-options.ts";
+import { placeOf, readServerUrl, unreachable } from "./shared-database.ts";
 
 export interface ServerLink {
   /** Runs one or more statements; gives the rows of the last one. */
@@ -14,13 +16,12 @@ export async function withServer<T>(
   at: { url: string; key: string; database?: string },
   use: (link: ServerLink) => Promise<T>,
 ): Promise<T> {
-  const url = new URL(at.url);
-  if (at.database !== undefined) url.pathname = `/${encodeURIComponent(at.database)}`;
-  else if (url.pathname.length < 2) url.pathname = "/postgres";
-  const sql = new SQL({ url: url.href, max: 1, connectionTimeout: connectTimeoutS });
+  const server = readServerUrl(at.url);
+  const database = at.database ?? (server.database || "postgres");
+  const sql = new SQL({ ...clientOptions(server, database), max: 1, connectionTimeout: connectTimeoutS });
   try {
-    await sql`SELECT 1`.catch((error: unknown) => {
-      throw unreachable(at.key, url, error);
+    await sql.unsafe("SELECT 1").catch((error: unknown) => {
+      throw unreachable(at.key, `${database} on ${placeOf(server)}`, error);
     });
     return await use({
       run: async (text) => {
@@ -50,16 +51,5 @@ export function serverRefusal(key: string, what: string, error: unknown): WtErro
     message: `${key}: the server could not ${what}: ${reason.replace(/\.$/, "")}.`,
     hints: sqlState(error) === "42501" ? ["The user of this URL must be allowed to create databases and roles."] : [],
     cause: error,
-  });
-}
-
-function unreachable(key: string, url: URL, error: unknown): WtError {
-  const reason = error instanceof Error ? error.message : String(error);
-  const place = `${decodeURIComponent(url.pathname.slice(1))} on ${url.hostname}:${url.port || 5432}`;
-  return new WtError({
-    kind: "machine",
-    code: "database_unreachable",
-    message: `${key}: the database ${place} does not answer: ${reason.replace(/\.$/, "")}.`,
-    hints: ["Start that server, or mend the URL in wt.yaml."],
   });
 }

@@ -3,7 +3,8 @@ import { mkdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { writeFileAtomic } from "../../../os/files.ts";
 import type { ResourceSpec } from "../../resource-driver.ts";
-import { sharedLogin } from "../shared-database.ts";
+import { serverUrlText } from "../server-url.ts";
+import { readServerUrl } from "../shared-database.ts";
 
 export interface NeonNotes {
   schema: 1;
@@ -36,14 +37,12 @@ export async function writeNotes(spec: ResourceSpec, notes: NeonNotes): Promise<
 }
 
 export function passwordOf(notes: NeonNotes): string {
-  return notes.url === null ? "" : sharedLogin(notes.url).password;
+  return notes.url === null ? "" : readServerUrl(notes.url).password;
 }
 
 /** Another password in the place of the URL's own. */
 export function withPassword(url: string, password: string): string {
-  const parts = new URL(url);
-  parts.password = encodeURIComponent(password);
-  return parts.href;
+  return serverUrlText({ ...readServerUrl(url), password });
 }
 
 function notesFile(spec: ResourceSpec): string {

@@ -3,6 +3,7 @@ import { SQL } from "bun";
 import { WtError } from "../../../errors/wt-error.ts";
 import { clientOptions } from "../client-options.ts";
 import { quoteLiteral } from "../pg-session.ts";
+import { readServerUrl } from "../shared-database.ts";
 
 const connectTimeoutS = 30;
 
@@ -22,7 +23,7 @@ export async function countSessions(url: string, place: string): Promise<number>
 }
 
 async function withClient(url: string, place: string, use: (sql: SQL) => Promise<unknown[]>): Promise<unknown[]> {
-  const sql = new SQL({ ...clientOptions(url), max: 1, connectionTimeout: connectTimeoutS });
+  const sql = new SQL({ ...clientOptions(readServerUrl(url)), max: 1, connectionTimeout: connectTimeoutS });
   try {
     // A role may begin its sessions as another (`ALTER ROLE … SET role`); what we do is its own business.
     await sql.unsafe("SET ROLE NONE");

@@ -1,5 +1,6 @@
 // Holds the port of a server that sleeps. The first connection that uses it wakes it; the connections that came meanwhile are kept
-// and handed over. Later ones reach the server itself: it owns the port as soon as it is awake.
+// and handed over. Then either the server owns the port itself (`release`, `handOver`), and connections that come in between are refused, or the
+// listener goes on holding it and carries every connection to wherever the server listens (`carry`), and none ever is.
 import { connect, createServer, type Server, type Socket } from "node:net";
 
 export interface WakeListener {
@@ -7,9 +8,16 @@ export interface WakeListener {
   release(): Promise<void>;
   /** Connects those that wait with the server. */
   handOver(): void;
-  /** Tells those that wait why it did not wake, in the words of `encodeRefusal`. */
+  /**
+   * Carries every connection, those that wait first, to the server that `reach` connects to, byte by byte. When `reach` rejects, connections wait
+   * again and `onWake` is called.
+   */
+  carry(reach: () => Promise<Socket>): void;
+  /** No more: connections that come from now on wait, and the first that is used calls `onWake`. Those that are carried live on. */
+  hold(): void;
+  /** Tells those that wait why it did not wake, in the words of `encodeRefusal`. The next one that is used calls `onWake` again. */
   refuse(reason: string): void;
-  /** Ends it all, handed-over connections included. */
+  /** Ends it all, handed-over and carried connections included. */
   close(): Promise<void>;
 }
 
@@ -24,7 +32,7 @@ interface Waiting {
 
 export interface WakeOptions {
   port: number;
-  /** Called once. */
+  /** Called once for all that wait. */
   onWake: () => void;
   /** Where the server speaks first, a client that connected and stays for a moment wants something. */
   firstWord: "client" | "server";
@@ -40,18 +48,41 @@ export async function listenForWake({ port, onWake, firstWord, encodeRefusal }: 
   const waiting = new Set<Waiting>();
   const bridged = new Set<Socket>();
   let woken = false;
-  const server = createServer((socket) => {
-    if (waiting.size >= mostWaiting) return void socket.destroy();
+  let carrier: (() => Promise<Socket>) | null = null;
+  const wake = () => {
+    if (woken) return;
+    woken = true;
+    onWake();
+  };
+  const hold = () => {
+    carrier = null;
+    woken = false;
+  };
+  const carryOver = async (entry: Waiting, reach: () => Promise<Socket>) => {
+    readyForBridge(entry.socket, bridged);
+    const upstream = await reach().catch(() => null);
+    if (upstream) return join(entry, upstream, bridged);
+    if (entry.socket.destroyed) return;
+    // The server ended a moment ago.
+    if (carrier === reach) hold();
+    waiting.add(entry);
+    if (carrier) carryAll(carrier);
+    else wake();
+  };
+  const carryAll = (reach: () => Promise<Socket>) => {
+    const entries = [...waiting];
+    waiting.clear();
+    for (const entry of entries) void carryOver(entry, reach);
+  };
+  const server = createServer({ allowHalfOpen: true }, (socket) => {
     const entry: Waiting = { socket, received: [] };
+    socket.on("error", () => socket.destroy());
+    if (carrier) return void carryOver(entry, carrier);
+    if (waiting.size >= mostWaiting) return void socket.destroy();
     waiting.add(entry);
     socket.setTimeout(silenceMs, () => socket.destroy());
-    socket.on("error", () => socket.destroy());
     socket.once("close", () => waiting.delete(entry));
-    const wake = () => {
-      if (woken) return;
-      woken = true;
-      onWake();
-    };
+    socket.once("end", () => entry.received.length === 0 && waiting.has(entry) && socket.destroy());
     // Somebody who only looks whether the port is open wakes nobody.
     if (firstWord === "server") setTimeout(() => waiting.has(entry) && wake(), glanceMs);
     socket.once("data", (chunk: Buffer) => {
@@ -65,14 +96,21 @@ export async function listenForWake({ port, onWake, firstWord, encodeRefusal }: 
   return {
     release,
     handOver() {
-      for (const entry of waiting) bridge(entry, port, bridged);
-      waiting.clear();
+      // Over TCP, never the private socket: the server itself must ask for the password.
+      carryAll(() => reachTcp(port));
     },
+    carry(reach) {
+      carrier = reach;
+      carryAll(reach);
+    },
+    hold,
     refuse(reason) {
       for (const { socket } of waiting) socket.end(encodeRefusal(reason));
       waiting.clear();
+      hold();
     },
     async close() {
+      carrier = null;
       for (const { socket } of waiting) socket.destroy();
       for (const socket of bridged) socket.destroy();
       await release();
@@ -97,28 +135,46 @@ function listen(server: Server, port: number): Promise<void> {
   });
 }
 
-function bridge({ socket, received }: Waiting, port: number, bridged: Set<Socket>): void {
-  // What comes before the server is reached must not flow away.
+function reachTcp(port: number): Promise<Socket> {
+  return reached(connect({ host: "127.0.0.1", port, allowHalfOpen: true }));
+}
+
+/** Resolves with the socket once it is connected, paused; rejects with the system's error. */
+export function reached(socket: Socket): Promise<Socket> {
+  return new Promise((resolve, reject) => {
+    socket.once("error", reject);
+    socket.once("connect", () => {
+      socket.pause();
+      socket.off("error", reject);
+      resolve(socket);
+    });
+  });
+}
+
+/** What comes before the server is reached must not flow away. */
+function readyForBridge(socket: Socket, bridged: Set<Socket>): void {
   socket.pause();
   socket.removeAllListeners("data");
   socket.setTimeout(0);
-  // Over TCP, never the private socket: the server itself must ask for the password.
-  const upstream = connect({ host: "127.0.0.1", port });
+  bridged.add(socket);
+  socket.once("close", () => bridged.delete(socket));
+}
+
+/** Each end's bytes and its end go to the other as they come, no faster than the other takes them. */
+function join({ socket, received }: Waiting, upstream: Socket, bridged: Set<Socket>): void {
+  if (socket.destroyed) return void upstream.destroy();
+  bridged.add(upstream);
+  upstream.once("close", () => bridged.delete(upstream));
   for (const [one, other] of [
     [socket, upstream],
     [upstream, socket],
   ] as const) {
-    bridged.add(one);
     one.setNoDelay(true);
     one.on("error", () => one.destroy());
-    one.once("close", () => {
-      bridged.delete(one);
-      other.destroySoon();
-    });
+    one.once("close", () => other.destroySoon());
   }
-  upstream.once("connect", () => {
-    for (const chunk of received) upstream.write(chunk);
-    socket.pipe(upstream);
-    upstream.pipe(socket);
-  });
+  for (const chunk of received) upstream.write(chunk);
+  if (socket.readableEnded) upstream.end();
+  else socket.pipe(upstream);
+  upstream.pipe(socket);
 }

@@ -11,6 +11,20 @@ export interface Activity {
   listeners: string[];
 }
 
+/** Disconnects sessions that have been idle that long, and waits until they are gone. */
+export async function endIdleSessions(session: Session, idleMs: number): Promise<void> {
+  const idle = `backend_type = 'client backend' AND usename IS DISTINCT FROM '${adminRole}' AND state = 'idle'
+    AND state_change < clock_timestamp() - interval '${Math.max(0, Math.floor(idleMs))} milliseconds'`;
+  const ended = await session.query(`SELECT pid, pg_terminate_backend(pid) FROM pg_stat_activity WHERE ${idle}`);
+  if (ended.length === 0) return;
+  const pids = ended.map((row) => row.pid).join(",");
+  for (let round = 0; round < 100; round++) {
+    const left = await session.query(`SELECT 1 FROM pg_stat_activity WHERE pid IN (${pids}) AND ${idle}`);
+    if (left.length === 0) return;
+    await session.query("SELECT pg_sleep(0.01)");
+  }
+}
+
 /**
  * `listeners`: those known from earlier looks; PostgreSQL shows each session's last statement only, so a LISTEN is remembered while its session lives.
  */

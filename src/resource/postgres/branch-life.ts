@@ -1,14 +1,27 @@
-// The waking and sleeping of branches: one server or one listener holds each branch's port, never both, and everything about one branch
-// happens one after another.
+// The waking and sleeping of branches. One server or one listener holds each branch's port, never both: a server that a connection woke stays on its
+// private socket, and the listener goes on holding the port and carries connections there, so that none is ever refused. One that was told to start
+// owns its port and serves on without us. Everything about one branch happens one after another.
+import { existsSync } from "node:fs";
+import { connect, type Socket } from "node:net";
 import type { Clock } from "../../os/clock.ts";
 import type { ServerUser } from "../../os/server-user.ts";
-import { listenForWake, type WakeListener } from "../../os/wake-listener.ts";
+import { withSocketPath } from "../../os/socket-path.ts";
+import { listenForWake, reached, type WakeListener } from "../../os/wake-listener.ts";
 import type { ResourceSpec } from "../resource-driver.ts";
-import { type Activity, readActivity } from "./activity.ts";
 import { type BranchRecord, readBranchRecord } from "./branch-record.ts";
+import { isEmptied, isIdle, lookEveryMs, sleepOptions } from "./branch-watch.ts";
 import { readMajor } from "./data-directory.ts";
-import { type BranchOptions, postgresOptions } from "./postgres-options.ts";
-import { asAdmin, findServer, type ServerPlace, serverPlace, startServer, stopServer } from "./postmaster.ts";
+import {
+  adminPasswordFile,
+  adminTarget,
+  asAdmin,
+  findServer,
+  isCarried,
+  type ServerPlace,
+  serverPlace,
+  startServer,
+  stopServer,
+} from "./postmaster.ts";
 import type { ServerPrograms } from "./server-programs.ts";
 import { errorMessage } from "./wake-refusal.ts";
 
@@ -16,7 +29,7 @@ export interface Branch {
   spec: ResourceSpec;
   place: ServerPlace;
   queue: Promise<unknown>;
-  /** Holds the port while the server sleeps. */
+  /** Holds the port while the server sleeps, and while connections are carried to its socket. */
   listener: WakeListener | null;
   /** Earlier listeners whose handed-over connections may still run. */
   bridges: WakeListener[];
@@ -52,10 +65,10 @@ export interface BranchLifeOptions {
   report: (error: unknown) => void;
 }
 
-/** Connections of one pool come within a moment; those that are there when the listener goes are handed over, later ones meet a closed door. */
-const gatherMs = 4;
-const defaultIdleMs = 10 * 60_000;
 const bindTries = 100;
+/** A socket whose queue is full says so at once. */
+const reachTries = 400;
+const reachPauseMs = 5;
 
 /** Two seconds in all: a server that takes longer is busy with recovery, and whoever connects waits for that. */
 const answerTries = 40;
@@ -131,10 +144,9 @@ async function listen(life: Life, branch: Branch, record: BranchRecord): Promise
 
 async function wakeByConnection(life: Life, spec: ResourceSpec): Promise<void> {
   try {
-    await life.clock.sleep(gatherMs);
     await exclusively(life, spec, async (branch) => {
       const record = await readBranchRecord(spec.directory);
-      if (!life.closed && record?.complete) await awaken(life, branch, { record, abort: undefined });
+      if (!life.closed && record?.complete) await awaken(life, branch, { record, abort: undefined, byConnection: true });
     });
   } catch (error) {
     life.report(error);
@@ -144,36 +156,61 @@ async function wakeByConnection(life: Life, spec: ResourceSpec): Promise<void> {
 interface Awakening {
   record: BranchRecord;
   abort: AbortSignal | undefined;
+  byConnection?: boolean;
 }
 
-async function awaken(life: Life, branch: Branch, { record, abort }: Awakening): Promise<void> {
-  if (!(await standingServer(life, branch, record))) {
-    // Before the port is given free: finding programs may take a moment.
-    const major = readMajor(branch.place.data) ?? record.major;
-    const programs = await life.programs(major);
-    await branch.listener?.release();
-    try {
-      const settings = { major, port: record.port, label: branch.spec.label, settings: optionsOf(branch.spec).settings };
-      const onEnd = () => void settleEnded(life, branch.spec);
-      await startServer({ place: branch.place, programs, user: life.user(), settings, clock: life.clock, abort, onEnd });
-    } catch (error) {
-      const reason = error instanceof Error ? error.message : String(error);
-      branch.listener?.refuse(`worldtree could not wake this database: ${reason}`);
-      await branch.listener?.close();
-      branch.listener = null;
-      if (record.complete) await listen(life, branch, record);
-      branch.problem = reason;
-      throw error;
-    }
-  }
+async function awaken(life: Life, branch: Branch, wish: Awakening): Promise<void> {
+  const { record } = wish;
+  if (!(await standingServer(life, branch, record))) await start(life, branch, wish);
   branch.problem = null;
-  if (branch.listener) {
+  if (await isCarried(branch.place)) {
+    await listen(life, branch, record);
+    branch.listener?.carry(() => reachSocket(life, branch, record));
+  } else if (branch.listener) {
     await branch.listener.release();
     branch.listener.handOver();
     branch.bridges.push(branch.listener);
     branch.listener = null;
   }
   watch(life, branch);
+}
+
+async function start(life: Life, branch: Branch, { record, abort, byConnection }: Awakening): Promise<void> {
+  const { place, spec } = branch;
+  // Before the port is given free: finding programs may take a moment.
+  const major = readMajor(place.data) ?? record.major;
+  const programs = await life.programs(major);
+  // A branch made before the superuser had a password is carried nowhere.
+  const carried = byConnection === true && existsSync(adminPasswordFile(place));
+  if (!carried) await branch.listener?.release();
+  try {
+    const settings = { major, port: record.port, label: spec.label, settings: sleepOptions(branch).settings, carried };
+    const onEnd = () => void settleEnded(life, spec);
+    await startServer({ place, programs, user: life.user(), settings, clock: life.clock, abort, onEnd });
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : String(error);
+    branch.listener?.refuse(`worldtree could not wake this database: ${reason}`);
+    if (!carried) {
+      await branch.listener?.close();
+      branch.listener = null;
+    }
+    if (record.complete) await listen(life, branch, record);
+    branch.problem = reason;
+    throw error;
+  }
+}
+
+/** Rejects when nothing listens on the socket. */
+async function reachSocket({ clock }: Life, { place }: Branch, { port }: BranchRecord): Promise<Socket> {
+  const { socketDirectory } = adminTarget(place, port);
+  for (let attempt = 1; ; attempt++) {
+    try {
+      return await withSocketPath(socketDirectory, `.s.PGSQL.${port}`, (path) => reached(connect({ path, allowHalfOpen: true })));
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== "EAGAIN" || attempt >= reachTries) throw error;
+    }
+    await clock.sleep(reachPauseMs);
+  }
 }
 
 /** A server that was killed a moment ago still looks like one: only what answers is worth keeping, and what is dying is waited for. */
@@ -188,6 +225,7 @@ async function standingServer(life: Life, branch: Branch, record: BranchRecord):
 
 async function layDown(life: Life, branch: Branch, record: BranchRecord): Promise<void> {
   stopWatching(branch);
+  branch.listener?.hold();
   await stopServer(branch.place, life.clock);
   await listen(life, branch, record);
 }
@@ -201,17 +239,19 @@ async function halt(life: Life, branch: Branch): Promise<void> {
 }
 
 async function rest(life: Life, branch: Branch, record: BranchRecord): Promise<boolean> {
-  if ((await findServer(branch.place)) && (await look(branch, record)).inUse) return false;
+  if (await findServer(branch.place)) {
+    // Whoever connects from now on waits, and wakes it again.
+    branch.listener?.hold();
+    let emptied = false;
+    try {
+      emptied = await isEmptied(branch, record);
+    } finally {
+      if (!emptied) await awaken(life, branch, { record, abort: undefined });
+    }
+    if (!emptied) return false;
+  }
   await layDown(life, branch, record);
   return true;
-}
-
-async function look(branch: Branch, record: BranchRecord): Promise<Activity> {
-  const idleMs = optionsOf(branch.spec).sleepMs ?? defaultIdleMs;
-  const asked = { major: record.major, listeners: branch.listeners, idleMs };
-  const activity = await asAdmin(branch.place, record.port, (session) => readActivity(session, asked));
-  branch.listeners = activity.listeners;
-  return activity;
 }
 
 /** After a server ended: if nobody meant it to, its port is held, and the next connection starts it again. */
@@ -219,8 +259,9 @@ async function settleEnded(life: Life, spec: ResourceSpec): Promise<void> {
   if (life.closed || !life.branches.has(spec.directory)) return;
   await exclusively(life, spec, async (branch) => {
     const record = await readBranchRecord(spec.directory);
-    if (life.closed || !record?.complete || branch.listener || (await findServer(branch.place))) return;
+    if (life.closed || !record?.complete || (await findServer(branch.place))) return;
     stopWatching(branch);
+    branch.listener?.hold();
     await listen(life, branch, record);
   }).catch(life.report);
 }
@@ -231,21 +272,15 @@ function watch(life: Life, branch: Branch): void {
   const { clock } = life;
   const abort = new AbortController();
   Object.assign(branch, { watch: abort, lastActiveMs: clock.now(), mark: "" });
-  const { sleepMs } = optionsOf(branch.spec);
-  const pauseMs = Math.min(60_000, Math.max(100, (sleepMs ?? defaultIdleMs) / 4));
   const round = async () => {
     const record = await readBranchRecord(branch.spec.directory);
     if (abort.signal.aborted || !record?.complete) return;
     if (!(await findServer(branch.place))) return void settleEnded(life, branch.spec);
-    if (sleepMs === null) return;
-    const { inUse, mark } = await look(branch, record);
-    if (inUse || mark !== branch.mark) branch.lastActiveMs = clock.now();
-    branch.mark = mark;
-    if (clock.now() - branch.lastActiveMs >= sleepMs) await layDown(life, branch, record);
+    if (await isIdle(branch, record, clock.now())) await rest(life, branch, record);
   };
   const loop = async () => {
     while (!abort.signal.aborted) {
-      await clock.sleep(pauseMs, abort.signal);
+      await clock.sleep(lookEveryMs(branch), abort.signal);
       await exclusively(life, branch.spec, round).catch(life.report);
     }
   };
@@ -259,10 +294,4 @@ function stopWatching(branch: Branch): void {
 
 function listenersOf(branch: Branch): WakeListener[] {
   return branch.listener ? [...branch.bridges, branch.listener] : branch.bridges;
-}
-
-function optionsOf(spec: ResourceSpec): BranchOptions {
-  const options = postgresOptions(spec.options);
-  // A branch that is there lives on with the defaults when wt.yaml says something else by now.
-  return options.mode === "branch" ? options : ({ sleepMs: defaultIdleMs, settings: {} } as unknown as BranchOptions);
 }

@@ -1,9 +1,9 @@
 // Making and exchanging the content of a branch: a template's copy, started, with its password, migrated.
-import { mkdir } from "node:fs/promises";
+import { mkdir, readFile } from "node:fs/promises";
 import { WtError } from "../../errors/wt-error.ts";
 import { methodFor } from "../../os/clone-method.ts";
 import { checkFreeSpace, diskError } from "../../os/disk-error.ts";
-import { removeTree } from "../../os/files.ts";
+import { removeTree, writeFileAtomic } from "../../os/files.ts";
 import type { ResourceCall, ResourceConnection, ResourceSpec } from "../resource-driver.ts";
 import { exchangeContent, keepContent, prepareContent, putBackContent } from "./branch-content.ts";
 import { type BranchInputs, readBranchInputs } from "./branch-inputs.ts";
@@ -11,11 +11,11 @@ import type { Branch, BranchLife } from "./branch-life.ts";
 import { type BranchRecord, writeBranchRecord } from "./branch-record.ts";
 import type { BranchServerOptions } from "./branch-server.ts";
 import { appLogin, connectionOf, randomPassword } from "./connection.ts";
-import { appRole } from "./data-directory.ts";
+import { adminRole, appRole } from "./data-directory.ts";
 import { defuseFork } from "./live-defuse.ts";
-import { quoteLiteral } from "./pg-session.ts";
+import { quoteLiteral, type Session } from "./pg-session.ts";
 import { type BranchOptions, postgresOptions } from "./postgres-options.ts";
-import { asAdmin, findServer } from "./postmaster.ts";
+import { adminPasswordFile, asAdmin, findServer, type ServerPlace } from "./postmaster.ts";
 import type { ServerPrograms } from "./server-programs.ts";
 import type { Template } from "./template-shelf.ts";
 
@@ -147,13 +147,25 @@ export async function bringUp(
   const { commands, call, forked } = after;
   const { place, spec } = branch;
   await life.awaken(branch, record, call?.abort);
-  await asAdmin(place, record.port, (session) => session.query(`ALTER ROLE ${appRole} PASSWORD ${quoteLiteral(record.password)}`));
+  await asAdmin(place, record.port, async (session) => {
+    await session.query(`ALTER ROLE ${appRole} PASSWORD ${quoteLiteral(record.password)}`);
+    await guardAdmin(place, session);
+  });
   if (forked) await defuseFork(place, record.port, (line) => call?.report(line));
   for (const { key, command } of commands) {
     call?.report(`${key}: ${command}`);
     await call?.run(command, connectionOf(appLogin(record), branchOptions(spec).variable).variables);
   }
   call?.abort.throwIfAborted();
+}
+
+/** Gives the superuser the branch's password for it; only with that may connections be carried to the socket. */
+async function guardAdmin(place: ServerPlace, session: Session): Promise<void> {
+  const file = adminPasswordFile(place);
+  const known = await readFile(file, "utf8").catch(() => null);
+  const password = known ?? randomPassword();
+  await session.query(`ALTER ROLE ${adminRole} PASSWORD ${quoteLiteral(password)}`);
+  if (known === null) await writeFileAtomic(file, password, { mode: 0o600 });
 }
 
 function isStartFailure(error: unknown): boolean {

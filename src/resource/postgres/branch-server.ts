@@ -20,7 +20,7 @@ import { dumpVerbs } from "./dump-branch.ts";
 import { inspectVerbs } from "./inspect-branch.ts";
 import { captureBranch, forkBranch, forkStaging } from "./live-fork.ts";
 import { thawServer } from "./live-freeze.ts";
-import { findServer, serverPlace } from "./postmaster.ts";
+import { findServer, isCarried, serverPlace } from "./postmaster.ts";
 import type { ServerPrograms } from "./server-programs.ts";
 import { findServerProcesses } from "./server-spawn.ts";
 import type { Templates } from "./templates.ts";
@@ -148,7 +148,11 @@ async function observe(spec: ResourceSpec, branch: Branch): Promise<ResourceObse
   if (record.nonce !== spec.nonce) return { state: "foreign", reason: "its directory belongs to another environment." };
   if (!record.complete) return { state: "broken", reason: "it was left half-made; `wt up` makes it anew." };
   const detail = `PostgreSQL ${record.version}, ${methodWords(record.method)}`;
-  if (await findServer(branch.place)) return { state: "ready", detail };
+  if (await findServer(branch.place)) {
+    // Nobody gets through to its socket.
+    if (branch.problem && !branch.listener && (await isCarried(branch.place))) return { state: "broken", reason: sentence(branch.problem) };
+    return { state: "ready", detail };
+  }
   if (branch.problem) return { state: "broken", reason: sentence(branch.problem) };
   return branch.listener
     ? { state: "asleep", detail }

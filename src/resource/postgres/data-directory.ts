@@ -14,15 +14,20 @@ export interface ServerSettings {
   settings: Record<string, string>;
   /** Faster and not safe against a power cut: only for what is synced as a whole before anybody relies on it. */
   throwaway?: boolean;
+  /** Only on its private socket: somebody else holds the port and carries connections there. They may be anybody's, so even the superuser needs a password. */
+  carried?: boolean;
 }
 
 export const adminRole = "worldtree";
 export const appRole = "app";
 
 /** The text of `wt.conf`, which is read last. */
-export function settingsText({ major, port, label, settings, throwaway = false }: ServerSettings, socketDirectory = "."): string {
+export function settingsText(
+  { major, port, label, settings, throwaway = false, carried = false }: ServerSettings,
+  socketDirectory = ".",
+): string {
   const values: Record<string, string> = {
-    listen_addresses: "127.0.0.1",
+    listen_addresses: carried ? "" : "127.0.0.1",
     max_connections: "60",
     shared_buffers: "16MB",
     // A live server's backup functions need it; what only builds a template has no use for them.
@@ -60,6 +65,11 @@ host all ${adminRole} 127.0.0.1/32 reject
 host all all 127.0.0.1/32 scram-sha-256
 `;
 
+const carriedRules = `# Written by worldtree. Connections that are carried here from the port come by the socket like its own.
+local all ${adminRole} password
+local all all scram-sha-256
+`;
+
 /** Makes a fresh PGDATA read our settings. */
 export async function linkSettings(data: string): Promise<void> {
   await appendFile(join(data, "postgresql.conf"), "\ninclude 'wt.conf'\n");
@@ -71,7 +81,7 @@ export async function writeSettings(data: string, settings: ServerSettings): Pro
   const owner = lstatSync(place);
   for (const [name, text] of [
     ["wt.conf", settingsText(settings, isOverlay(data) ? "../run" : ".")],
-    ["pg_hba.conf", hostRules],
+    ["pg_hba.conf", settings.carried ? carriedRules : hostRules],
     // What `ALTER SYSTEM` left would win over every file.
     ["postgresql.auto.conf", ""],
   ] as const) {

@@ -1,6 +1,6 @@
 // Looking into a branch: one that sleeps is woken for it, if that is asked for, and put back to sleep.
 import { existsSync } from "node:fs";
-import { mkdtemp, rm, symlink } from "node:fs/promises";
+import { mkdtemp, readFile, rm, symlink } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Inspection, ResourceContent, ResourceSpec } from "../resource-driver.ts";
@@ -12,7 +12,7 @@ import type { BranchServer } from "./branch-server.ts";
 import { adminRole, appRole } from "./data-directory.ts";
 import { inspectDatabase } from "./inspect-database.ts";
 import { openSession } from "./pg-session.ts";
-import { adminTarget, asAdmin, findServer, type ServerPlace, serverPlace } from "./postmaster.ts";
+import { adminPasswordFile, adminTarget, asAdmin, findServer, type ServerPlace, serverPlace } from "./postmaster.ts";
 
 export function inspectVerbs({ life }: BranchParts): Pick<BranchServer, "inspect" | "contentMark" | "inputsChanged"> {
   return {
@@ -74,18 +74,21 @@ async function look(place: ServerPlace, record: BranchRecord, how: Inspection): 
   }
 }
 
-/** Variables for PostgreSQL's own programs to come in by the private socket, without a password; only valid while `use` runs. */
+/** Variables for PostgreSQL's own programs to come in by the private socket; only valid while `use` runs. */
 export async function withAdminVariables<T>(
   spec: ResourceSpec,
   port: number,
   use: (variables: Record<string, string>) => Promise<T>,
 ): Promise<T> {
-  const { data } = serverPlace(spec.directory);
+  const server = serverPlace(spec.directory);
+  // A server that a connection woke asks for it even there.
+  const password = await readFile(adminPasswordFile(server), "utf8").catch(() => null);
   // A socket's path must be short, and a program of somebody else's cannot be handed an open directory.
   const place = await mkdtemp(join(existsSync("/tmp") ? "/tmp" : tmpdir(), "wt-"));
   try {
-    await symlink(data, join(place, "d"));
-    return await use({ PGHOST: join(place, "d"), PGPORT: String(port), PGUSER: adminRole, PGDATABASE: appRole });
+    await symlink(adminTarget(server, port).socketDirectory, join(place, "d"));
+    const variables = { PGHOST: join(place, "d"), PGPORT: String(port), PGUSER: adminRole, PGDATABASE: appRole };
+    return await use(password === null ? variables : { ...variables, PGPASSWORD: password });
   } finally {
     await rm(place, { recursive: true, force: true });
   }

@@ -1,6 +1,7 @@
 // A small PostgreSQL client for the servers we run ourselves: simple queries and COPY FROM STDIN over a private unix socket without a password.
 // Protocol 3.0 as in "Frontend/Backend Protocol" of the PostgreSQL manual. Bun's own client knows no COPY and retries by itself, which a
 // readiness check must not do.
+import { readFileSync } from "node:fs";
 import { connect, type Socket } from "node:net";
 import { withSocketPath } from "../../os/socket-path.ts";
 
@@ -33,13 +34,15 @@ export interface SessionTarget {
   port: number;
   user: string;
   database: string;
+  /** Holds the password, where the server asks for one; read only then. */
+  passwordFile?: string;
   timeoutMs?: number;
 }
 
 /** Opens a session that is ready for a query. Rejects with `PgFailure` or the socket's error. */
 export async function openSession(target: SessionTarget): Promise<Session> {
   return withSocketPath(target.socketDirectory, `.s.PGSQL.${target.port}`, async (path) => {
-    const wire = createWire(connect({ path }));
+    const wire = createWire(connect({ path }), target.passwordFile ?? null);
     const timer = setTimeout(() => wire.end(new Error("the server did not answer in time")), target.timeoutMs ?? 5_000);
     try {
       wire.send(startupMessage(target));
@@ -116,7 +119,7 @@ function sessionOn(wire: Wire): Session {
   };
 }
 
-function createWire(socket: Socket): Wire {
+function createWire(socket: Socket, passwordFile: string | null): Wire {
   let received: Buffer = Buffer.alloc(0);
   let ended: Error | null = null;
   let answer = freshAnswer();
@@ -132,7 +135,10 @@ function createWire(socket: Socket): Wire {
     received = received.length === 0 ? chunk : Buffer.concat([received, chunk]);
     while (received.length >= 5 && received.length >= received.readInt32BE(1) + 1) {
       const length = received.readInt32BE(1) + 1;
-      const ready = take(answer, String.fromCharCode(received[0] ?? 0), received.subarray(5, length));
+      const [type, body] = [String.fromCharCode(received[0] ?? 0), received.subarray(5, length)];
+      const password = type === "R" && body.readInt32BE(0) === wantsPassword ? readPassword(passwordFile) : null;
+      if (password) socket.write(message("p", password));
+      const ready = password ? false : take(answer, type, body);
       received = received.subarray(length);
       if (!ready) continue;
       answer.copying.resolve(false);
@@ -166,6 +172,17 @@ function createWire(socket: Socket): Wire {
       socket.destroySoon();
     },
   };
+}
+
+/** AuthenticationCleartextPassword: the socket is between us and the server alone. */
+const wantsPassword = 3;
+
+function readPassword(file: string | null): Buffer | null {
+  try {
+    return file === null ? null : Buffer.concat([readFileSync(file), zero]);
+  } catch {
+    return null;
+  }
 }
 
 interface Answer {

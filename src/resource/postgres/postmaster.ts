@@ -1,7 +1,7 @@
 // One PostgreSQL server on one data directory: started so that it outlives us, found again by proof, stopped and verified gone.
 import { closeSync, existsSync, openSync, renameSync, statSync } from "node:fs";
 import { readFile, writeFile } from "node:fs/promises";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { WtError } from "../../errors/wt-error.ts";
 import type { Clock } from "../../os/clock.ts";
 import { fileIn, sharedPlace } from "../../os/overlay-directory.ts";
@@ -38,7 +38,19 @@ export function serverPlace(directory: string): ServerPlace {
 
 /** A superuser's session on the private socket. */
 export function adminTarget(place: ServerPlace, port: number, database = "postgres"): SessionTarget {
-  return { socketDirectory: sharedPlace(place.data), port, user: adminRole, database };
+  return { socketDirectory: sharedPlace(place.data), port, user: adminRole, database, passwordFile: adminPasswordFile(place) };
+}
+
+/** The superuser's password, for a server whose socket is not only ours. */
+export function adminPasswordFile(place: ServerPlace): string {
+  return join(dirname(place.data), "admin-password");
+}
+
+/** Whether the running server listens on its socket alone, as it has noted itself. */
+export async function isCarried(place: ServerPlace): Promise<boolean> {
+  const lines = (await readFile(fileIn(place.data, "postmaster.pid"), "utf8").catch(() => "")).split("\n");
+  // Process, directory, start, port, socket directory, first address that is listened on.
+  return lines.length > 6 && lines[5] === "";
 }
 
 const pollMs = 3;

@@ -31,7 +31,7 @@ export async function dumpOperation(world: World, request: DumpRequest, call: Ca
   const started = world.clock.now();
   call.emit({ type: "step", step: "dump", label: `Dump ${leased.spec.name} of ${environment.slug}` });
   try {
-    const wish = { path: staging, format: request.format ?? formatOf(path), schema, data };
+    const wish = { path: staging, format: request.format ?? formatOf(path, leased.type), schema, data };
     const format = await driver.dump(leased.spec, wish, { abort: call.abort, report, run: noCommands });
     call.abort.throwIfAborted();
     if (request.replace && entryAt(path)?.isDirectory()) await removeTree(path);
@@ -77,9 +77,17 @@ const endings: Readonly<Record<string, DumpFormat>> = {
   ".rdb": "rdb",
 };
 
-/** null: the name says nothing. */
-function formatOf(path: string): DumpFormat | null {
-  return endings[/\.\w+$/.exec(path.toLowerCase())?.[0] ?? ""] ?? null;
+const formatsOf: Readonly<Record<string, readonly DumpFormat[]>> = {
+  postgres: ["plain", "custom", "tar"],
+  sqlite: ["plain", "file"],
+  redis: ["rdb"],
+  directory: ["tar"],
+};
+
+/** null: the name says nothing, or nothing that the type knows. */
+function formatOf(path: string, type: string): DumpFormat | null {
+  const named = endings[/\.\w+$/.exec(path.toLowerCase())?.[0] ?? ""] ?? null;
+  return named !== null && formatsOf[type]?.includes(named) ? named : null;
 }
 
 function checkPlace({ path, replace }: DumpRequest): void {

@@ -314,6 +314,16 @@ export const resourceKinds = {
   }),
   redis: v.strictObject({
     type: type("redis"),
+    server: key(v.string(), {
+      description:
+        "A Redis that is there already, by a URL that may manage users: each environment gets a user of its own there, who reaches keys that begin with its prefix and no others.",
+      examples: ["redis://default:secret@localhost:6379"],
+    }),
+    database: key(v.picklist(["auto"]), {
+      description:
+        "With `server` only: `auto` gives each environment a logical database (a number) instead of a user and a prefix. For a Redis before version 6, and for apps that cannot put a prefix before their keys.",
+      examples: ["auto"],
+    }),
     from: key(v.string(), {
       description: "RDB file to begin with, absolute, with `~/`, or relative to the main worktree. Without this key it begins empty.",
       examples: ["fixtures/dump.rdb"],

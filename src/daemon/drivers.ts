@@ -9,7 +9,8 @@ import { createMysqlDriver } from "../resource/mysql/mysql-driver.ts";
 import { parseMysqlOptions } from "../resource/mysql/mysql-options.ts";
 import { createPostgresDriver } from "../resource/postgres/postgres-driver.ts";
 import { parsePostgresOptions } from "../resource/postgres/postgres-options.ts";
-import { createRedisResource, redisOptions } from "../resource/redis/redis-resource.ts";
+import { parseRedisOptions } from "../resource/redis/redis-options.ts";
+import { createRedisResource } from "../resource/redis/redis-resource.ts";
 import type { ResourceDriver } from "../resource/resource-driver.ts";
 import { createSqliteResource, sqliteOptions } from "../resource/sqlite/sqlite-resource.ts";
 import { guardStorage } from "./storage-guard.ts";
@@ -47,7 +48,7 @@ const kinds: Readonly<Record<string, ResourceKind>> = {
   mysql: mysqlKind("mysql"),
   mariadb: mysqlKind("mariadb"),
   redis: {
-    parseOptions: (written) => checkOptions(written, redisOptions),
+    parseOptions: parseRedisOptions,
     create: ({ env, report }) => createRedisResource({ env, report }),
   },
   exec: { parseOptions: (written) => checkOptions(written, execOptions), create: ({ env }) => createExecResource({ env }) },

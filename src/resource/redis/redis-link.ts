@@ -1,8 +1,9 @@
 // The few words of the Redis protocol (RESP2) that it takes to look after a server.
 import { connect, type Socket } from "node:net";
+import { connect as connectTls } from "node:tls";
 
 export type RedisReply = string | number | null | RedisReply[];
-export type RedisAddress = { path: string } | { host: string; port: number };
+export type RedisAddress = { path: string } | { host: string; port: number; tls?: boolean };
 
 /** What the server answered with `-`: `LOADING …`, `ERR …`. */
 export class RedisReplyError extends Error {}
@@ -19,12 +20,12 @@ export const linkName = "wt-daemon";
 const silenceMs = 5_000;
 const greetingMs = 2_000;
 
-/** Connects and logs in. Rejects when nobody listens, or with `RedisReplyError` when the password is another. */
-export async function openRedisLink(address: RedisAddress, password: string): Promise<RedisLink> {
-  const socket = connect(address);
+/** Connects and, with a password, logs in. Rejects when nobody listens, or with `RedisReplyError` when the password is another. */
+export async function openRedisLink(address: RedisAddress, password: string, user = ""): Promise<RedisLink> {
+  const socket = "tls" in address && address.tls ? connectTls({ ...address, servername: address.host }) : connect(address);
   const link = linkOver(socket);
   try {
-    await sendInTime(link, ["AUTH", password], greetingMs);
+    if (password !== "") await sendInTime(link, ["AUTH", ...(user === "" ? [] : [user]), password], greetingMs);
     await sendInTime(link, ["CLIENT", "SETNAME", linkName], greetingMs);
     return link;
   } catch (error) {

@@ -36,6 +36,12 @@ export function variablesOf(options: ResourceSpec["options"]) {
   return { url, host: `${begin}_HOST`, port: `${begin}_PORT`, password: `${begin}_PASSWORD` };
 }
 
+/** What is given besides on a server that others use too. */
+export function sharedVariablesOf(options: ResourceSpec["options"]) {
+  const begin = variablesOf(options).url.slice(0, -"_URL".length);
+  return { user: `${begin}_USERNAME`, prefix: `${begin}_PREFIX` };
+}
+
 export function connectionOf(spec: ResourceSpec, { password }: RedisRecord): ResourceConnection {
   const port = portOf(spec);
   // With the user: redis-cli would send an empty one otherwise, and be refused.

@@ -12,8 +12,9 @@ import type { ResourceCall, ResourceConnection, ResourceDriver, ResourceOptions,
 import { eventually, type ResourceCases, type ResourceHarness } from "../resource-harness.conformance.ts";
 import { quoted } from "./redis-files.ts";
 import { openRedisLink, type RedisLink } from "./redis-link.ts";
+import { redisOptions } from "./redis-options.ts";
 import { parseRedisVersion } from "./redis-program.ts";
-import { createRedisResource, redisOptions } from "./redis-resource.ts";
+import { createRedisResource } from "./redis-resource.ts";
 
 const installed = ["redis-server", "valkey-server"].some((name) => Bun.which(name) !== null);
 const describeWithRedis = installed ? describe : (name: string, run: () => void) => describe.skip(`${name} (no redis-server here)`, run);

@@ -4,7 +4,7 @@ import { readDiskUsage } from "../../os/disk-usage.ts";
 import { entryAt, removeTree } from "../../os/files.ts";
 import { ensureMarkedDirectory, foreignDirectory, observeMarkedDirectory, removeMarkedDirectory } from "../../os/marked-directory.ts";
 import { checkpointPlace } from "../../os/owned-entry.ts";
-import { checkOptions, type OptionRules, textOption, variableName } from "../check-options.ts";
+import { textOption } from "../check-options.ts";
 import type {
   DumpFormat,
   DumpWish,
@@ -26,27 +26,46 @@ import {
 } from "./redis-data.ts";
 import { copyDump, rdbOnly, requireRdb } from "./redis-dump.ts";
 import { type RedisRecord, readRecord, redisFiles, writeRecord } from "./redis-files.ts";
+import { createRedisOnServer, noFiles } from "./redis-on-server.ts";
+import { isOnServer, parseRedisOptions, redisIdentity, redisVariableNames } from "./redis-options.ts";
 import { findRedis, killRedis, saveAndStopRedis, tryLink } from "./redis-process.ts";
-import { connectionOf, madeRecord, markOf, newPassword, ownRecord, portOf, variablesOf } from "./redis-record.ts";
+import { connectionOf, madeRecord, markOf, newPassword, ownRecord, portOf } from "./redis-record.ts";
 import { createServers, never, type RedisResourceOptions, requireAnswer, type Servers, withLink } from "./redis-servers.ts";
 import { sleepRedis } from "./redis-sleep.ts";
 
-export const redisOptions: OptionRules = {
-  from: { kind: "text" },
-  seed: { kind: "command" },
-  persist: { kind: "text", choices: ["snapshot", "append", "none"] },
-  max_memory: { kind: "text", check: (text) => (/^\d+([kmg]b?|b)?$/i.test(text) ? null : "is not a size such as 256mb") },
-  variable: { kind: "text", check: (text) => variableName(text) ?? (text.endsWith("_URL") ? null : "must end with _URL") },
-};
-
 export function createRedisResource(options: RedisResourceOptions): ResourceDriver {
+  const own = createOwnRedis(options);
+  const shared = createRedisOnServer();
+  const of = (spec: ResourceSpec) => (isOnServer(spec) ? shared : own);
+  return {
+    ...own,
+    identity: redisIdentity,
+    variableNames: redisVariableNames,
+    observe: (spec) => of(spec).observe(spec),
+    ensure: (spec, call) => of(spec).ensure(spec, call),
+    reset: (spec, call) => of(spec).reset(spec, call),
+    remove: (spec) => of(spec).remove(spec),
+    connection: (spec) => of(spec).connection(spec),
+    checkpoint: (spec, id) => of(spec).checkpoint(spec, id),
+    restore: (spec, id) => of(spec).restore(spec, id),
+    removeCheckpoint: (spec, id) => of(spec).removeCheckpoint(spec, id),
+    sleep: (spec) => of(spec).sleep(spec),
+    wake: (spec) => of(spec).wake(spec),
+    usage: (spec) => of(spec).usage(spec),
+    adopt: (spec) => of(spec).adopt(spec),
+    dump: (spec, wish, call) => (isOnServer(spec) ? Promise.reject(noFiles(spec)) : own.dump(spec, wish, call)),
+    load: (spec, path, call) => (isOnServer(spec) ? Promise.reject(noFiles(spec)) : own.load(spec, path, call)),
+  };
+}
+
+function createOwnRedis(options: RedisResourceOptions) {
   const servers = createServers(options);
   const { exclusive } = servers;
   return {
     type: "redis",
     features: { checkpoints: true, sleep: true, port: true },
-    variableNames: (written) => Object.values(variablesOf(written)),
-    parseOptions: (written) => checkOptions(written, redisOptions),
+    variableNames: redisVariableNames,
+    parseOptions: parseRedisOptions,
     observe: (spec) => observe(spec, servers),
     ensure: (spec, call) => exclusive(spec, () => ensure(spec, call, servers)),
     reset: (spec, call) => exclusive(spec, () => reset(spec, call, servers)),
@@ -73,7 +92,7 @@ export function createRedisResource(options: RedisResourceOptions): ResourceDriv
         if (record?.made && !(await findRedis(spec))) await servers.openDoor(spec);
       }),
     close: () => servers.close(),
-  };
+  } satisfies ResourceDriver;
 }
 
 async function observe(spec: ResourceSpec, servers: Servers): Promise<ResourceObservation> {

@@ -63,10 +63,8 @@ export async function openBranches(stateDirectory: string, scratch: string): Pro
       return firstAnswers(url, dataset.query, performance.now());
     },
     async remove(names) {
-      for (const name of names) {
-        await driver.remove(find(name).spec);
-        made.delete(name);
-      }
+      await Promise.all(names.map((name) => driver.remove(find(name).spec)));
+      for (const name of names) made.delete(name);
     },
     memoryBytes: () => memoryOf(environments),
     async close() {

@@ -7,6 +7,7 @@ import type { ResourceCall, ResourceConnection, ResourceSpec } from "../resource
 import type { BranchServer } from "./branch-server.ts";
 import { connectionOf, randomPassword } from "./connection.ts";
 import { postgresOptions, type ServerOptions } from "./postgres-options.ts";
+import { copySurroundings } from "./server-copy.ts";
 import {
   closeDatabase,
   createDatabase,
@@ -140,6 +141,7 @@ function checkpointVerbs(): Pick<BranchServer, "checkpoint" | "restore" | "remov
         await closeDatabase(link, spec.label);
         try {
           await createDatabase(link, holding, { name, from: spec.label });
+          await copySurroundings(link, { from: spec.label, to: name, role: spec.label, report: quiet });
         } finally {
           await openDatabase(link, spec.label);
         }
@@ -153,6 +155,7 @@ function checkpointVerbs(): Pick<BranchServer, "checkpoint" | "restore" | "remov
         const next = `${spec.label}_n`;
         await dropDatabase(link, holding, next);
         await createDatabase(link, holding, { name: next, from: name });
+        await copySurroundings(link, { from: name, to: next, role: spec.label, report: quiet });
         await markWhole(link, holding, next);
         await exchangeDatabase(link, holding, next);
       }),
@@ -172,15 +175,20 @@ interface Filling {
 async function fill(spec: ResourceSpec, { link, holding, name, password, call }: Filling): Promise<void> {
   const options = optionsOf(spec);
   call.report(options.from === null ? `making an empty database ${name}` : `copying ${options.from} to ${name}`);
-  await createDatabase(link, holding, { name, from: options.from, report: call.report });
+  await createDatabase(link, holding, { name, from: options.from });
   call.abort.throwIfAborted();
   await withServer({ url: options.url, key: holding.key, database: name }, (inside) => takeOwnership(inside, holding)).catch(
     (error: unknown) => {
+      if (error instanceof WtError && error.code === "database_unreachable") throw notReached(error, { key: holding.key, name });
       throw serverRefusal(holding.key, `give ${spec.label} what is in ${name}`, error);
     },
   );
+  // After that: it may hold `default_transaction_read_only`.
+  if (options.from !== null) await copySurroundings(link, { from: options.from, to: name, role: spec.label, report: call.report });
   const connection = connect(spec, name, password);
-  await checkReached(connection.values.url ?? "", { key: holding.key, name });
+  await checkReachable(connection.values.url ?? "", holding.key).catch((error: unknown) => {
+    throw notReached(error, { key: holding.key, name });
+  });
   for (const key of ["migrate", "seed"] as const) {
     const command = options[key];
     if (command === null) continue;
@@ -191,17 +199,13 @@ async function fill(spec: ResourceSpec, { link, holding, name, password, call }:
 }
 
 /** The way the app will take: a pooler or the server's pg_hba.conf may not let the new role in where they let us in. */
-async function checkReached(url: string, { key, name }: { key: string; name: string }): Promise<void> {
-  await checkReachable(url, key).catch((error: unknown) => {
-    throw new WtError({
-      kind: "config",
-      code: "database_not_reached",
-      message: `${key}: the database ${name} was made, but its own role does not get in: ${error instanceof WtError ? error.message.replace(/^.*? does not answer: /, "") : String(error)}`,
-      hints: [
-        "Where this address is a pooler such as PgBouncer, name the server itself; else let new roles in by password in pg_hba.conf.",
-        "It was taken back.",
-      ],
-    });
+function notReached(error: unknown, { key, name }: { key: string; name: string }): WtError {
+  const reason = error instanceof WtError ? error.message.replace(/^.*? does not answer: /, "") : String(error);
+  return new WtError({
+    kind: "config",
+    code: "database_not_reached",
+    message: `${key}: the database ${name} was made and taken back, since nobody gets into it: ${reason}`,
+    hints: ["Where this address is a pooler such as PgBouncer, name the server itself; else let new roles in by password in pg_hba.conf."],
   });
 }
 
@@ -270,4 +274,8 @@ async function readNotes(spec: ResourceSpec): Promise<Notes | null> {
 async function writeNotes(spec: ResourceSpec, notes: Notes): Promise<void> {
   await mkdir(spec.directory, { recursive: true, mode: 0o700 });
   await writeFileAtomic(notesFile(spec), JSON.stringify(notes), { mode: 0o600 });
+}
+
+function quiet(): void {
+  // Nobody waits for progress.
 }

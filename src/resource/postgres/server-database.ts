@@ -2,7 +2,7 @@
 // is never touched. The database's own comment is written last: it says that the database is whole.
 import { WtError } from "../../errors/wt-error.ts";
 import { quoteLiteral, quoteName } from "./pg-session.ts";
-import { copyDatabase, copySurroundings } from "./server-copy.ts";
+import { copyDatabase } from "./server-copy.ts";
 import { type ServerLink, serverRefusal, sqlState } from "./server-link.ts";
 
 export interface Holding {
@@ -45,11 +45,11 @@ export async function ensureRole(link: ServerLink, { label, nonce }: Holding, pa
   if (!member?.yes) await link.run(`GRANT ${role} TO CURRENT_USER`);
 }
 
-/** Makes the database `name` of the role from a template, which nobody may be connected to, with what the template has beside its content. */
+/** Makes the database `name` of the role from a template, which nobody may be connected to. What stands beside its content is for `copySurroundings`. */
 export async function createDatabase(
   link: ServerLink,
   holding: Holding,
-  { name, from, report }: { name: string; from: string | null; report?: (line: string) => void },
+  { name, from }: { name: string; from: string | null },
 ): Promise<void> {
   const template = from ?? "template0";
   await refuseBusy(link, holding, template);
@@ -58,7 +58,6 @@ export async function createDatabase(
     if (from === null) await link.run(`${head} ENCODING 'UTF8'`);
     else await copyDatabase(link, head, from);
     await link.run(`REVOKE ALL ON DATABASE ${quoteName(name)} FROM PUBLIC`);
-    if (from !== null) await copySurroundings(link, { from, to: name, role: holding.label, report: report ?? quiet });
   } catch (error) {
     throw sqlState(error) === "42501" && from !== null
       ? notAllowedToCopy(holding, from, error)
@@ -216,10 +215,6 @@ function notAllowedToCopy({ key }: Holding, template: string, cause: unknown): W
     hints: [`As its owner: ALTER DATABASE ${quoteName(template)} IS_TEMPLATE true`],
     cause,
   });
-}
-
-function quiet(): void {
-  // Nobody waits for progress.
 }
 
 function markOf(nonce: string): string {

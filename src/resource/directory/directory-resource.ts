@@ -19,6 +19,7 @@ import {
   requireCheckpoint,
 } from "../../os/owned-entry.ts";
 import { checkOptions, type OptionRules, textOption, variableName, variablePrefix } from "../check-options.ts";
+import { requireForkable } from "../fork-source.ts";
 import type { ResourceCall, ResourceConnection, ResourceDriver, ResourceObservation, ResourceSpec } from "../resource-driver.ts";
 import { dumpDirectory, loadDirectory } from "./dump-directory.ts";
 
@@ -32,10 +33,12 @@ export function createDirectoryResource(): ResourceDriver {
   return {
     type: "directory",
     features: { checkpoints: true, sleep: false, port: false },
+    identity: (options) => `the directory ${textOption(options, "path")}`,
     variableNames: (options, name) => [variableOf({ options, name })],
     parseOptions: (written) => checkOptions(written, directoryOptions),
     observe,
     ensure,
+    fork,
     reset,
     remove: (spec) => (spec.main ? removeMarkedDirectory(spec.directory, markOf(spec)) : removeOwned(entryOf(spec))),
     async connection(spec) {
@@ -83,6 +86,16 @@ async function reset(spec: ResourceSpec, call: ResourceCall): Promise<ResourceCo
   return connectionOf(spec);
 }
 
+async function fork(spec: ResourceSpec, source: ResourceSpec, call: ResourceCall): Promise<ResourceConnection> {
+  call.abort.throwIfAborted();
+  if (spec.main) throw mainEntryRefused(entryOf(spec));
+  requireForkable(source, await observe(source));
+  const making = { produce: (staging: string) => copyInto(staging, entryOf(source).place, call) };
+  if ((await observe(spec)).state === "ready") await replaceOwned(entryOf(spec), making);
+  else await ensureOwned(entryOf(spec), making);
+  return connectionOf(spec);
+}
+
 /** The main worktree's own directory is where the others come from: made when it is missing, and otherwise never touched. */
 async function ensureMain(spec: ResourceSpec): Promise<void> {
   await ensureMarkedDirectory(spec.directory, markOf(spec));
@@ -97,6 +110,10 @@ async function fill(spec: ResourceSpec, staging: string, call: ResourceCall): Pr
   if (stat.isSymbolicLink()) throw sourceError(spec, `${from} is a link, which is not followed`);
   if (!stat.isDirectory()) throw sourceError(spec, `${from} is not a directory`);
   if (`${spec.worktree}/`.startsWith(`${from}/`)) throw sourceError(spec, `${from} holds the worktree itself`);
+  await copyInto(staging, from, call);
+}
+
+async function copyInto(staging: string, from: string, call: ResourceCall): Promise<void> {
   call.report(`Copying ${from}`);
   const { skipped } = await copyTree(from, staging, { abort: call.abort, link: (target, at) => linkInside(from, target, at) });
   if (skipped.length > 0) {

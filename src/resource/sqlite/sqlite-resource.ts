@@ -17,6 +17,7 @@ import {
   requireCheckpoint,
 } from "../../os/owned-entry.ts";
 import { checkOptions, type OptionRules, textOption, variableName, variablePrefix } from "../check-options.ts";
+import { requireForkable } from "../fork-source.ts";
 import type { ResourceCall, ResourceConnection, ResourceDriver, ResourceObservation, ResourceSpec } from "../resource-driver.ts";
 import { cloneDatabase } from "./clone-database.ts";
 import { dumpFile, loadFile } from "./dump-file.ts";
@@ -35,10 +36,12 @@ export function createSqliteResource(): ResourceDriver {
   return {
     type: "sqlite",
     features: { checkpoints: true, sleep: false, port: false },
+    identity: (options) => `the file ${textOption(options, "path")}`,
     variableNames: (options, name) => [urlVariable(options), pathVariable(name)],
     parseOptions: (written) => checkOptions(written, sqliteOptions),
     observe,
     ensure,
+    fork,
     async reset(spec, call) {
       if (spec.main) throw mainEntryRefused(entryOf(spec));
       await replaceOwned(entryOf(spec), { produce: (staging) => fill(spec, staging, call), finish: () => prepare(spec, call) });
@@ -92,6 +95,20 @@ async function ensure(spec: ResourceSpec, call: ResourceCall): Promise<ResourceC
   return connectionOf(spec);
 }
 
+async function fork(spec: ResourceSpec, source: ResourceSpec, call: ResourceCall): Promise<ResourceConnection> {
+  call.abort.throwIfAborted();
+  if (spec.main) throw mainEntryRefused(entryOf(spec));
+  requireForkable(source, await observe(source));
+  const { place } = entryOf(source);
+  const making = {
+    produce: async (staging: string) => void (await cloneDatabase({ from: place, to: staging, abort: call.abort })),
+    finish: () => prepare(spec, call, ["migrate"]),
+  };
+  if ((await observe(spec)).state === "ready") await replaceOwned(entryOf(spec), making);
+  else await ensureOwned(entryOf(spec), making);
+  return connectionOf(spec);
+}
+
 /** The main worktree's own database is where the others come from: made when it is missing, and otherwise never touched. */
 async function ensureMain(spec: ResourceSpec, call: ResourceCall): Promise<void> {
   const { place } = entryOf(spec);
@@ -110,8 +127,8 @@ async function fill(spec: ResourceSpec, staging: string, call: ResourceCall): Pr
   if (how !== "copied") call.report(`${from} may not be written by wt, so its copy was written anew`);
 }
 
-async function prepare(spec: ResourceSpec, call: ResourceCall): Promise<void> {
-  for (const key of ["migrate", "seed"]) {
+async function prepare(spec: ResourceSpec, call: ResourceCall, keys = ["migrate", "seed"]): Promise<void> {
+  for (const key of keys) {
     const command = textOption(spec.options, key);
     if (command === null) continue;
     call.abort.throwIfAborted();

@@ -38,6 +38,8 @@ export interface ResourceCases {
   features: ResourceFeatures;
   /** Whether it has clients that connect and stay. */
   clients: boolean;
+  /** Whether `fork` works between two specs of the harness; default false. */
+  forks?: boolean;
   valid: ResourceOptions[];
   /** With the key that the first problem must name. */
   invalid: { options: ResourceOptions; key: string }[];

@@ -103,6 +103,7 @@ async function createHarness(): Promise<ResourceHarness> {
 
 describeResourceDriver("the directory driver", createHarness, {
   features: { checkpoints: true, sleep: false, port: false },
+  forks: true,
   clients: false,
   valid: [{ path: "uploads" }, { path: "var/data", from: "~/data", variable: "UPLOADS" }],
   invalid: [

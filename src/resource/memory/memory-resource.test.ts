@@ -71,6 +71,7 @@ async function createHarness(options: MemoryResourceOptions = {}): Promise<Resou
 
 const cases: ResourceCases = {
   features: { checkpoints: true, sleep: true, port: false },
+  forks: true,
   clients: true,
   valid: [{}, { migrate: "npm run migrate", seed: "npm run seed" }],
   invalid: [

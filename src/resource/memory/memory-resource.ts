@@ -94,6 +94,20 @@ export function createMemoryResource(options: MemoryResourceOptions = {}): Resou
       return structuredClone(server.resources.get(spec.label)?.connection ?? { variables: {}, values: {} });
     },
 
+    async fork(spec, source, call) {
+      begin("fork", spec);
+      call.abort.throwIfAborted();
+      const from = server.resources.get(source.label);
+      if (from?.nonce !== source.nonce || from.state === "half") {
+        throw new WtError({ kind: "not_found", code: "fork_source", message: `There is no ${source.label} to begin with.` });
+      }
+      const found = own(spec);
+      if (!found || found.state === "half") await make({ ...spec, options: { ...spec.options, seed: null } }, { server, call, variable });
+      const made = server.resources.get(spec.label);
+      if (made) made.content = from.content;
+      return structuredClone(made?.connection ?? { variables: {}, values: {} });
+    },
+
     async remove(spec) {
       begin("remove", spec);
       if (own(spec)) server.resources.delete(spec.label);

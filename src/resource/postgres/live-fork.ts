@@ -6,6 +6,7 @@ import { WtError } from "../../errors/wt-error.ts";
 import { readBlockUsage } from "../../os/block-usage.ts";
 import { checkFreeSpace, diskError } from "../../os/disk-error.ts";
 import { removeTree } from "../../os/files.ts";
+import { isOverlay } from "../../os/overlay-directory.ts";
 import type { ResourceCall, ResourceConnection, ResourceSpec } from "../resource-driver.ts";
 import { exchangeContent, settleContent } from "./branch-content.ts";
 import { readBranchInputs } from "./branch-inputs.ts";
@@ -147,8 +148,9 @@ async function replaceByFork(parts: BranchParts, branch: Branch, making: Making 
 }
 
 /** What the source's record says of the content, with how it came here. */
-async function describeFork({ templates, clock }: BranchParts, spec: ResourceSpec, { origin, capture }: Making): Promise<BranchRecord> {
-  const { method } = await templates.cloneMethod(dirname(spec.directory));
+async function describeFork({ templates, clock }: BranchParts, spec: ResourceSpec, making: Making): Promise<BranchRecord> {
+  const { origin, capture, staging } = making;
+  const method = isOverlay(staging) ? "overlay" : (await templates.cloneMethod(dirname(spec.directory))).method;
   const { inputsHash } = await readBranchInputs(spec, branchOptions(spec));
   const forked = { environmentId: origin.environmentId, way: capture.way, atMs: clock.now() };
   return { ...origin, method, inputsHash, forked, createdAtMs: clock.now(), complete: true };

@@ -88,6 +88,7 @@ async function failingRun(command: string): Promise<void> {
 
 const cases: ResourceCases = {
   features: { checkpoints: true, sleep: true, port: true },
+  forks: true,
   clients: true,
   valid: [{}, { version: 18 }, { from: "dump.sql", sleep: "never" }, { branch: "shared", url: "postgres://u:p@h/d" }],
   invalid: [

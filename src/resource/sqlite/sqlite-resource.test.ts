@@ -148,6 +148,7 @@ async function createHarness(): Promise<ResourceHarness> {
 
 describeResourceDriver("the SQLite driver", createHarness, {
   features: { checkpoints: true, sleep: false, port: false },
+  forks: true,
   clients: true,
   valid: [{ path: "app.db" }, { path: "data/app.db", from: "~/big.db", migrate: "m", seed: "s", url_format: "sqlalchemy", variable: "DB" }],
   invalid: [

@@ -18,17 +18,17 @@ export function diskError(error: unknown, path: string): unknown {
 }
 
 /** Below this nothing new is made: a full disk would take the other databases down too. */
-const floorBytes = 256 * 1024 * 1024;
+export const spaceFloorBytes = 256 * 1024 * 1024;
 
 /** Throws `WtError` (`disk_full`) when making this would leave too little. */
 export function checkFreeSpace(directory: string, neededBytes: number): void {
   const { bavail, bsize } = statfsSync(directory);
-  if (bavail * bsize < neededBytes + floorBytes) throw diskFull(directory, { freeBytes: bavail * bsize, neededBytes }, undefined);
+  if (bavail * bsize < neededBytes + spaceFloorBytes) throw diskFull(directory, { freeBytes: bavail * bsize, neededBytes }, undefined);
 }
 
 function diskFull(path: string, room: { freeBytes: number; neededBytes: number } | null, cause: unknown): WtError {
   const mebi = (bytes: number) => `${Math.ceil(bytes / (1024 * 1024))} MB`;
-  const why = room ? ` has ${mebi(room.freeBytes)} free, and ${mebi(room.neededBytes + floorBytes)} are needed` : " is full";
+  const why = room ? ` has ${mebi(room.freeBytes)} free, and ${mebi(room.neededBytes + spaceFloorBytes)} are needed` : " is full";
   return new WtError({
     kind: "machine",
     code: "disk_full",

@@ -63,6 +63,8 @@ export interface BranchLifeOptions {
   user: () => ServerUser | null;
   programs: (major: number) => Promise<ServerPrograms>;
   report: (error: unknown) => void;
+  /** Gives room free on a disk that is almost full, for what starts or stops. */
+  relieve?: () => void;
 }
 
 const bindTries = 100;
@@ -183,6 +185,7 @@ async function start(life: Life, branch: Branch, { record, abort, byConnection }
   // A branch made before the superuser had a password is carried nowhere.
   const carried = byConnection === true && existsSync(adminPasswordFile(place));
   if (!carried) await branch.listener?.release();
+  life.relieve?.();
   try {
     const settings = { major, port: record.port, label: spec.label, settings: sleepOptions(branch).settings, carried };
     const onEnd = () => void settleEnded(life, spec);
@@ -226,6 +229,7 @@ async function standingServer(life: Life, branch: Branch, record: BranchRecord):
 async function layDown(life: Life, branch: Branch, record: BranchRecord): Promise<void> {
   stopWatching(branch);
   branch.listener?.hold();
+  life.relieve?.();
   await stopServer(branch.place, life.clock);
   await listen(life, branch, record);
 }
@@ -235,6 +239,7 @@ async function halt(life: Life, branch: Branch): Promise<void> {
   for (const listener of listenersOf(branch)) await listener.close();
   branch.listener = null;
   branch.bridges = [];
+  life.relieve?.();
   await stopServer(branch.place, life.clock);
 }
 

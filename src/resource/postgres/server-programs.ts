@@ -1,10 +1,12 @@
 // Which PostgreSQL runs a branch: the user's own where its major version fits, else the one from npm.
-import { existsSync, readdirSync, realpathSync } from "node:fs";
-import { delimiter, join } from "node:path";
+import { existsSync } from "node:fs";
+import { homedir } from "node:os";
+import { join } from "node:path";
 import { WtError } from "../../errors/wt-error.ts";
 import { exec } from "../../os/exec.ts";
 import type { ServerUser } from "../../os/server-user.ts";
 import { embeddedVersion, findEmbeddedPackage, hydratePackage, platformPackage } from "./embedded-package.ts";
+import { isMusl, type PlacesToLook, programDirectories } from "./program-places.ts";
 
 export interface ServerPrograms {
   /** Directory of `postgres` and `initdb`. */
@@ -21,6 +23,10 @@ export interface ProgramSearch {
   path: string;
   stateDirectory: string;
   user: ServerUser | null;
+  /** Only tests have other places than the machine's. */
+  root?: string;
+  home?: string;
+  packages?: string[];
 }
 
 export const oldestMajor = 13;
@@ -30,18 +36,24 @@ export async function findServerPrograms(major: number | null, search: ProgramSe
   const installed = await readInstalled(search);
   const fitting = installed.find((each) => (major === null ? each.major >= oldestMajor : each.major === major));
   if (fitting) return fitting;
-  const found = await findEmbeddedPackage(search.path);
-  if (found) {
-    const embedded = await readPrograms(await hydratePackage(found, search), "embedded");
+  const unusable: string[] = [];
+  const found = await findEmbeddedPackage(search.path, search.packages);
+  if (found.directory) {
+    const programs = await hydratePackage(found.directory, search);
+    const embedded = await readPrograms(programs, "embedded");
     if (embedded && (major === null || embedded.major === major)) return embedded;
     if (embedded) installed.push(embedded);
-  }
-  throw noPrograms(major, installed);
+    else
+      unusable.push(
+        `PostgreSQL from npm in ${found.directory} does not run here${isMusl(search.root) ? ", since it needs glibc and this system has musl" : ""}`,
+      );
+  } else if (found.foreign) unusable.push(`${found.foreign} is for another platform than ${process.platform}-${process.arch}`);
+  throw noPrograms(major, { installed, unusable });
 }
 
 /** A program of PostgreSQL's clients such as `pg_restore`, of at least this major version; null when none is installed. */
 export async function findClientProgram(name: string, programs: ServerPrograms, path: string): Promise<string | null> {
-  for (const directory of [programs.directory, ...installedDirectories(path)]) {
+  for (const directory of [programs.directory, ...programDirectories({ path, home: homedir(), env: process.env })]) {
     const program = join(directory, name);
     if (!existsSync(program)) continue;
     const answer = await exec([program, "--version"], { cwd: "/", env: { LC_ALL: "C" } }).catch(() => null);
@@ -59,7 +71,7 @@ export function parseVersion(text: string): { major: number; version: string } |
 /** Newest major first; of two with the same one, the first on the PATH. */
 async function readInstalled(search: ProgramSearch): Promise<ServerPrograms[]> {
   const found: ServerPrograms[] = [];
-  for (const directory of installedDirectories(search.path)) {
+  for (const directory of programDirectories(places(search))) {
     const programs = await readPrograms(directory, "installed");
     if (programs) found.push(programs);
   }
@@ -72,51 +84,39 @@ async function readPrograms(directory: string, origin: ServerPrograms["origin"])
   return version && answer ? { directory, ...version, build: answer.stdout.trim(), origin } : null;
 }
 
-/** Directories that hold both programs: those on the PATH, then where the distributions put them. */
-function installedDirectories(path: string): string[] {
-  const candidates = path.split(delimiter).filter((each) => each.startsWith("/"));
-  candidates.push(...versionDirectories("/usr/lib/postgresql", "bin"), ...versionDirectories("/usr", "bin", /^pgsql-\d+$/));
-  for (const brew of ["/opt/homebrew/opt", "/usr/local/opt", "/home/linuxbrew/.linuxbrew/opt"]) {
-    candidates.push(...versionDirectories(brew, "bin", /^postgresql(@\d+)?$/));
-  }
-  candidates.push(...versionDirectories("/Applications/Postgres.app/Contents/Versions", "bin"));
-  const found = new Set<string>();
-  for (const candidate of candidates) {
-    const postgres = join(candidate, "postgres");
-    if (!existsSync(postgres)) continue;
-    // A link on the PATH leads to the directory that has the rest.
-    const real = join(realpathSync(postgres), "..");
-    if (existsSync(join(real, "initdb"))) found.add(real);
-  }
-  return [...found];
+function places({ path, root, home }: ProgramSearch): PlacesToLook {
+  return { path, home: home ?? homedir(), env: process.env, ...(root === undefined ? {} : { root }) };
 }
 
-function versionDirectories(parent: string, below: string, names = /^\d+$/): string[] {
-  try {
-    return readdirSync(parent)
-      .filter((name) => names.test(name))
-      .map((name) => join(parent, name, below));
-  } catch {
-    return [];
-  }
+interface Found {
+  installed: ServerPrograms[];
+  /** What was there and cannot be used, as ends of a sentence. */
+  unusable: string[];
 }
 
-function noPrograms(major: number | null, found: ServerPrograms[]): WtError {
+function noPrograms(major: number | null, { installed, unusable }: Found): WtError {
   const wanted = major === null ? "PostgreSQL" : `PostgreSQL ${major}`;
-  const others = found.map((each) => `${each.version} in ${each.directory}`).join(", ");
-  const install =
-    process.platform === "darwin"
-      ? `brew install postgresql@${major ?? 18}`
-      : `sudo apt-get install postgresql${major === null ? "" : `-${major}`}`;
-  const npm = `npm install --global ${platformPackage()}@${embeddedVersion}`;
-  const why = others ? `; found only ${others}` : ` on the PATH or in the usual places, and ${platformPackage()} is not there either`;
+  const others = installed.map((each) => `${each.version} in ${each.directory}`).join(", ");
+  const old = major === null && others ? `; worldtree needs ${oldestMajor} or newer` : "";
+  const why = others ? `; found only ${others}${old}` : " on the PATH or in the usual places";
+  const more = unusable.length > 0 ? `; ${unusable.join("; ")}` : others ? "" : `, and ${platformPackage()} is not there either`;
+  const npm =
+    major === null || embeddedVersion.startsWith(`${major}.`)
+      ? `, or with \`npm install --global ${platformPackage()}@${embeddedVersion}\``
+      : "";
   return new WtError({
     kind: "machine",
     code: "postgres_missing",
-    message: `No programs of ${wanted} were found${why}.`,
+    message: `No programs of ${wanted} were found${why}${more}.`,
     hints: [
-      `Install it with \`${install}\`${major === null || embeddedVersion.startsWith(`${major}.`) ? `, or with \`${npm}\`` : ""}.`,
+      `Install it with \`${installCommand(major)}\`${isMusl() ? "" : npm}.`,
       ...(others ? ["Or change `version:` of the resource in wt.yaml."] : []),
     ],
   });
+}
+
+function installCommand(major: number | null): string {
+  if (process.platform === "darwin") return `brew install postgresql@${major ?? 18}`;
+  if (isMusl()) return `apk add postgresql${major ?? 17}`;
+  return `sudo apt-get install postgresql${major === null ? "" : `-${major}`}`;
 }

@@ -43,7 +43,15 @@ const kinds: Readonly<Record<string, ResourceKind>> = {
   postgres: {
     parseOptions: parsePostgresOptions,
     create: ({ paths, clock, env, report }) =>
-      createPostgresDriver({ stateDirectory: paths.state, configDirectory: paths.config, clock, path: env.PATH ?? "", env, report }),
+      createPostgresDriver({
+        stateDirectory: paths.state,
+        configDirectory: paths.config,
+        clock,
+        path: env.PATH ?? "",
+        env,
+        report,
+        ...(env.WT_TEST_NEON_API ? { neon: { apiUrl: env.WT_TEST_NEON_API, pollMs: 5 } } : {}),
+      }),
   },
   mysql: mysqlKind("mysql"),
   mariadb: mysqlKind("mariadb"),

@@ -5,11 +5,12 @@ import type { Login } from "./mysql-connection.ts";
 import { quoteName, quoteText, type Session } from "./mysql-session.ts";
 
 export interface DatabaseCopy {
+  /** Who may read it. */
   login: Login;
+  /** Who has all rights on the copy and no others. In the copy, views, triggers and routines were defined by this account. */
+  writer: Login;
   from: string;
   to: string;
-  /** Whoever defined views, triggers and routines, in the copy it is this account. */
-  definer: string;
   /** The option that asked for it, for errors. */
   key: string;
   /** Where to find the dump program. */

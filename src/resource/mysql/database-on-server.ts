@@ -9,7 +9,7 @@ import type { BranchServer } from "./branch-server.ts";
 import { copyDatabase, requireCopyable } from "./copy-database.ts";
 import { connectionOf, loginDetail, loginOfUrl, randomPassword } from "./mysql-connection.ts";
 import { mysqlOptions, type ServerOptions } from "./mysql-options.ts";
-import { asUser, mysqlMessage, quoteText, type Session } from "./mysql-session.ts";
+import { asUser, mysqlErrno, quoteText, type Session } from "./mysql-session.ts";
 import {
   accountOf,
   createDatabase,
@@ -86,8 +86,8 @@ async function observe(spec: ResourceSpec, path: string): ReturnType<BranchServe
     const whole = state === "whole" && (await readNotes(spec))?.complete;
     return whole ? { state: "ready", detail } : { state: "broken", reason: "it was left half-made; `wt up` makes it anew." };
   } catch (error) {
-    const reason = error instanceof WtError ? error.message : `the server refused: ${mysqlMessage(error)}.`;
-    return { state: "broken", reason };
+    if (!(error instanceof WtError)) throw error;
+    return { state: "broken", reason: error.message };
   }
 }
 
@@ -109,7 +109,7 @@ async function ensure(desk: Desk, call: ResourceCall): Promise<ResourceConnectio
       await dropHolding(session, holding);
       await removeTree(spec.directory);
     }
-    throw call.abort.aborted ? error : serverRefusal(holding.key, `make the database ${spec.label}`, error);
+    throw call.abort.aborted || mysqlErrno(error) === 0 ? error : serverRefusal(holding.key, `make the database ${spec.label}`, error);
   }
   await writeNotes(spec, { ...notes, complete: true });
   return connect(spec, spec.label, notes.password);
@@ -124,7 +124,7 @@ async function reset(desk: Desk, call: ResourceCall): Promise<ResourceConnection
     await makeContent(desk, { name: next, password, call });
     await replaceContent(desk, next);
   } catch (error) {
-    throw call.abort.aborted ? error : serverRefusal(holding.key, `make the database ${spec.label} anew`, error);
+    throw call.abort.aborted || mysqlErrno(error) === 0 ? error : serverRefusal(holding.key, `make the database ${spec.label} anew`, error);
   } finally {
     await revokeDatabase(session, holding, next);
     await dropDatabase(session, holding, next);
@@ -152,7 +152,7 @@ async function checkpoint(desk: Desk, id: string): Promise<void> {
     await markDatabase(session, name, "whole");
   } catch (error) {
     await dropDatabase(session, holding, name);
-    throw serverRefusal(holding.key, `keep the checkpoint ${id}`, error);
+    throw mysqlErrno(error) === 0 ? error : serverRefusal(holding.key, `keep the checkpoint ${id}`, error);
   }
 }
 
@@ -211,15 +211,25 @@ interface Copying {
   abort: AbortSignal;
 }
 
+/** A copy that the environment's account has no rights on afterwards. */
 async function copyInto(desk: Desk, copying: Copying): Promise<void> {
-  await createDatabase(desk.session, desk.holding, { name: copying.to, like: copying.from });
-  await copyContent(desk, copying);
+  const { session, holding } = desk;
+  await createDatabase(session, holding, { name: copying.to, like: copying.from });
+  try {
+    await grantDatabase(session, holding, copying.to);
+    await copyContent(desk, copying);
+  } finally {
+    await revokeDatabase(session, holding, copying.to);
+  }
 }
 
-function copyContent({ spec, session, holding, path }: Desk, { from, to, abort }: Copying): Promise<void> {
-  const { url } = optionsOf(spec);
-  const key = from === optionsOf(spec).from ? `resources.${spec.name}.from` : holding.key;
-  return copyDatabase(session, { login: loginOfUrl(url), from, to, definer: accountOf(spec.label), key, searchPath: path, abort });
+/** The environment's own account writes: what is copied can name other databases, and must not reach them. */
+async function copyContent({ spec, session, holding, path }: Desk, { from, to, abort }: Copying): Promise<void> {
+  const options = optionsOf(spec);
+  const login = loginOfUrl(options.url);
+  const writer = { ...login, user: accountOf(spec.label), password: (await readNotes(spec))?.password ?? "", database: to };
+  const key = from === options.from ? `resources.${spec.name}.from` : holding.key;
+  await copyDatabase(session, { login, writer, from, to, key, searchPath: path, abort });
 }
 
 function onServer<T>(spec: ResourceSpec, path: string, work: (desk: Desk) => Promise<T>): Promise<T> {
@@ -227,7 +237,9 @@ function onServer<T>(spec: ResourceSpec, path: string, work: (desk: Desk) => Pro
   return asUser({ ...loginOfUrl(optionsOf(spec).url), database: "" }, holding.key, async (session) => {
     // A client that sits on a table must not hold us up for a day.
     await session.query("SET SESSION lock_wait_timeout = 30");
-    return work({ spec, session, holding, path });
+    return await work({ spec, session, holding, path }).catch((error: unknown) => {
+      throw mysqlErrno(error) > 0 ? serverRefusal(holding.key, `look after the database ${spec.label}`, error) : error;
+    });
   });
 }
 
@@ -238,9 +250,9 @@ function optionsOf(spec: ResourceSpec): ServerOptions {
 }
 
 function connect(spec: ResourceSpec, database: string, password: string): ResourceConnection {
-  const options = optionsOf(spec);
-  const { host, port } = loginOfUrl(options.url);
-  return connectionOf({ user: accountOf(spec.label), password, host, port, database }, options);
+  const { url, variable, scheme } = optionsOf(spec);
+  const { host, port } = loginOfUrl(url);
+  return connectionOf({ user: accountOf(spec.label), password, host, port, database }, { variable, scheme });
 }
 
 async function own({ spec, session, holding }: Desk): Promise<Notes> {

@@ -4,7 +4,7 @@ import { basename } from "node:path";
 import { WtError } from "../../errors/wt-error.ts";
 import { withSocketPath } from "../../os/socket-path.ts";
 import type { DatabaseCopy } from "./copy-database.ts";
-import { appName } from "./mysql-connection.ts";
+import { appName, type Login } from "./mysql-connection.ts";
 import { findClient } from "./server-programs.ts";
 
 export interface SqlLoad {
@@ -52,33 +52,19 @@ export function canDump(searchPath: string): boolean {
 }
 
 /** Copies everything of a database with the dump program into an empty one. False: the machine has no such programs, and nothing was done. */
-export async function copyByDump({ login, from, to, definer, key, searchPath, abort }: DatabaseCopy): Promise<boolean> {
+export async function copyByDump({ login, writer, from, to, key, searchPath, abort }: DatabaseCopy): Promise<boolean> {
   const [client, dump] = [findClient(clientNames, searchPath), findClient(dumpNames, searchPath)];
   if (client === null || dump === null) return false;
-  const at = [
-    "--no-defaults",
-    `--host=${login.host}`,
-    "--protocol=tcp",
-    `--port=${login.port}`,
-    `--user=${login.user}`,
-    "--default-character-set=utf8mb4",
-  ];
-  const env = { MYSQL_PWD: login.password };
-  const wanted = [
-    "--single-transaction",
-    "--quick",
-    "--routines",
-    "--events",
-    "--triggers",
-    "--hex-blob",
-    "--no-tablespaces",
-    "--skip-lock-tables",
-  ];
-  const source = spawn({ command: [dump, ...at, ...wanted, "--", from], stdin: "ignore", env });
+  const wanted = ["--single-transaction", "--quick", "--routines", "--events", "--triggers", "--hex-blob", "--no-tablespaces"];
+  const source = spawn({
+    command: [dump, ...optionsFor(login), ...wanted, "--", from],
+    stdin: "ignore",
+    env: { MYSQL_PWD: login.password },
+  });
   const target = spawn({
-    command: [client, ...at, "--batch", `--database=${to}`],
-    stdin: source.stdout.pipeThrough(definedBy(definer)),
-    env,
+    command: [client, ...optionsFor(writer), "--batch", `--database=${to}`],
+    stdin: source.stdout.pipeThrough(definedBy(writer.user)),
+    env: { MYSQL_PWD: writer.password },
   });
   const kill = () => {
     source.kill("SIGKILL");
@@ -95,6 +81,10 @@ export async function copyByDump({ login, from, to, definer, key, searchPath, ab
   } finally {
     abort.removeEventListener("abort", kill);
   }
+}
+
+function optionsFor({ host, port, user }: Login): string[] {
+  return ["--no-defaults", "--protocol=tcp", `--host=${host}`, `--port=${port}`, `--user=${user}`, "--default-character-set=utf8mb4"];
 }
 
 /** A dump's lines with this account in the place of whoever defined views, triggers, routines and events. Rows of tables never begin a line so. */
@@ -160,10 +150,15 @@ function loadError(key: string, path: string, stderr: string): WtError {
 function copyError({ from, to, key, said }: { from: string; to: string; key: string; said: string }): WtError {
   const lines = said.trim().split("\n");
   const reason = lines.find((line) => /ERROR|error/.test(line)) ?? lines.at(-1) ?? "";
+  const hints = /\(42000\).*denied/.test(reason)
+    ? [`A trigger or routine whose own text names the database ${from} cannot be copied; write it without.`]
+    : [];
+  if (/log_bin_trust_function_creators|SUPER/.test(reason)) hints.push("On that server: SET GLOBAL log_bin_trust_function_creators = 1.");
   return new WtError({
     kind: "machine",
     code: "mysql_copy_failed",
     message: `${key}: the database ${from} could not be copied to ${to}: ${reason.replace(/^(mysqldump|mariadb-dump): /, "").replace(/\.$/, "")}.`,
+    hints,
     details: { lines: lines.slice(-12) },
   });
 }

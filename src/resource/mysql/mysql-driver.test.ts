@@ -2,12 +2,12 @@
 import { afterAll, describe, expect, setDefaultTimeout, test } from "bun:test";
 import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { SQL } from "bun";
 import { WtError } from "../../errors/wt-error.ts";
 import { describeResourceDriver } from "../resource-driver.conformance.ts";
-import type { ResourceConnection, ResourceSpec } from "../resource-driver.ts";
+import type { ResourceSpec } from "../resource-driver.ts";
 import type { ResourceCases, ResourceHarness } from "../resource-harness.conformance.ts";
-import { createMysqlHarness, keepTemplates, query, whyNoServer } from "./mysql-harness.conformance.ts";
+import { holdClient, read, write } from "./contract-client.conformance.ts";
+import { createMysqlHarness, keepTemplates, whyNoServer } from "./mysql-harness.conformance.ts";
 import { findServers, serverHome } from "./server-home.ts";
 
 // A busy machine takes its time to start servers.
@@ -55,29 +55,6 @@ async function createHarness(): Promise<ResourceHarness> {
       for (const made of specs) expect(await findServers(serverHome(made.directory).data)).toEqual([]);
       expect(world.failures).toEqual([]);
     },
-  };
-}
-
-export async function write({ values }: ResourceConnection, text: string): Promise<void> {
-  await query(values.url ?? "", "CREATE TABLE IF NOT EXISTS note (text VARCHAR(200))");
-  await query(values.url ?? "", "DELETE FROM note");
-  await query(values.url ?? "", `INSERT INTO note VALUES ('${text}')`);
-}
-
-export async function read({ values }: ResourceConnection): Promise<string | null> {
-  const there = await query(
-    values.url ?? "",
-    "SELECT 1 FROM information_schema.tables WHERE table_schema = DATABASE() AND table_name = 'note'",
-  );
-  if (there.length === 0) return null;
-  return ((await query(values.url ?? "", "SELECT text FROM note"))[0]?.text as string) ?? null;
-}
-
-export async function holdClient({ values }: ResourceConnection): Promise<() => Promise<void>> {
-  const client = new SQL({ url: values.url ?? "", max: 1 });
-  await client`SELECT 1`;
-  return async () => {
-    await client.close({ timeout: 0 }).catch(() => undefined);
   };
 }
 

@@ -22,10 +22,21 @@ export function asRoot<T>(place: ServerHome, use: (session: Session) => Promise<
   });
 }
 
-/** As this user over TCP. Throws `WtError` (`machine`, `database_unreachable`) where nobody answers. `key` is the option that named it. */
+/** Everybody may be in this one; without any, Bun would go to `mysql`. */
+const noDatabase = "information_schema";
+
+/** As this user over TCP; `database` may be empty. Throws `WtError` (`machine`, `database_unreachable`) where nobody answers. `key` is the option that named it. */
 export async function asUser<T>(login: Login, key: string, use: (session: Session) => Promise<T>): Promise<T> {
   const { host, port, user, password, database } = login;
-  const options = { adapter: "mysql" as const, hostname: host, port, username: user, password, database, tls: false };
+  const options = {
+    adapter: "mysql" as const,
+    hostname: host,
+    port,
+    username: user,
+    password,
+    database: database || noDatabase,
+    tls: false,
+  };
   const sql = new SQL({ ...options, allowPublicKeyRetrieval: ["127.0.0.1", "localhost", "::1"].includes(host), ...single });
   return withSql(sql, async (session) => {
     await session.query("SELECT 1").catch((error: unknown) => {

@@ -13,6 +13,9 @@ const prismaSchema = (provider: string, url: string) =>
   `generator client {\n  provider = "prisma-client-js"\n}\ndatasource db {\n  provider = "${provider}"\n  url = ${url}\n}\n`;
 const manage = `os.environ.setdefault("DJANGO_SETTINGS_MODULE", "site_app.settings")\nfrom django.core.management import execute_from_command_line\n`;
 
+const plain = (pattern: string) =>
+  `q() { psql -qtAX -v ON_ERROR_STOP=1 "$@"; }; q -c "CREATE TABLE IF NOT EXISTS plain_migrations (name text PRIMARY KEY)" && for f in ${pattern}; do [ -n "$(q -c "SELECT 1 FROM plain_migrations WHERE name = '$f'")" ] || q -1 -f "$f" -c "INSERT INTO plain_migrations VALUES ('$f')" || exit 1; done`;
+
 interface Expected {
   type: "postgres" | "sqlite";
   path?: string;
@@ -129,8 +132,117 @@ const cases: [string, Record<string, string>, Expected | null][] = [
       "go.mod": "require github.com/golang-migrate/migrate/v4 v4.17.0\nrequire github.com/jackc/pgx/v5 v5.5.0\n",
       "db/migrations/1_a.up.sql": "",
     },
-    { type: "postgres", migrate: 'migrate -path db/migrations -database "$DATABASE_URL" up', inputs: ["db/migrations/**"] },
+    { type: "postgres", migrate: 'migrate -path db/migrations -database "$DATABASE_URL?sslmode=disable" up', inputs: ["db/migrations/**"] },
   ],
+  [
+    "Prisma 7 with a configuration and a schema of several files",
+    {
+      "package.json": manifest("express"),
+      "prisma.config.ts": `export default defineConfig({ schema: "db/schema", migrations: { path: "db/steps" }, datasource: { url: env("DATABASE_URL") } });`,
+      "db/schema/schema.prisma": `datasource db {\n  provider = "postgresql"\n}\n`,
+      "db/steps/20260101000000_a/migration.sql": "",
+    },
+    { type: "postgres", migrate: "npx prisma migrate deploy", inputs: ["db/schema/**", "db/steps/**"] },
+  ],
+  [
+    "Drizzle that pushes its tables",
+    {
+      "package.json": manifest("express"),
+      "drizzle.config.ts": `export default defineConfig({ dialect: "postgresql", schema: ["./src/a.ts", "./src/b.ts"] });`,
+    },
+    { type: "postgres", migrate: "npx drizzle-kit push", inputs: ["drizzle.config.ts", "src/a.ts", "src/b.ts"] },
+  ],
+  [
+    "Knex with a folder of its own",
+    {
+      "package.json": manifest("express", "knex", "pg"),
+      "knexfile.js": `module.exports = { development: { client: "pg", connection: process.env.DATABASE_URL, migrations: { directory: "./db/migrations" } } };`,
+    },
+    { type: "postgres", migrate: "npx knex migrate:latest", inputs: ["db/migrations/**"] },
+  ],
+  [
+    "TypeORM with migrations in the folder that it names",
+    {
+      "package.json": manifest("express", "typeorm"),
+      "src/data-source.ts": `new DataSource({ type: "postgres", url: process.env.DATABASE_URL, migrations: ["src/migration/**/*.ts"] })`,
+      "src/migration/1700000000000-a.ts": "",
+    },
+    {
+      type: "postgres",
+      migrate: "npx typeorm-ts-node-commonjs migration:run -d src/data-source.ts",
+      inputs: ["src/migration/**"],
+    },
+  ],
+  [
+    "Sequelize with PostgreSQL and paths of its own",
+    {
+      "package.json": manifest("express", "sequelize-cli"),
+      ".sequelizerc": `module.exports = { "config": path.resolve("db", "config.json"), 'migrations-path': path.resolve(__dirname, 'db', 'migrate') };`,
+      "db/config.json": `{ "development": { "dialect": "postgres", "database": "app" } }`,
+    },
+    { type: "postgres", migrate: 'npx sequelize-cli db:migrate --url "$DATABASE_URL"', inputs: ["db/migrate/**"] },
+  ],
+  [
+    "Sequelize that reads the variable itself",
+    {
+      "package.json": manifest("express", "sequelize-cli"),
+      "config/config.json": `{ "development": { "dialect": "postgres", "use_env_variable": "DATABASE_URL" } }`,
+    },
+    { type: "postgres", migrate: "npx sequelize-cli db:migrate", inputs: ["migrations/**"] },
+  ],
+  [
+    "Rails with PostgreSQL and a structure",
+    {
+      "bin/rails": "",
+      "config/database.yml": "default: &default\n  adapter: postgresql\n",
+      "db/migrate/20260101_a.rb": "",
+      "db/structure.sql": "",
+    },
+    { type: "postgres", migrate: "bin/rails db:migrate", inputs: ["db/migrate/**", "db/structure.sql"] },
+  ],
+  [
+    "Flyway with its configuration",
+    {
+      "flyway.toml": `[environments.dev]\nurl = "jdbc:postgresql://localhost/app"\n[flyway]\nlocations = ["filesystem:database/steps"]\n`,
+      "database/steps/V1__a.sql": "",
+    },
+    {
+      type: "postgres",
+      migrate:
+        'FLYWAY_PASSWORD="$PGPASSWORD" flyway "-url=jdbc:postgresql://$PGHOST:$PGPORT/$PGDATABASE" "-user=$PGUSER" -locations=filesystem:database/steps migrate',
+      inputs: ["database/steps/**"],
+    },
+  ],
+  [
+    "Flyway of a Spring application",
+    {
+      "pom.xml": "<artifactId>flyway-database-postgresql</artifactId>",
+      "src/main/resources/db/migration/V1__a.sql": "",
+    },
+    {
+      type: "postgres",
+      migrate:
+        'FLYWAY_PASSWORD="$PGPASSWORD" flyway "-url=jdbc:postgresql://$PGHOST:$PGPORT/$PGDATABASE" "-user=$PGUSER" -locations=filesystem:src/main/resources/db/migration migrate',
+      inputs: ["src/main/resources/db/migration/**"],
+    },
+  ],
+  ["Flyway with MySQL", { "flyway.conf": "flyway.url=jdbc:mysql://h/d\n", "sql/V1__a.sql": "" }, null],
+  [
+    "a folder of SQL files",
+    { "package.json": manifest("express", "pg"), "migrations/001_a.sql": "", "migrations/002_b.sql": "" },
+    { type: "postgres", migrate: plain("migrations/*.sql"), inputs: ["migrations/*.sql"] },
+  ],
+  [
+    "a folder of SQL files up and down",
+    { "requirements.txt": "psycopg[binary]\n", "db/migrations/1_a.up.sql": "", "db/migrations/1_a.down.sql": "" },
+    { type: "postgres", migrate: plain("db/migrations/*.up.sql"), inputs: ["db/migrations/*.up.sql"] },
+  ],
+  [
+    "SQL files with steps back that no pattern leaves out",
+    { "package.json": manifest("express", "pg"), "migrations/001_a.sql": "", "migrations/001_a.down.sql": "" },
+    null,
+  ],
+  ["SQL files of nobody knows what database", { "package.json": manifest("express"), "migrations/001_a.sql": "" }, null],
   ["no tool", { "package.json": manifest("express", "pg") }, null],
 ];
 
@@ -185,3 +297,24 @@ test.each(cases.filter(([, files, expected]) => expected && "package.json" in fi
     expect(config?.resources.db).toMatchObject({ type: expected!.type, options: { migrate: expected!.migrate } });
   },
 );
+
+test("a file that names its database itself is named", async () => {
+  const look = (files: Record<string, string>) => ({
+    files: memoryFiles({ "package.json": manifest("knex", "pg"), ...files }),
+    directory: ".",
+    root: null,
+  });
+  const own = `module.exports = { development: { client: "pg", connection: { database: "app" } } };`;
+  expect((await detectDatabase(look({ "knexfile.js": own }), "npm"))?.ignoresUrl).toBe("knexfile.js");
+  const reading = own.replace('{ database: "app" }', "process.env.DATABASE_URL");
+  expect((await detectDatabase(look({ "knexfile.js": reading }), "npm"))?.ignoresUrl).toBeNull();
+  const detected = await detectConfig(
+    memoryFiles({ "package.json": manifest("express", "knex", "pg"), "server.js": "listen()", "knexfile.js": own }),
+    {
+      projectFallback: "shop",
+    },
+  );
+  expect(detected?.written).toContain(
+    "# knexfile.js names its database itself: let it read DATABASE_URL before you use this.\n# A database of its own",
+  );
+});

@@ -2,6 +2,7 @@
 import { type PackageManifest, parsePackage } from "../package-scripts.ts";
 import { at, firstPresent, type Look, nameOf, type PackageManager } from "./part.ts";
 import { pythonTools } from "./python.ts";
+import { detectSqlMigrations } from "./sql-migrations.ts";
 
 export interface DetectedDatabase {
   /** Key under `resources:`. */
@@ -14,6 +15,8 @@ export interface DetectedDatabase {
   inputs: string[];
   /** `Prisma`. */
   tool: string;
+  /** File that names the database without looking at DATABASE_URL, seen from the top; null: none is known to. */
+  ignoresUrl: string | null;
 }
 
 interface Found {
@@ -22,6 +25,8 @@ interface Found {
   database: { type: "postgres" } | { type: "sqlite"; path: string } | null;
   migrate: string;
   inputs: string[];
+  /** Where the tool finds the address of its database; null: in DATABASE_URL. */
+  reads: { name: string; text: string } | null;
 }
 
 /** null when there is no such tool, or when it is not clear which database it works on. */
@@ -29,9 +34,9 @@ export async function detectDatabase(look: Look, manager: PackageManager | null)
   const manifest = parsePackage(await look.files.read(at(look, "package.json")));
   const node = manifest ? { manifest, run: runners[manager ?? "npm"] } : null;
   const found =
-    (node && (await ofNode(look, node))) ?? (await django(look)) ?? (await alembic(look)) ?? (await rails(look)) ?? (await go(look));
+    (node && (await ofNode(look, node))) ?? (await django(look)) ?? (await alembic(look)) ?? (await rails(look)) ?? (await sqlFiles(look));
   if (!found?.database) return null;
-  const { database } = found;
+  const { database, reads } = found;
   return {
     name:
       look.directory === "."
@@ -45,8 +50,12 @@ export async function detectDatabase(look: Look, manager: PackageManager | null)
     migrate: look.directory === "." ? found.migrate : `cd ${quoted(look.directory)} && ${found.migrate}`,
     inputs: found.inputs.map((name) => at(look, name)),
     tool: found.tool,
+    ignoresUrl: database.type === "postgres" && reads && !looksAtUrl.test(reads.text) ? at(look, reads.name) : null,
   };
 }
+
+/** A variable or a helper that reads it; which one cannot be told for sure. */
+const looksAtUrl = /DATABASE_URL|dj_database_url|\benv(\.db)?\(|process\.env|os\.environ|getenv/;
 
 const runners: Record<PackageManager, string> = { npm: "npx", pnpm: "pnpm exec", yarn: "yarn", bun: "bunx" };
 
@@ -66,19 +75,32 @@ async function ofNode(look: Look, node: Node): Promise<Found | null> {
 }
 
 async function prisma(look: Look, { run }: Node): Promise<Found | null> {
-  const schema = await firstPresent(look, ["prisma/schema.prisma", "schema.prisma"]);
+  const config = await firstPresent(look, ["prisma.config.ts", "prisma.config.js", "prisma.config.mjs"]);
+  const named = /\bschema:\s*["'](?:\.\/)?([\w./-]+?)\/?["']/.exec(config?.text ?? "")?.[1];
+  const schema = await firstPresent(look, [
+    ...(named ? [named, `${named}/schema.prisma`] : []),
+    "prisma/schema.prisma",
+    "schema.prisma",
+    "prisma/schema/schema.prisma",
+  ]);
   const source = /datasource\s+\w+\s*\{[^}]*\}/.exec(schema?.text ?? "")?.[0];
   if (!schema || !source) return null;
   const provider = /provider\s*=\s*"(\w+)"/.exec(source)?.[1] ?? "";
   const folder = schema.name.replace(/[^/]*$/, "");
-  const versioned = await has(look, `${folder}migrations`);
+  const written = /\bmigrations:\s*\{[^}]*\bpath:\s*["'](?:\.\/)?([\w./-]+?)\/?["']/.exec(config?.text ?? "")?.[1];
+  const places = [...(written ? [written] : []), `${folder}migrations`, "prisma/migrations"];
+  const present = await Promise.all(places.map(async (place) => ((await has(look, place)) ? place : null)));
+  const versioned = present.find((place) => place !== null);
+  // A schema of several files lies in a folder of its own.
+  const schemas = /(^|\/)schema\/$/.test(folder) ? `${folder}**` : schema.name;
   // A path in the file is seen from the schema; one from DATABASE_URL is unknown, and this is the name that Prisma itself proposes.
   const file = /url\s*=\s*"file:(?:\.\/)?([^"?]+)"/.exec(source)?.[1] ?? "dev.db";
   return {
     tool: "Prisma",
     database: /^postgres(ql)?$/.test(provider) ? { type: "postgres" } : provider === "sqlite" ? sqliteAt(folder + file) : null,
     migrate: versioned ? `${run} prisma migrate deploy` : `${run} prisma db push`,
-    inputs: versioned ? [schema.name, `${folder}migrations/**`] : [schema.name],
+    inputs: versioned ? [schemas, `${versioned}/**`] : [schemas],
+    reads: { name: config ? config.name : schema.name, text: `${source}${config?.text ?? ""}` },
   };
 }
 
@@ -88,12 +110,15 @@ async function drizzle(look: Look, { run }: Node): Promise<Found | null> {
   const dialect = /dialect:\s*["'](\w+)["']/.exec(config.text)?.[1] ?? "";
   const out = /out:\s*["'](?:\.\/)?([\w./-]+?)\/?["']/.exec(config.text)?.[1] ?? "drizzle";
   const versioned = await has(look, out);
+  const schemas = /schema:\s*\[?\s*((?:["'][\w./*-]+["'][\s,]*)+)/.exec(config.text)?.[1] ?? "";
+  const tables = [...schemas.matchAll(/["'](?:\.\/)?([^"']+)["']/g)].map(([, name = ""]) => name);
   const file = /url:\s*["'](?:file:)?(?:\.\/)?([\w./-]+)["']/.exec(config.text)?.[1];
   return {
     tool: "Drizzle",
     database: dialect === "postgresql" ? { type: "postgres" } : dialect === "sqlite" && file ? sqliteAt(file) : null,
     migrate: versioned ? `${run} drizzle-kit migrate` : `${run} drizzle-kit push`,
-    inputs: versioned ? [`${out}/**`] : [config.name],
+    inputs: versioned ? [`${out}/**`] : [config.name, ...tables],
+    reads: config,
   };
 }
 
@@ -102,11 +127,13 @@ async function knex(look: Look, { run, manifest }: Node): Promise<Found | null> 
   if (!config || !manifest.dependencies.has("knex")) return null;
   const client = /client:\s*["']([\w-]+)["']/.exec(config.text)?.[1] ?? "";
   const file = /filename:\s*["'](?:\.\/)?([\w./-]+)["']/.exec(config.text)?.[1];
+  const folder = /migrations:\s*\{[^}]*directory:\s*["'](?:\.\/)?([\w./-]+?)\/?["']/.exec(config.text)?.[1] ?? "migrations";
   return {
     tool: "Knex",
     database: /^(pg|postgres(ql)?)$/.test(client) ? { type: "postgres" } : /sqlite3$/.test(client) && file ? sqliteAt(file) : null,
     migrate: `${run} knex migrate:latest`,
-    inputs: ["migrations/**"],
+    inputs: [`${folder}/**`],
+    reads: config,
   };
 }
 
@@ -117,26 +144,43 @@ async function typeOrm(look: Look, { run, manifest }: Node): Promise<Found | nul
   if (!source) return null;
   const type = /type:\s*["']([\w-]+)["']/.exec(source.text)?.[1] ?? "";
   const file = /database:\s*["'](?:\.\/)?([\w./-]+)["']/.exec(source.text)?.[1];
+  const folder = source.name.replace(/[^/]*$/, "");
+  const written = /migrations:\s*\[\s*(?:__dirname\s*\+\s*["']\/|["'](?:\.\/)?)([\w./-]*migrations?)\b/.exec(source.text)?.[1];
+  const places = [...(written ? [written, folder + written] : []), `${folder}migration`, `${folder}migrations`, "migrations"];
+  const present = await Promise.all(places.map(async (place) => ((await has(look, place)) ? place : null)));
+  const migrations = present.find((place) => place !== null);
   const program = source.name.endsWith(".ts") ? "typeorm-ts-node-commonjs" : "typeorm";
   return {
     tool: "TypeORM",
     database: type === "postgres" ? { type: "postgres" } : /sqlite3?$/.test(type) && file ? sqliteAt(file) : null,
     migrate: `${run} ${program} migration:run -d ${source.name}`,
-    inputs: [source.name.replace(/[^/]*$/, "**")],
+    inputs: [migrations ? `${migrations}/**` : `${folder}**`],
+    reads: source,
   };
 }
 
 async function sequelize(look: Look, { run, manifest }: Node): Promise<Found | null> {
   if (!manifest.dependencies.has("sequelize-cli")) return null;
-  const config = await firstPresent(look, ["config/config.json", "config/config.js", "config/database.js"]);
+  const rc = (await look.files.read(at(look, ".sequelizerc"))) ?? "";
+  const pathIn = (key: string) => {
+    const words = new RegExp(`["']${key}["']\\s*:\\s*(?:path\\.(?:resolve|join)\\((?:__dirname\\s*,)?([^)]*)\\)|(["'][^"']+["']))`).exec(
+      rc,
+    );
+    const parts = [...(words?.[1] ?? words?.[2] ?? "").matchAll(/["'](?:\.\/)?([\w./-]+?)\/?["']/g)].map(([, part = ""]) => part);
+    return parts.length > 0 ? parts.join("/") : null;
+  };
+  const named = pathIn("config");
+  const config = await firstPresent(look, [...(named ? [named] : []), "config/config.json", "config/config.js", "config/database.js"]);
   const development = /["']?development["']?\s*:\s*\{[^}]*\}/.exec(config?.text ?? "")?.[0] ?? config?.text ?? "";
   const dialect = /["']?dialect["']?\s*:\s*["'](\w+)["']/.exec(development)?.[1] ?? "";
   const file = /["']?storage["']?\s*:\s*["'](?:\.\/)?([\w./-]+)["']/.exec(development)?.[1];
   return {
     tool: "Sequelize",
     database: dialect === "postgres" ? { type: "postgres" } : dialect === "sqlite" && file ? sqliteAt(file) : null,
-    migrate: `${run} sequelize-cli db:migrate`,
-    inputs: ["migrations/**"],
+    // Its configuration names a database in parts unless it says which variable has the URL.
+    migrate: `${run} sequelize-cli db:migrate${dialect === "postgres" && !/use_env_variable/.test(development) ? ' --url "$DATABASE_URL"' : ""}`,
+    inputs: [`${pathIn("migrations-path") ?? "migrations"}/**`],
+    reads: null,
   };
 }
 
@@ -156,6 +200,7 @@ async function django(look: Look): Promise<Found | null> {
     database: /^(postgresql|postgis)/.test(engine) ? { type: "postgres" } : engine === "sqlite3" && file ? sqliteAt(file) : null,
     migrate: `${python} manage.py migrate --noinput`,
     inputs: ["**/migrations/*.py"],
+    reads: settings,
   };
 }
 
@@ -172,6 +217,7 @@ async function alembic(look: Look): Promise<Found | null> {
     database: postgres ? { type: "postgres" } : file ? sqliteAt(file) : null,
     migrate: `${python} -m alembic upgrade head`,
     inputs: [`${folder}/**`],
+    reads: { name: "alembic.ini", text: `${config}${(await look.files.read(at(look, `${folder}/env.py`))) ?? ""}` },
   };
 }
 
@@ -185,29 +231,25 @@ async function rails(look: Look): Promise<Found | null> {
     tool: "Rails",
     database: /^(postgresql|postgis)$/.test(adapter) ? { type: "postgres" } : adapter === "sqlite3" && file ? sqliteAt(file) : null,
     migrate: `${program} db:migrate`,
-    inputs: ["db/migrate/**", "db/schema.rb"],
+    inputs: ["db/migrate/**", ...(await presentNames(look, ["db/schema.rb", "db/structure.sql"]))],
+    // Rails takes DATABASE_URL before what stands in database.yml.
+    reads: null,
   };
 }
 
-async function go(look: Look): Promise<Found | null> {
-  const modules = (await look.files.read(at(look, "go.mod"))) ?? "";
-  if (!modules.includes("github.com/golang-migrate/migrate")) return null;
-  for (const folder of ["migrations", "db/migrations", "internal/db/migrations", "sql/migrations"]) {
-    const names = await look.files.list(at(look, folder));
-    if (!names.some((name) => name.endsWith(".up.sql"))) continue;
-    return {
-      tool: "golang-migrate",
-      database: /github\.com\/(lib\/pq|jackc\/pgx)\b/.test(modules) ? { type: "postgres" } : null,
-      migrate: `migrate -path ${folder} -database "$DATABASE_URL" up`,
-      inputs: [`${folder}/**`],
-    };
-  }
-  return null;
+async function sqlFiles(look: Look): Promise<Found | null> {
+  const found = await detectSqlMigrations(look);
+  return found && { ...found, database: { type: "postgres" }, reads: null };
 }
 
 /** A path that leaves the folder is not a file of its own in each worktree. */
 function sqliteAt(path: string): Found["database"] {
   return path.startsWith("/") || path.split("/").includes("..") ? null : { type: "sqlite", path };
+}
+
+async function presentNames(look: Look, names: string[]): Promise<string[]> {
+  const texts = await Promise.all(names.map((name) => look.files.read(at(look, name))));
+  return names.filter((_, index) => texts[index] !== null);
 }
 
 async function has(look: Look, folder: string): Promise<boolean> {

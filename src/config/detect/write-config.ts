@@ -55,7 +55,9 @@ function databaseLines(databases: DetectedDatabase[]): string[] {
     `    migrate: ${flow(literal(database.migrate))}`,
     ...(database.type === "postgres" ? [`    inputs: ${flow(database.inputs)}`] : []),
   ]);
+  const deaf = [...new Set(databases.flatMap(({ ignoresUrl }) => ignoresUrl ?? []))];
   return [
+    ...deaf.map((file) => `# ${file} names its database itself: let it read DATABASE_URL before you use this.`),
     `# A database of its own for every worktree (${tools}). Take the marks away to use it.`,
     ...["resources:", ...lines].map((line) => `# ${line}`),
     "",

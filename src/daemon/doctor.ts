@@ -3,6 +3,7 @@ import { statfsSync } from "node:fs";
 import type { DoctorFinding, DoctorReport } from "../api/operations.ts";
 import type { EnvironmentRecord } from "../environment/ledger.ts";
 import { isPortFree } from "../os/ports.ts";
+import { setupFindings } from "./doctor-environment.ts";
 import { driftFindings } from "./drift.ts";
 import { portHolderName } from "./port-holder.ts";
 import { storageFindings } from "./storage-findings.ts";
@@ -57,7 +58,7 @@ function diskFindings(world: World): DoctorFinding[] {
 }
 
 async function environmentFindings(world: World, environment: EnvironmentRecord): Promise<DoctorFinding[]> {
-  const findings = await driftFindings(world, environment);
+  const findings = [...(await setupFindings(world, environment)), ...(await driftFindings(world, environment))];
   if (!worktreeExists(environment)) {
     findings.push({
       code: "worktree_missing",

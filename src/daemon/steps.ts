@@ -16,13 +16,15 @@ import { addWorktree, removeWorktree, undoAddWorktree } from "../git/worktrees.t
 import { removeResourcePlace } from "../os/storage-image.ts";
 import type { ResourceCall } from "../resource/resource-driver.ts";
 import { noteMainSchema } from "./drift.ts";
+import { warnOfOverrides } from "./env-files.ts";
 import { filledStamp } from "./environment-observer.ts";
 import { commandEnvironment, contractInput, type EnvironmentSession, servicePlan } from "./environment-session.ts";
 import { cloneDirectories, copyFiles } from "./fill-files.ts";
+import { configuredSource } from "./fork-source.ts";
 import { ensureMainResource } from "./main-resource.ts";
 import { ensurePort } from "./port-leases.ts";
 import { wantedOptions } from "./resource-options.ts";
-import { ensureResource, removeResource, wakeResources } from "./resources.ts";
+import { ensureResource, leasedResources, removeResource, wakeResources } from "./resources.ts";
 import { setupHash, stampKey } from "./setup-inputs.ts";
 import { runSetup } from "./setup-runner.ts";
 import { emptyTrash, keptDirectory, removeEmptyParent, trashDirectory } from "./trash.ts";
@@ -130,7 +132,10 @@ async function performResource(context: StepContext, name: string): Promise<void
   markFilled(context);
   const resource = session.config.resources[name];
   if (resource && isMainShared(resource) && !session.environment.main) await ensureMainResource(world, session, { name, call: context });
-  await ensureResource(world, session, { name, call: resourceCall(context, name), options: wantedOptions(world, session, name) });
+  const leased = leasedResources(world, session.environment.id).find((one) => one.spec.name === name);
+  // One that is made keeps its content, whatever has become of the one it began with.
+  const source = leased?.connection ? null : await configuredSource(world, session, name);
+  await ensureResource(world, session, { name, call: resourceCall(context, name), options: wantedOptions(world, session, name), source });
   noteMainSchema(world, session.environment.id, name);
 }
 
@@ -185,6 +190,7 @@ async function startServices(context: StepContext, names: readonly string[], ane
   const { world, session } = context;
   markFilled(context);
   const plans = session.config.services.filter((one) => names.includes(one.name)).map((one) => servicePlan(world, session, one));
+  await warnOfOverrides(world, session, context);
   if (anew) await world.supervisor.stop(session.environment.id, names);
   await wakeResources(world, session.environment.id);
   // All plans first: a service waits only for needs that are known, and the gateway can say that they are starting.

@@ -31,6 +31,7 @@ export interface OperationEndpoints {
   "/v1/environments/down": { request: environment.DownRequest; result: environment.EnvironmentDocument };
   "/v1/environments/restart": { request: environment.UpRequest; result: environment.EnvironmentDocument };
   "/v1/environments/delete": { request: environment.DeleteRequest; result: environment.DeleteResult };
+  "/v1/resources/branch": { request: resources.BranchRequest; result: resources.ResourceDocument };
   "/v1/resources/reset": { request: resources.ResetRequest; result: resources.ResourceDocument };
   "/v1/resources/start": { request: resources.ResourceTarget; result: resources.ResourceDocument };
   "/v1/resources/stop": { request: resources.ResourceTarget; result: resources.ResourceDocument };

@@ -87,7 +87,12 @@ export interface RestartConsent {
 
 export interface ResetRequest extends ResourceTarget, RestartConsent {}
 
-/** The result of `db reset`, `db start`, `db stop`. */
+export interface BranchRequest extends ResetRequest {
+  /** The environment whose resource of the same name gives its content: a slug, or `main`. */
+  from: string;
+}
+
+/** The result of `db reset`, `db branch`, `db start`, `db stop`. */
 export interface ResourceDocument extends EnvironmentDocument {
   /** Names of the resources that were worked on. */
   resources: string[];

@@ -36,6 +36,7 @@ export const commandTable: readonly CommandEntry[] = [
   { name: "db url", aliases: [], group: data, load: async () => (await import("./commands/db-url.ts")).dbUrl },
   { name: "db psql", aliases: [], group: data, load: async () => (await import("./commands/db-psql.ts")).dbPsql },
   { name: "db usage", aliases: [], group: data, load: async () => (await import("./commands/db-usage.ts")).dbUsage },
+  { name: "db branch", aliases: [], group: data, load: async () => (await import("./commands/db-branch.ts")).dbBranch },
   { name: "db reset", aliases: [], group: data, load: async () => (await import("./commands/db-reset.ts")).dbReset },
   { name: "db remove", aliases: [], group: data, load: async () => (await import("./commands/db-remove.ts")).dbRemove },
   { name: "db start", aliases: [], group: data, load: async () => (await import("./commands/db-start.ts")).dbStart },

@@ -73,6 +73,8 @@ export type ReadyProbe =
 
 export interface ResourceConfig {
   type: string;
+  /** `from: { environment: … }`: it begins as a fork of that environment's resource of the same name. Its slug, or `main` for the main worktree. */
+  fork?: string;
   options: { [key: string]: JsonValue };
 }
 

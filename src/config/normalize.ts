@@ -1,4 +1,5 @@
 // WrittenConfig → Config: short forms spelled out, defaults filled in. Total: what cannot be understood gets its default, and a rule reports it.
+import type { JsonValue } from "../errors/wt-error.ts";
 import type { Config, PortPolicy, ReadyProbe, ResourceConfig, ServiceConfig, SetupStep } from "./config.ts";
 import { parseDurationMs } from "./duration.ts";
 import { findReferences } from "./references.ts";
@@ -95,8 +96,20 @@ function normalizeStep(step: NonNullable<WrittenConfig["setup"]>[number]): Setup
 }
 
 function normalizeResource(entry: { type: string; [key: string]: unknown }): ResourceConfig {
-  const { type, ...options } = entry;
-  return { type, options: options as ResourceConfig["options"] };
+  const { type, ...written } = entry;
+  const options = written as ResourceConfig["options"];
+  const fork = forkOf(options.from);
+  if (fork === null) return { type, options };
+  // No driver has to know: it is told whose content to begin with.
+  const { from: _, ...rest } = options;
+  return { type, options: rest, fork };
+}
+
+/** null: it is no `{ environment: … }`. */
+function forkOf(from: JsonValue | undefined): string | null {
+  if (typeof from !== "object" || from === null || Array.isArray(from)) return null;
+  const { environment, ...others } = from;
+  return typeof environment === "string" && environment !== "" && Object.keys(others).length === 0 ? environment : null;
 }
 
 function normalizeService(name: string, written: WrittenService, askedForPort: boolean): ServiceConfig {

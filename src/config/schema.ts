@@ -132,6 +132,21 @@ const seed = key(v.string(), {
   examples: ["npm run seed"],
 });
 
+/** A text, or whose content to begin with. */
+const fromValue = v.union([
+  v.string(),
+  v.strictObject({
+    environment: v.pipe(
+      v.string(),
+      v.metadata({
+        description:
+          "The environment whose resource of the same name it begins as a fork of, with its present content: its slug, or `main` for the main worktree.",
+        examples: ["main"],
+      }),
+    ),
+  }),
+]);
+
 const mysqlEntries = {
   branch: key(v.picklist(["own", "shared"]), {
     description:
@@ -235,9 +250,9 @@ export const resourceKinds = {
       description: "Major version of PostgreSQL, from 13 on. Without this key: any.",
       examples: [18],
     }),
-    from: key(v.string(), {
+    from: key(fromValue, {
       description:
-        "What a new database begins with: an SQL file or a dump of `pg_dump`, by its path; with `server`, the name of a template database.",
+        "What a new database begins with: an SQL file or a dump of `pg_dump`, by its path; with `server`, the name of a template database. `{ environment: main }`: a fork of the main worktree's database, with what it holds now.",
       examples: ["db/structure.sql"],
     }),
     migrate,
@@ -281,9 +296,9 @@ export const resourceKinds = {
   directory: v.strictObject({
     type: type("directory"),
     path: v.pipe(v.string(), v.metadata({ description: "The directory, relative to the worktree.", examples: ["uploads"] })),
-    from: key(v.string(), {
+    from: key(fromValue, {
       description:
-        "Directory to copy, absolute, with `~/`, or relative to the main worktree. Without this key: the same path in the main worktree, or an empty directory where it has none. Links that lead out of it are left out.",
+        "Directory to copy, absolute, with `~/`, or relative to the main worktree. Without this key: the same path in the main worktree, or an empty directory where it has none. Links that lead out of it are left out. `{ environment: main }`: a copy of that environment's.",
       examples: ["~/shop-uploads"],
     }),
     variable: key(v.string(), {
@@ -294,9 +309,9 @@ export const resourceKinds = {
   sqlite: v.strictObject({
     type: type("sqlite"),
     path: v.pipe(v.string(), v.metadata({ description: "The database file, relative to the worktree.", examples: ["data/app.db"] })),
-    from: key(v.string(), {
+    from: key(fromValue, {
       description:
-        "Database to copy, absolute, with `~/`, or relative to the main worktree; it may be in use. Without this key: the same path in the main worktree, or nothing where it has none.",
+        "Database to copy, absolute, with `~/`, or relative to the main worktree; it may be in use. Without this key: the same path in the main worktree, or nothing where it has none. `{ environment: main }`: a fork of that environment's.",
       examples: ["fixtures/big.db"],
     }),
     migrate,
@@ -324,8 +339,9 @@ export const resourceKinds = {
         "With `server` only: `auto` gives each environment a logical database (a number) instead of a user and a prefix. For a Redis before version 6, and for apps that cannot put a prefix before their keys.",
       examples: ["auto"],
     }),
-    from: key(v.string(), {
-      description: "RDB file to begin with, absolute, with `~/`, or relative to the main worktree. Without this key it begins empty.",
+    from: key(fromValue, {
+      description:
+        "RDB file to begin with, absolute, with `~/`, or relative to the main worktree. Without this key it begins empty. `{ environment: main }`: a fork of that environment's.",
       examples: ["fixtures/dump.rdb"],
     }),
     seed: key(v.string(), {

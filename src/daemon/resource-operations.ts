@@ -1,14 +1,16 @@
-// `wt db reset`, `start`, `stop`.
+// `wt db reset`, `branch`, `start`, `stop`.
 import type { Target } from "../api/environment.ts";
-import type { ResetRequest, ResourceDocument, ResourceTarget } from "../api/resources.ts";
+import type { BranchRequest, ResetRequest, ResourceDocument, ResourceTarget } from "../api/resources.ts";
 import type { EnvironmentRecord, OperationKind } from "../environment/ledger.ts";
 import { WtError } from "../errors/wt-error.ts";
 import { createGit } from "../git/git.ts";
 import { repositoryFiles } from "../os/repository-files.ts";
+import type { ResourceSpec } from "../resource/resource-driver.ts";
 import { readConfig, requireTrust } from "./config-reader.ts";
 import { withEnvironment } from "./environment-lock.ts";
 import { callerEnvironment, type EnvironmentSession } from "./environment-session.ts";
 import { environmentDocument } from "./environment-views.ts";
+import { configuredSource, environmentCalled, sourceIn } from "./fork-source.ts";
 import { awaitHealth } from "./health.ts";
 import { beginOperation, type Call, endOperation, never, runPlan, runStep } from "./journaled-run.ts";
 import { locateTarget, seenFrom } from "./projects.ts";
@@ -21,22 +23,50 @@ import { environmentGone, reportServices } from "./up-environment.ts";
 import type { World } from "./world.ts";
 
 export async function resetOperation(world: World, request: ResetRequest, call: Call): Promise<ResourceDocument> {
+  return replaceContent(world, request, { call, from: null });
+}
+
+/** `wt db branch`: the present content of another environment's resource of the same name. */
+export async function branchOperation(world: World, request: BranchRequest, call: Call): Promise<ResourceDocument> {
+  return replaceContent(world, request, { call, from: request.from });
+}
+
+async function replaceContent(world: World, request: ResetRequest, how: { call: Call; from: string | null }): Promise<ResourceDocument> {
+  const { call } = how;
   const session = await trustedSession(world, request);
   const { environment } = session;
-  const done = await underLock(world, { environment, kind: "reset", call }, async (operation) => {
+  const done = await underLock(world, { environment, kind: how.from === null ? "reset" : "branch", call }, async (operation) => {
     const leased = chosenResource(world, environment, { name: request.resource });
     const { name } = leased.spec;
     await refuseShared(world, environment, leased);
+    const source =
+      how.from === null ? await configuredSource(world, session, name) : await namedSource(world, session, { leased, slug: how.from });
     return aroundServices(world, { session, operation, call, restart: request.restart }, async (context) => {
       const changed = changedResources(world, session).find((one) => one.leased.spec.name === name);
       if (changed) throw resourceChanged(environment, changed);
       const work = () =>
-        resetResource(world, session, { leased, call: resourceCall(context, name), options: wantedOptions(world, session, name) });
-      await runStep(world, call, { operation, step: `resource:${name}`, label: `Reset ${name}`, work });
+        resetResource(world, session, { leased, call: resourceCall(context, name), options: wantedOptions(world, session, name), source });
+      const label = how.from === null ? `Reset ${name}` : `Branch ${name} from ${how.from}`;
+      await runStep(world, call, { operation, step: `resource:${name}`, label, work });
       return [name];
     });
   });
   return finished(world, { session, call, ...done });
+}
+
+async function namedSource(
+  world: World,
+  session: EnvironmentSession,
+  { leased, slug }: { leased: MadeResource; slug: string },
+): Promise<ResourceSpec> {
+  const from = environmentCalled(world, session, { slug, place: "" });
+  if (from.id !== session.environment.id) return sourceIn(world, from, { name: leased.spec.name, type: leased.type, place: "" });
+  throw new WtError({
+    kind: "usage",
+    code: "fork_itself",
+    message: `${from.slug} cannot begin with its own ${leased.spec.name}.`,
+    hints: ["Name another environment, or choose the one to change: wt db branch <from> -e <environment>"],
+  });
 }
 
 export async function startOperation(world: World, request: ResourceTarget, call: Call): Promise<ResourceDocument> {

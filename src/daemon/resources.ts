@@ -41,26 +41,41 @@ export function resourcePortName(name: string): string {
 export async function ensureResource(
   world: World,
   session: EnvironmentSession,
-  wanted: { name: string; call: ResourceCall; options: ResourceOptions },
+  wanted: { name: string; call: ResourceCall; options: ResourceOptions; source?: ResourceSpec | null },
 ): Promise<void> {
   const config = session.config.resources[wanted.name];
   if (!config) return;
   const driver = driverOf(world, config.type);
   const spec = await claimResource(world, session, { name: wanted.name, driver, options: wanted.options });
-  const connection = await driver.ensure(spec, wanted.call);
+  const source = wanted.source && (await driver.connection(spec)) === null ? wanted.source : null;
+  const connection = source ? await fork(driver, { spec, source, call: wanted.call }) : await driver.ensure(spec, wanted.call);
   keepConnection(world, session.environment.id, { name: wanted.name, connection });
 }
 
-/** Back to how it was first made, by the options that wt.yaml has now. */
+async function fork(
+  driver: ResourceDriver,
+  { spec, source, call }: { spec: ResourceSpec; source: ResourceSpec; call: ResourceCall },
+): Promise<ResourceConnection> {
+  if (driver.fork) return driver.fork(spec, source, call);
+  throw new WtError({
+    kind: "refused",
+    code: "fork_unsupported",
+    message: `${spec.name} is of type ${driver.type}, which cannot begin as a fork of another environment's.`,
+    hints: ["Take `from:` out of wt.yaml, or load a dump instead: wt db load"],
+  });
+}
+
+/** Back to how it was first made, by the options that wt.yaml has now; with `source` its present content instead. */
 export async function resetResource(
   world: World,
   session: EnvironmentSession,
-  wanted: { leased: LeasedResource; call: ResourceCall; options: ResourceOptions },
+  wanted: { leased: LeasedResource; call: ResourceCall; options: ResourceOptions; source?: ResourceSpec | null },
 ): Promise<void> {
   const { name } = wanted.leased.spec;
   const driver = driverOf(world, wanted.leased.type);
   const spec = await claimResource(world, session, { name, driver, options: wanted.options });
-  const connection = await driver.reset(spec, wanted.call);
+  const { source, call } = wanted;
+  const connection = source ? await fork(driver, { spec, source, call }) : await driver.reset(spec, call);
   keepConnection(world, session.environment.id, { name, connection });
 }
 

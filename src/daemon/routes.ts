@@ -19,7 +19,7 @@ import { itemsResponse, operationResponse } from "./operation-stream.ts";
 import { locateTarget } from "./projects.ts";
 import { readLogs } from "./read-logs.ts";
 import { removeOperation } from "./remove-resource.ts";
-import { resetOperation, startOperation, stopOperation } from "./resource-operations.ts";
+import { branchOperation, resetOperation, startOperation, stopOperation } from "./resource-operations.ts";
 import { resourceConnection } from "./resource-views.ts";
 import type { ControlServerOptions } from "./server.ts";
 import { buildTemplate, listTemplates, removeTemplate } from "./template-operations.ts";
@@ -95,6 +95,7 @@ function operations(world: World): Operations {
     "/v1/environments/down": (request, call) => downEnvironment(world, request, call),
     "/v1/environments/restart": (request, call) => upEnvironment(world, { ...request, anew: true }, call),
     "/v1/environments/delete": (request, call) => deleteEnvironment(world, request, call),
+    "/v1/resources/branch": (request, call) => branchOperation(world, request, call),
     "/v1/resources/reset": (request, call) => resetOperation(world, request, call),
     "/v1/resources/start": (request, call) => startOperation(world, request, call),
     "/v1/resources/stop": (request, call) => stopOperation(world, request, call),

@@ -63,6 +63,7 @@ export const operationKinds = [
   "restart",
   "delete",
   "reset",
+  "branch",
   "wake",
   "sleep",
   "checkpoint",

@@ -18,6 +18,9 @@ function asChecked(resource: ResourceConfig, config: Config): ResourceConfig {
   return { ...resource, options: isMainShared(resource) ? ownOptions(options) : options };
 }
 
+/** Whose drivers have `fork`. */
+const forkableTypes: readonly string[] = ["postgres", "sqlite", "redis", "directory"];
+
 export const valueRules: readonly Rule[] = [
   {
     name: "runtime-supported",
@@ -31,6 +34,23 @@ export const valueRules: readonly Rule[] = [
               hint: "Write `runtime: process`, or remove the key.",
             },
           ],
+  },
+  {
+    name: "resource-forks",
+    check: ({ written, config }) =>
+      Object.entries(written.resources ?? {}).flatMap(([name, { type, from }]): Finding[] => {
+        if (typeof from !== "object" || from === null || Array.isArray(from)) return [];
+        const path = ["resources", name, "from"];
+        const fork = config.resources[name]?.fork;
+        const hint = "Write `from: { environment: main }`, or the slug of an environment that `wt list` shows.";
+        if (!fork) return [{ path, message: `resources.${name}.from must name an environment: \`{ environment: <slug> }\`.`, hint }];
+        if (!/^[a-z0-9][a-z0-9-]{0,39}$/.test(fork)) {
+          return [{ path, message: `resources.${name}.from: an environment cannot be called ${JSON.stringify(fork)}.`, hint }];
+        }
+        if (forkableTypes.includes(type)) return [];
+        const message = `resources.${name}.from: a resource of type ${type} cannot begin as a fork of another environment's.`;
+        return [{ path, message, hint: `Those of type ${forkableTypes.join(", ")} can.` }];
+      }),
   },
   {
     name: "resource-types-supported",

@@ -88,8 +88,9 @@ export function guard(world: World, session: EnvironmentSession, used: { user: s
   const shared = new Set(
     Object.entries(session.config.resources).flatMap(([name, resource]) => (resource.options.branch === "shared" ? [name] : [])),
   );
-  const own = Object.entries(wantedConnections(world, session)).filter(([name]) => !shared.has(name));
-  guardResources({ ...used, connections: Object.fromEntries(own) });
+  const made = Object.entries(wantedConnections(world, session));
+  const of = (isShared: boolean) => Object.fromEntries(made.filter(([name]) => shared.has(name) === isShared));
+  guardResources({ ...used, connections: of(false), shared: of(true) });
 }
 
 export function callerEnvironment(env: Readonly<Record<string, string>>): Record<string, string> {

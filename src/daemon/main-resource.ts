@@ -23,7 +23,7 @@ export async function ensureMainResource(world: World, session: EnvironmentSessi
     call: wanted.call,
     work: async () => {
       if (await isThere(world, main, wanted.name)) return;
-      wanted.call.emit({ type: "note", message: `${wanted.name} is shared by everybody: it is made in the main worktree, ${main.path}.` });
+      wanted.call.emit({ type: "note", message: `${wanted.name} is shared by everybody, and the main worktree has none yet.` });
       await make(world, { ...session, environment: main }, wanted).catch((error) => {
         throw wanted.call.abort.aborted ? error : inMain(main, wanted.name, WtError.from(error));
       });
@@ -50,7 +50,7 @@ async function make(world: World, seen: EnvironmentSession, { name, call }: { na
   const context: StepContext = {
     world,
     session: { ...seen, config },
-    emit: call.emit,
+    emit: (event) => call.emit(ofMain(event)),
     abort: call.abort,
     branchPlan: null,
     branchCommit: null,
@@ -61,6 +61,12 @@ async function make(world: World, seen: EnvironmentSession, { name, call }: { na
   } finally {
     endOperation(world, { id: operation, environmentId: environment.id });
   }
+}
+
+/** The caller has a step of the same name under way. */
+function ofMain(event: Parameters<Call["emit"]>[0]): Parameters<Call["emit"]>[0] {
+  if (event.type === "step") return { ...event, step: `main:${event.step}`, label: `${event.label} in the main worktree` };
+  return event.type === "step_done" || event.type === "output" ? { ...event, step: `main:${event.step}` } : event;
 }
 
 function inMain(main: EnvironmentRecord, name: string, failure: WtError): WtError {

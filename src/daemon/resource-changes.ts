@@ -54,7 +54,8 @@ export async function settleChangedResources(world: World, session: EnvironmentS
   for (const changed of changedResources(world, session)) {
     const { leased, now } = changed;
     const { name } = leased.spec;
-    if (now === null) call.emit({ type: "note", message: stillThere(environment, changed) });
+    if (now === null)
+      call.emit({ type: "note", message: `${stillThere(environment, changed)} Remove it: ${removeCommand(environment, name)}` });
     else if (await isEmptyHanded(world, leased)) await removeResource(world, environment, name);
     else throw resourceChanged(environment, changed);
   }
@@ -65,10 +66,10 @@ async function isEmptyHanded(world: World, leased: LeasedResource): Promise<bool
   return (await driverOf(world, leased.type).observe(leased.spec)).state === "shared";
 }
 
-/** One sentence and the command that removes it. */
+/** One sentence. */
 export function stillThere(environment: EnvironmentRecord, { leased }: ChangedResource): string {
   const { name } = leased.spec;
-  return `${name} (${leased.type}) of ${environment.slug} is not in wt.yaml any more and still takes its place. With its content it goes by: ${removeCommand(environment, name)}`;
+  return `${name} (${leased.type}) of ${environment.slug} is not in wt.yaml any more, but it is still there with its content.`;
 }
 
 export function resourceChanged(environment: EnvironmentRecord, { leased, was, now }: ChangedResource): WtError {

@@ -5,6 +5,15 @@ import { guardResources } from "./guard.ts";
 const connections = { db: { variables: { DATABASE_URL: "postgres://own", PGHOST: "127.0.0.1" }, values: {} } };
 const own = { key: "DATABASE_URL", value: "postgres://own", origin: "resource db" };
 
+test("of two that give the same variable the shared one may win", () => {
+  const connection = (url: string) => ({ variables: { DATABASE_URL: url }, values: { url } });
+  const variables = [{ key: "DATABASE_URL", value: "everybody's", origin: "resource db" }];
+  const guarded = (shared: string) => () =>
+    guardResources({ user: "wt run", variables, connections: { notes: connection("own") }, shared: { db: connection(shared) } });
+  expect(guarded("everybody's")).not.toThrow();
+  expect(guarded("another")).toThrow("not this environment's notes");
+});
+
 test("the environment's own value passes, and so does a variable that is not there", () => {
   guardResources({ user: "services.api", variables: [own], connections });
 });

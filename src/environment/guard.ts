@@ -9,13 +9,16 @@ export interface GuardInput {
   variables: readonly ContractVariable[];
   /** Of the environment's resources, without those that are shared on purpose. */
   connections: Readonly<Record<string, ResourceConnection>>;
+  /** Of those that are: their values are as good as the environment's own. */
+  shared?: Readonly<Record<string, ResourceConnection>>;
 }
 
 /** Throws `WtError` (`refused`, `foreign_resource`) when a variable of a resource ends up with another value than the resource's own. */
 export function guardResources(input: GuardInput): void {
   const values = new Map(input.variables.map((variable) => [variable.key, variable]));
   // Of two resources that give the same variable one wins, and the other's value is the environment's own too.
-  const isOwn = (key: string, value: string) => Object.values(input.connections).some(({ variables }) => variables[key] === value);
+  const allowed = [...Object.values(input.connections), ...Object.values(input.shared ?? {})];
+  const isOwn = (key: string, value: string) => allowed.some(({ variables }) => variables[key] === value);
   for (const [name, connection] of Object.entries(input.connections)) {
     for (const key of Object.keys(connection.variables)) {
       const effective = values.get(key);

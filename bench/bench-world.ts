@@ -61,16 +61,21 @@ export function makeWorld(parent = benchDirectory()): OwnedWorld {
   const gatewayPort = freePort();
   const env = worldEnvironment(directory, gatewayPort);
   const program = join(directory, "wt");
-  const run = (command: readonly string[], options: Partial<CommandOptions> = {}) =>
-    timeCommand(command, { cwd: directory, env, ...options });
+  let closed = false;
+  const run = async (command: readonly string[], options: Partial<CommandOptions> = {}) => {
+    // After Ctrl-C a measurement goes on until it asks for something.
+    if (closed) throw new Error("The world is being removed.");
+    return timeCommand(command, { cwd: directory, env, ...options });
+  };
   const wt = (cwd: string, args: readonly string[]) => run([program, ...args], { cwd });
   const git = (cwd: string, args: readonly string[]) => run(["git", ...args], { cwd });
   const stop = async () => {
-    await wt(directory, ["daemon", "stop", "--services"]).catch(() => undefined);
+    await timeCommand([program, "daemon", "stop", "--services"], { cwd: directory, env }).catch(() => undefined);
     for (let attempt = 0; attempt < 200 && processesOf(directory).length > 0; attempt++) await Bun.sleep(25);
   };
   const { atEnd, runSteps } = stepsAtEnd();
   const remove = async () => {
+    closed = true;
     await runSteps();
     if (existsSync(program)) await stop();
     // Without its program an interrupted measurement cannot start another daemon.

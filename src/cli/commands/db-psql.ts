@@ -12,19 +12,21 @@ export const dbPsql = defineCommand({
   summary: "A SQL prompt on the environment's database",
   details: [
     "Runs the database's own client where it is installed (psql, sqlite3, mysql), connected to this environment's database and to no other; what follows the resource's name is passed on to it. In a pipe psql stops at the first error.",
-    "Without the client, or with --builtin, a small built-in prompt answers: statements end with `;`, \\q leaves, \\dt lists the tables. In a pipe it runs what it reads, stops at the first error and exits with 1.",
-    "With --json the built-in prompt prints a line a statement: columns, rows (values as text, NULL as null) and what was done, or the error.",
+    "Without the client, or with --builtin, a small built-in prompt answers: statements end with `;`, \\q leaves, \\dt lists the tables, \\d <name> describes one, Ctrl-C cancels what runs. In a pipe it runs what it reads, stops at the first error and exits with 1.",
+    "With --csv the built-in prompt prints rows as CSV (NULL is empty, an empty text is quoted), with --json it prints a line a statement: columns, rows (values as text, NULL as null) and what was done, or the error.",
     "Options of wt come before the resource's name.",
   ],
   arguments: [resourceArgument, { name: "argument", summary: "For the client, such as: -c 'select 1'", variadic: true }],
   options: {
     environment: environmentOption,
+    csv: { type: "boolean", summary: "Rows as CSV, from the built-in prompt" },
     builtin: { type: "boolean", summary: "The built-in prompt, even where the client is installed" },
     command: { type: "string", short: "c", placeholder: "sql", summary: "Run these statements with the built-in prompt, then exit" },
   },
   examples: [
     { command: "wt db psql", summary: "the only database of the current environment" },
     { command: "wt db psql -c 'select count(*) from orders'", summary: "one statement" },
+    { command: "wt db psql -c 'table orders' --json", summary: "for an agent" },
     { command: "wt db psql -e main db -- --csv -c 'table orders'", summary: "options of psql itself" },
     { command: "wt db psql < report.sql", summary: "a file" },
   ],
@@ -36,11 +38,11 @@ export const dbPsql = defineCommand({
     const target = targetOf(context, options.environment);
     const connection = await context.client.call("/v1/resources/connection", { target, resource });
     const place = placeOf(connection);
-    const client =
-      options.builtin || context.json || options.command !== undefined ? null : clientProgram(place, callerEnvironment(context.env));
+    const own = options.builtin || options.csv || context.json || options.command !== undefined;
+    const client = own ? null : clientProgram(place, callerEnvironment(context.env));
     if (client) return await runClient(client, { passed, cwd: context.cwd, terminal: context.terminal });
     if (passed.length > 0) throw noClient(place.dialect, passed);
-    return await builtIn(context, { connection, place, command: options.command });
+    return await builtIn({ ...context, csv: options.csv }, { connection, place, command: options.command });
   },
 });
 
@@ -71,7 +73,7 @@ async function runClient(client: ClientProgram, given: { passed: string[]; cwd: 
 }
 
 async function builtIn(
-  context: Context,
+  context: Context & { csv: boolean },
   given: { connection: ResourceConnectionView; place: Place; command: string | undefined },
 ): Promise<number> {
   const { place, connection, command } = given;

@@ -6,7 +6,13 @@ export function sqlJson({ columns, rows, done }: SqlResult): string {
 }
 
 /** What the database said about the statement that ended the run. */
-export function sqlErrorJson({ message, hint }: SqlFailure): string {
-  const error = { kind: "refused", code: "sql_failed", message, hints: hint === null ? [] : [hint] };
+export function sqlErrorJson({ message, hint, position }: SqlFailure): string {
+  const error = {
+    kind: "refused",
+    code: "sql_failed",
+    message,
+    hints: hint === null ? [] : [hint],
+    ...(position === null ? {} : { details: { position } }),
+  };
   return `${JSON.stringify({ schema: 1, error })}\n`;
 }

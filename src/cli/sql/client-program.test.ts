@@ -2,6 +2,7 @@ import { afterAll, beforeAll, expect, test } from "bun:test";
 import { chmodSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import * as fc from "fast-check";
 import { clientProgram, postgresEnvironment } from "./client-program.ts";
 
 let bin: string;
@@ -33,6 +34,23 @@ test.each([
   ["postgres://%2Frun%2Fpg/db?options=-c%20a%3D1+2", { PGHOST: "/run/pg", PGDATABASE: "db", PGOPTIONS: "-c a=1+2" }],
 ])("%s", (url, env) => {
   expect(postgresEnvironment(url, {})).toEqual(env);
+});
+
+test("property: whatever the password, the client gets exactly it", () => {
+  fc.assert(
+    fc.property(fc.string({ unit: "grapheme", minLength: 1, maxLength: 20 }), (password) => {
+      const encode = (text: string) =>
+        encodeURIComponent(text).replace(/[!'()*]/g, (char) => `%${char.charCodeAt(0).toString(16).toUpperCase()}`);
+      const place = { dialect: "mysql", at: `mysql://app:${encode(password)}@127.0.0.1:3307/shop` } as const;
+      expect(postgresEnvironment(`postgres://app:${encode(password)}@127.0.0.1:1/app`, {}).PGPASSWORD).toBe(password);
+      expect(clientProgram(place, { PATH: bin })?.env.MYSQL_PWD).toBe(password);
+      expect(
+        clientProgram(place, { PATH: bin })
+          ?.arguments([])
+          .some((word) => word.includes(encode(password)) && password.length > 4),
+      ).toBe(false);
+    }),
+  );
 });
 
 test("no password stands on a command line", () => {

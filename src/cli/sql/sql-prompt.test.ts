@@ -5,7 +5,9 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { WtError } from "../../errors/wt-error.ts";
 import { createPaint } from "../paint.ts";
+import { placeLines } from "../render/sql-text.ts";
 import type { Terminal } from "../terminal.ts";
+import { parseMeta } from "./sql-describe.ts";
 import { runSqlStatements, runSqlText } from "./sql-prompt.ts";
 import { dialectOf, openSqlSession, type SqlSession, sqlitePath } from "./sql-session.ts";
 
@@ -91,6 +93,68 @@ describe("statements from a pipe", () => {
     expect(second.error).toMatchObject({ code: "sql_failed", message: 'near "oops": syntax error' });
     expect(printed.err).toBe("");
   });
+});
+
+describe("what a statement gave", () => {
+  test("as CSV: NULL is empty, an empty text is quoted", async () => {
+    const text = `select 1 as "a,b", null as n, '' as e, 'say "hi"' as q, 'two' || char(10) || 'lines' as l; create table t (x)`;
+    expect(await runSqlStatements(session, text, { terminal, json: false, csv: true })).toBe(0);
+    expect(printed.out).toBe('"a,b",n,e,q,l\n1,,"","say ""hi""","two\nlines"\n');
+  });
+
+  test("an error shows the place, also far to the right and after wide characters", () => {
+    expect(placeLines("select\n '😀', nope", 13)).toEqual(["LINE 2:  '😀', nope", "               ^"]);
+    const [line, mark] = placeLines(`select ${"x".repeat(100)} nope`, 108);
+    expect(line?.indexOf("nope")).toBe(mark?.indexOf("^") as number);
+  });
+
+  test("wider than the terminal: a line for each value", async () => {
+    const wide = { ...terminal, stdoutIsTty: true, size: () => ({ columns: 20, rows: 9 }) };
+    await runSqlStatements(session, "select 'aaaaaaaaaaaaaaa' as one, null as other; select 1 as n", { terminal: wide, json: false });
+    expect(printed.out).toBe("-- row 1\none    aaaaaaaaaaaaaaa\nother  NULL\n(1 row)\nn\n1\n(1 row)\n");
+  });
+
+  test("tables, and what one is made of", async () => {
+    const run = (text: string) => runSqlStatements(session, text, { terminal, json: false });
+    await run("create table t (id integer primary key, x text not null default 'a'); create index i on t (x)");
+    printed.out = "";
+    expect([await run("\\d"), await run("\\d t"), await run("\\d nope"), await run("\\what")]).toEqual([0, 0, 1, 1]);
+    expect(
+      printed.out
+        .split("\n")
+        .slice(0, 8)
+        .map((line) => line.trimEnd()),
+    ).toEqual([
+      "name  type",
+      "t     table",
+      "(1 row)",
+      "column  type     nullable  default  key",
+      "id      INTEGER            NULL     primary key",
+      "x       TEXT     not null  'a'",
+      "(2 rows)",
+      "index or trigger  sql",
+    ]);
+    expect(printed.err).toBe("error: There is no table nope.\nerror: There is no command \\what; \\? shows those there are.\n");
+  });
+});
+
+test.each([
+  ["\\q", "leave"],
+  [" \\? ", "help"],
+  ["\\dt;", "show"],
+  ["\\d public.t", "show"],
+  ["\\x", "unknown"],
+])("%s is a command of the prompt", (line, kind) => {
+  for (const dialect of ["postgres", "mysql", "sqlite"] as const) expect(parseMeta(line, dialect)?.kind).toBe(kind as never);
+  expect(parseMeta(`select '${line}'`, "postgres")).toBeNull();
+});
+
+test("a table's name never becomes SQL", () => {
+  for (const dialect of ["postgres", "mysql", "sqlite"] as const) {
+    const meta = parseMeta("\\d x' ` \" or 1", dialect);
+    const [statement = ""] = meta?.kind === "show" ? meta.statements : [];
+    expect(statement).toContain(dialect === "mysql" ? "`x' `` \" or 1`" : "'x'' ` \" or 1'");
+  }
 });
 
 test("a database that does not answer", async () => {

@@ -1,25 +1,21 @@
 // The built-in SQL prompt, for where the database's own client is not installed: statements up to `;`, tables, `\q`. Also for a pipe.
 import type { Context } from "../command.ts";
 import { sqlErrorJson, sqlJson } from "../render/sql-json.ts";
-import { sqlLines } from "../render/sql-text.ts";
+import { placeLines, sqlCsv, sqlLines } from "../render/sql-text.ts";
 import { symbolsFor } from "../symbols.ts";
-import { SqlFailure, type SqlSession } from "./sql-session.ts";
+import { type MetaCommand, parseMeta } from "./sql-describe.ts";
+import { SqlFailure, type SqlResult, type SqlSession } from "./sql-session.ts";
 import { type Dialect, isBlankSql, splitSql } from "./sql-statements.ts";
 
-export type PromptContext = Pick<Context, "terminal" | "json">;
+export type PromptContext = Pick<Context, "terminal" | "json"> & { csv?: boolean };
 
 const helpText = `Statements end with ; and may have many lines.
-  \\q    leave (also: exit, quit, Ctrl-D)
-  \\dt   tables
-  \\?    this help
+  \\q         leave (also: exit, quit, Ctrl-D)
+  \\d, \\dt    tables and views
+  \\d <name>  columns, indexes and constraints of one
+  \\?         this help
+  Ctrl-C     cancels what runs, or forgets what is written
 `;
-
-const tablesOf: Readonly<Record<Dialect, string>> = {
-  postgres: `SELECT table_schema AS schema, table_name AS name, table_type AS type FROM information_schema.tables
-    WHERE table_schema NOT IN ('pg_catalog', 'information_schema') ORDER BY 1, 2`,
-  mysql: "SHOW TABLES",
-  sqlite: "SELECT name, type FROM sqlite_schema WHERE type IN ('table', 'view') AND name NOT LIKE 'sqlite\\_%' ESCAPE '\\' ORDER BY 1",
-};
 
 /** Runs everything from a pipe; stops at the first statement that fails. Resolves with the exit code. */
 export async function runSqlText(session: SqlSession, source: ReadableStream<Uint8Array>, context: PromptContext): Promise<number> {
@@ -34,22 +30,24 @@ export async function runSqlText(session: SqlSession, source: ReadableStream<Uin
     const { statements, rest } = splitSql(open, session.dialect);
     for (const statement of statements) {
       if (/^(?:\\q|exit|quit)(?:\s|$)/i.test(statement)) return 0;
-      if (!(await runner.run(statement))) return 1;
+      if (!(await runner.run(statement))) return runner.failureCode();
     }
     open = rest;
   }
   const rest = open + decoder.decode();
   if (isBlankSql(rest, session.dialect) || isLeave(rest)) return 0;
-  return (await runner.run(rest.trim())) ? 0 : 1;
+  return (await runner.run(rest.trim())) ? 0 : runner.failureCode();
 }
 
 /** Statements given as an argument; stops at the first that fails. Resolves with the exit code. */
 export async function runSqlStatements(session: SqlSession, text: string, context: PromptContext): Promise<number> {
   const runner = createRunner(session, context);
   using _ = onInterrupt(runner.interrupt);
+  const meta = parseMeta(text, session.dialect);
+  if (meta) return (await runMeta(runner, meta, context)) === "failed" ? 1 : 0;
   const { statements, rest } = splitSql(text, session.dialect);
   for (const statement of [...statements, ...(isBlankSql(rest, session.dialect) ? [] : [rest.trim()])]) {
-    if (!(await runner.run(statement))) return 1;
+    if (!(await runner.run(statement))) return runner.failureCode();
   }
   return 0;
 }
@@ -75,32 +73,40 @@ export async function askForSql(session: SqlSession, name: string, context: Prom
   await context.terminal.out(context.terminal.paint.dim("The built-in prompt: statements end with ; and \\q leaves, \\? helps.\n"));
   ask();
   for await (const line of lines) {
-    if (/^\s*\\q\s*$/.test(line)) break;
-    const rest = await runTyped(runner, { text: `${open}${line}\n`, dialect: session.dialect }, context);
-    if (rest === null) break;
-    open = rest;
+    const meta = parseMeta(line, session.dialect);
+    if (meta ? (await runMeta(runner, meta, context)) === "leave" : isLeave(`${open}${line}`)) break;
+    if (!meta) open = await runTyped(runner, `${open}${line}\n`, session.dialect);
     ask();
   }
   lines.close();
   return 0;
 }
 
-/** What was typed so far, run as far as it is whole. Gives what is left over; null to leave. */
-async function runTyped(runner: Runner, typed: { text: string; dialect: Dialect }, context: PromptContext): Promise<string | null> {
-  const { text, dialect } = typed;
-  if (isLeave(text)) return null;
-  const command = text.trim();
-  if (command === "\\?") {
-    await context.terminal.out(helpText);
-    return "";
-  }
-  if (command === "\\dt") {
-    await runner.run(tablesOf[dialect]);
-    return "";
-  }
+/** What was typed so far, run as far as it is whole. Gives what is left over. */
+async function runTyped(runner: Runner, text: string, dialect: Dialect): Promise<string> {
   const { statements, rest } = splitSql(text, dialect);
   for (const statement of statements) await runner.run(statement);
   return isBlankSql(rest, dialect) ? "" : rest;
+}
+
+/** A statement that is being written stays as it is. */
+async function runMeta(runner: Runner, meta: MetaCommand, context: PromptContext): Promise<"leave" | "failed" | "done"> {
+  const { terminal } = context;
+  const refuse = async (message: string) => {
+    await terminal.err(`${terminal.errPaint.bad("error:")} ${message}\n`);
+    return "failed" as const;
+  };
+  if (meta.kind === "leave") return "leave";
+  if (meta.kind === "unknown") return await refuse(`There is no command ${meta.name}; \\? shows those there are.`);
+  if (meta.kind === "help") await terminal.out(helpText);
+  else {
+    for (const [index, statement] of meta.statements.entries()) {
+      const outcome = await runner.run(statement, { unlessEmpty: true });
+      if (outcome === false) return "failed";
+      if (outcome === "empty" && index === 0) return await refuse(meta.absent);
+    }
+  }
+  return "done";
 }
 
 function isLeave(text: string): boolean {
@@ -108,21 +114,26 @@ function isLeave(text: string): boolean {
 }
 
 interface Runner {
-  /** Runs one statement and shows what it gave; false when the database refused it. */
-  run(statement: string): Promise<boolean>;
+  /** Runs one statement and shows what it gave (with `unlessEmpty` only rows); false when the database refused it. */
+  run(statement: string, how?: { unlessEmpty: boolean }): Promise<boolean | "empty">;
   /** Cancels the statement that runs; false when none does. */
   interrupt(): boolean;
+  /** What a program ends with after the last one failed: 130 when that was wished. */
+  failureCode(): number;
 }
 
-function createRunner(session: SqlSession, { terminal, json }: PromptContext): Runner {
-  const { ellipsis } = symbolsFor(terminal.unicode);
+function createRunner(session: SqlSession, context: PromptContext): Runner {
+  const { terminal, json } = context;
   let running: AbortController | null = null;
+  let interrupted = false;
   return {
-    async run(statement) {
+    failureCode: () => (interrupted ? 130 : 1),
+    async run(statement, how) {
       running = new AbortController();
       try {
         const result = await session.run(statement, running.signal);
-        await terminal.out(json ? sqlJson(result) : `${sqlLines(result, { paint: terminal.paint, ellipsis }).join("\n")}\n`);
+        if (how?.unlessEmpty && result.rows.length === 0) return "empty";
+        await terminal.out(resultText(result, context));
         return true;
       } catch (error) {
         if (!(error instanceof SqlFailure)) throw error;
@@ -130,18 +141,28 @@ function createRunner(session: SqlSession, { terminal, json }: PromptContext): R
           await terminal.out(sqlErrorJson(error));
           return false;
         }
-        const hint = error.hint ? `  hint: ${error.hint}\n` : "";
-        await terminal.err(`${terminal.errPaint.bad("error:")} ${error.message}\n${hint}`);
+        const place = error.position === null ? [] : placeLines(statement, error.position);
+        const hint = error.hint ? [`  hint: ${error.hint}`] : [];
+        await terminal.err(`${[`${terminal.errPaint.bad("error:")} ${error.message}`, ...place, ...hint].join("\n")}\n`);
         return false;
       } finally {
         running = null;
       }
     },
     interrupt() {
+      interrupted = running !== null;
       running?.abort();
-      return running !== null;
+      return interrupted;
     },
   };
+}
+
+function resultText(result: SqlResult, { terminal, json, csv }: PromptContext): string {
+  if (json) return sqlJson(result);
+  if (csv) return sqlCsv(result);
+  const { ellipsis } = symbolsFor(terminal.unicode);
+  const width = terminal.stdoutIsTty ? (terminal.size()?.columns ?? null) : null;
+  return `${sqlLines(result, { paint: terminal.paint, ellipsis, width }).join("\n")}\n`;
 }
 
 function onInterrupt(act: () => void): Disposable {

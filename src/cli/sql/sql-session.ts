@@ -22,10 +22,13 @@ export interface SqlSession {
 /** What the database said about a statement. */
 export class SqlFailure extends Error {
   readonly hint: string | null;
+  /** Where in the statement, counted in characters from 0; null when the database does not say. */
+  readonly position: number | null;
 
-  constructor(message: string, hint: string | null) {
+  constructor(message: string, hint: string | null, position: number | null = null) {
     super(message);
     this.hint = hint;
+    this.position = position;
   }
 }
 
@@ -64,7 +67,7 @@ async function openFile(path: string): Promise<SqlSession> {
       try {
         return runInFile(database, statement);
       } catch (error) {
-        throw new SqlFailure(error instanceof Error ? error.message : String(error), null);
+        throw new SqlFailure(error instanceof Error ? error.message : String(error), null, byteOffsetIn(statement, error));
       }
     },
     close: async () => database.close(),
@@ -104,7 +107,8 @@ async function openServer(url: string, dialect: Dialect): Promise<SqlSession> {
     dialect,
     async run(statement, abort) {
       const query = sql.unsafe(statement).simple().raw();
-      const cancel = () => query.cancel();
+      // Gives nothing back: a listener's promise that fails would end the program.
+      const cancel = () => void query.cancel();
       abort.addEventListener("abort", cancel, { once: true });
       try {
         return readResult(await query);
@@ -136,7 +140,13 @@ function readResult(given: unknown): SqlResult {
 }
 
 function failureOf(error: unknown): Error {
-  const { code, message, detail, hint } = error as { code?: unknown; message?: string; detail?: string; hint?: string };
+  const { code, message, detail, hint, position } = error as {
+    code?: unknown;
+    message?: string;
+    detail?: string;
+    hint?: string;
+    position?: string;
+  };
   if (typeof code === "string" && /CONNECTION|_CLOSED|LIFETIME|TIMEOUT/.test(code)) {
     return new WtError({
       kind: "machine",
@@ -146,7 +156,16 @@ function failureOf(error: unknown): Error {
       cause: error,
     });
   }
-  return new SqlFailure([message ?? String(error), ...(detail ? [detail] : [])].join("\n"), hint ?? null);
+  // PostgreSQL counts from 1.
+  const at = Number(position);
+  return new SqlFailure([message ?? String(error), ...(detail ? [detail] : [])].join("\n"), hint ?? null, at > 0 ? at - 1 : null);
+}
+
+/** SQLite counts bytes. */
+function byteOffsetIn(statement: string, error: unknown): number | null {
+  const { byteOffset } = error as { byteOffset?: unknown };
+  if (typeof byteOffset !== "number" || byteOffset < 0) return null;
+  return [...Buffer.from(statement).subarray(0, byteOffset).toString()].length;
 }
 
 function unreachable(where: string, cause: unknown): WtError {

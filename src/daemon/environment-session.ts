@@ -45,7 +45,7 @@ export function servicePlan(world: World, session: EnvironmentSession, service: 
   return planService(
     {
       ...input,
-      callerEnv: session.callerEnv,
+      callerEnv: withoutKeys(world, session),
       logDirectory: join(world.paths.environments, session.environment.id),
     },
     service,
@@ -66,8 +66,20 @@ export function commandEnvironment(world: World, session: EnvironmentSession): R
   const variables = contractVariables(contractInput(world, session), null);
   guard(world, session, { user: "setup", variables });
   const unmade = new Set(unmadeVariableNames(world, session));
-  const callerEnv = Object.fromEntries(Object.entries(session.callerEnv).filter(([key]) => !unmade.has(key)));
+  const callerEnv = Object.fromEntries(Object.entries(withoutKeys(world, session)).filter(([key]) => !unmade.has(key)));
   return { ...callerEnv, ...Object.fromEntries(variables.map(({ key, value }) => [key, value])) };
+}
+
+/** What commands and services get of the caller's shell: not the keys that make databases. The plan of a service stays in the ledger. */
+function withoutKeys(world: World, session: EnvironmentSession): Record<string, string> {
+  const keys = new Set(
+    Object.values(session.config.resources).flatMap((resource) => {
+      const driver = driverOf(world, resource.type);
+      const parsed = driver.keyNames ? driver.parseOptions(exampleOptions(resource, session.config)) : { problems: [] };
+      return "options" in parsed ? (driver.keyNames?.(parsed.options) ?? []) : [];
+    }),
+  );
+  return Object.fromEntries(Object.entries(session.callerEnv).filter(([key]) => !keys.has(key)));
 }
 
 /** Variables of resources that are not ready yet: a command must not find another database under the name in its caller's shell. */

@@ -25,7 +25,7 @@ const templateAnswers: Readonly<Record<string, Answer>> = {
 
 /** They may copy from a template. */
 const copying: ReadonlySet<string> = new Set(["ensure", "reset", "fork"]);
-const pure: ReadonlySet<string> = new Set(["variableNames", "parseOptions", "identity", "close", "onSealed"]);
+const pure: ReadonlySet<string> = new Set(["variableNames", "keyNames", "parseOptions", "identity", "close", "onSealed"]);
 
 /** The driver, whose every verb first looks whether its resource and its templates can be reached. */
 export function guardStorage(driver: ResourceDriver, state: string): ResourceDriver {

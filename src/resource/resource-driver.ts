@@ -238,6 +238,8 @@ export interface ResourceDriver {
   readonly identity?: (options: ResourceOptions) => string;
   /** Names of the variables a connection of the resource `name` gives, such as `DATABASE_URL`; the guard watches them. Pure. */
   readonly variableNames: (options: ResourceOptions, name: string) => string[];
+  /** Names of the caller's variables that hold keys for the driver alone (see `ResourceCall.env`); services and commands do not get them. Pure. */
+  readonly keyNames?: (options: ResourceOptions) => string[];
   /**
    * Checks what is written beside `type` in wt.yaml. Gives the options to keep, or sentences about what is wrong, each with the key.
    * Pure: no I/O.

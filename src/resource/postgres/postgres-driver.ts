@@ -85,6 +85,10 @@ export function createPostgresDriver({
     features: { checkpoints: true, sleep: true, port: true },
     identity: postgresIdentity,
     variableNames: (options) => variableNames(postgresOptions(options).variable),
+    keyNames: (written) => {
+      const options = postgresOptions(written);
+      return options.mode === "remote" ? [options.keyVariable] : [];
+    },
     parseOptions: parsePostgresOptions,
     ...modes,
     ...contentTools({ branch: branches, connection: modes.connection, path }),

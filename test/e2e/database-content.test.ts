@@ -2,6 +2,7 @@
 import { describe, expect, test } from "bun:test";
 import { existsSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { SQL } from "bun";
 import * as v from "valibot";
 import type { DiffDocument } from "../../src/api/content.ts";
 import * as schemas from "../../src/api/schemas.ts";
@@ -128,4 +129,36 @@ describe.skipIf(!clients)("postgres", () => {
     },
     minutes,
   );
+
+  test(
+    "Ctrl-C cancels the statement that runs in the built-in prompt, and nothing else is said",
+    async () => {
+      await using world = await hermeticWorld({ files: filesFor(resource) });
+      await world.ok(["up"]);
+      const url = (await world.ok(["db", "url"])).trim();
+      const begun = new AbortController();
+      const asking = world.wt(["db", "psql", "-c", "select pg_sleep(120)"], { abort: begun.signal });
+      await eventually(
+        () => sleepers(url),
+        (count) => count > 0,
+      );
+      begun.abort();
+      const ended = await asking;
+      expect(ended).toEqual({ code: 130, stdout: "", stderr: "error: canceling statement due to user request\n" });
+      expect(await sleepers(url)).toBe(0);
+    },
+    minutes,
+  );
 });
+
+async function sleepers(url: string): Promise<number> {
+  const sql = new SQL(url, { max: 1 });
+  try {
+    const [row] = await sql.unsafe(
+      "select count(*)::int as n from pg_stat_activity where query = 'select pg_sleep(120)' and state = 'active'",
+    );
+    return row.n;
+  } finally {
+    await sql.close({ timeout: 0 });
+  }
+}

@@ -71,7 +71,7 @@ export function shortKey(key: string): string {
 function contentOf({ madeFrom, migrations, stage }: TemplateView): string {
   const content = madeFrom.length > 0 ? madeFrom.join(", ") : stage;
   if (!migrations || migrations.before === 0) return content;
-  return `${content}; ${migrations.before} of ${migrations.all} were there already`;
+  return `${content}; ${migrations.before} of ${migrations.all} ${migrations.before === 1 ? "was" : "were"} there already`;
 }
 
 function stateCell({ problem, wantedBy, lasting }: TemplateView, paint: Paint): Cell {

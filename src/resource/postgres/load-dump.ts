@@ -4,8 +4,9 @@ import { open } from "node:fs/promises";
 import { basename, join } from "node:path";
 import { WtError } from "../../errors/wt-error.ts";
 import { exec } from "../../os/exec.ts";
+import { type ClientSearch, findClient } from "./dump-clients.ts";
 import { PgFailure, type Session } from "./pg-session.ts";
-import { findClientProgram, type ServerPrograms } from "./server-programs.ts";
+import type { ServerPrograms } from "./server-programs.ts";
 import { createScriptCutter, type ScriptPart, withoutComments } from "./sql-script.ts";
 
 export type DumpKind = "sql" | "custom" | "tar" | "directory";
@@ -115,17 +116,9 @@ export interface Restore {
   abort: AbortSignal;
 }
 
-/** Fills a database with the user's own pg_restore. */
+/** Fills a database with the user's own pg_restore. Throws `WtError` that says what is missing or too old. */
 export async function restoreDump({ path, programs, searchPath, connection, abort }: Restore): Promise<void> {
-  const program = await findClientProgram("pg_restore", programs, searchPath);
-  if (!program) {
-    throw new WtError({
-      kind: "machine",
-      code: "pg_restore_missing",
-      message: `The dump ${path} can only be read with pg_restore of PostgreSQL ${programs.major} or newer, which was not found.`,
-      hints: ["Install PostgreSQL's client programs, or make a plain dump with `pg_dump -Fp`."],
-    });
-  }
+  const program = await findRestore(path, { searchPath, programs: programs.directory, major: programs.major });
   const env = { ...connection, LC_ALL: "C", PATH: searchPath };
   const result = await exec([program, "--no-owner", "--no-privileges", "--no-tablespaces", "--dbname", "app", path], {
     cwd: "/",
@@ -134,14 +127,39 @@ export async function restoreDump({ path, programs, searchPath, connection, abor
   });
   if (result.code === 0) return;
   const lines = result.stderr.trim().split("\n");
+  const newer = /unsupported version \(([\d.]+)\) in file header/.exec(result.stderr);
+  const reason = (lines.find((line) => line.includes("error:")) ?? lines.at(-1) ?? "").replace(/^pg_restore: (error: )?/, "");
   throw new WtError({
     kind: "machine",
-    code: "restore_failed",
-    message: `pg_restore could not read ${path}: ${(lines.find((line) => line.includes("error:")) ?? lines.at(-1) ?? "").replace(/^pg_restore: (error: )?/, "").replace(/\.$/, "")}.`,
-    hints: ["Try the same dump with `pg_restore --list`."],
+    code: newer ? "pg_restore_too_old" : "restore_failed",
+    message: newer
+      ? `The dump ${path} was made by a newer pg_dump (format ${newer[1]}) than ${program} can read.`
+      : `pg_restore could not read ${path}: ${reason.replace(/\.$/, "")}.`,
+    hints: newer
+      ? ["Install the client programs of the PostgreSQL that it was made with, or make a plain dump with `pg_dump -Fp`."]
+      : ["Try the same dump with `pg_restore --list`."],
     details: { lines: lines.slice(-12) },
   });
 }
+
+/** Of the server's version or newer; else the newest there is, since what it makes of a dump is SQL that later servers know. */
+async function findRestore(path: string, search: ClientSearch): Promise<string> {
+  for (let { major } = search; major >= oldestRestore; major--) {
+    const program = await findClient("pg_restore", { ...search, major }).catch((error: unknown) => {
+      if (error instanceof WtError && error.code === "client_missing") return null;
+      throw error;
+    });
+    if (program !== null) return program;
+  }
+  throw new WtError({
+    kind: "machine",
+    code: "pg_restore_missing",
+    message: `The dump ${path} can only be read with pg_restore, which was not found.`,
+    hints: ["Install PostgreSQL's client programs (such as postgresql-client), or make a plain dump with `pg_dump -Fp`."],
+  });
+}
+
+const oldestRestore = 12;
 
 function sourceError(key: string, what: string, hint: string): WtError {
   return new WtError({ kind: "config", code: "database_source", message: `${key}: ${what}.`, hints: [hint] });

@@ -33,7 +33,7 @@ export function continues(earlier: readonly InputFile[], wanted: readonly InputF
 export function migrationsAmong(files: readonly InputFile[]): string[] {
   const paths = files.map(({ path }) => path).filter((path) => !isAccount(path));
   const numbered = paths.filter((path) => placeOf(path).numbered);
-  return (numbered.length > 0 ? numbered : paths).filter((path) => !/[._](down|undo|rollback)\.\w+$/.test(path));
+  return (numbered.length > 0 ? numbered : paths).filter((path) => !/[._](down|undo|rollback)\.\w+$|(^|\/)__init__\.py$/.test(path));
 }
 
 /** Numbers by their value, the rest by code point: `V2__b` before `V10__a`. */

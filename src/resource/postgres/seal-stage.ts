@@ -108,8 +108,13 @@ function madeFrom(
   return [
     ...(extensions.length > 0 ? [`extensions ${extensions.join(", ")}`] : []),
     ...(inputs.from ? [`from ${basename(inputs.from.path)}`] : []),
-    ...(inputs.migrate ? [`migrate: ${inputs.migrate.command}${count}`] : []),
-    ...(inputs.seed && stage.kind !== "migrated" ? [`seed: ${inputs.seed.command}`] : []),
+    ...(inputs.migrate ? [`migrate: ${shortened(inputs.migrate.command)}${count}`] : []),
+    ...(inputs.seed && stage.kind !== "migrated" ? [`seed: ${shortened(inputs.seed.command)}`] : []),
     ...(inputs.mask ? [`mask ${basename(inputs.mask.path)}`] : []),
   ];
+}
+
+function shortened(command: string): string {
+  const line = command.replace(/\s+/g, " ").trim();
+  return line.length <= 80 ? line : `${line.slice(0, 79)}…`;
 }

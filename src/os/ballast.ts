@@ -1,6 +1,6 @@
 // A file that only takes room. When the disk is almost full it goes, so that servers can start, write down what they hold, and stop; it is made again
 // when there is room. Without it a full disk could only be left by killing, and servers that were killed need room to recover.
-import { closeSync, existsSync, mkdirSync, openSync, renameSync, rmSync, statfsSync, statSync, writeSync } from "node:fs";
+import { closeSync, existsSync, openSync, renameSync, rmSync, statfsSync, statSync, writeSync } from "node:fs";
 import { join } from "node:path";
 import type { Clock } from "./clock.ts";
 import { spaceFloorBytes } from "./disk-error.ts";
@@ -15,7 +15,7 @@ export interface Ballast {
 }
 
 export interface BallastOptions {
-  /** One of them on each file system is enough; made when it is absent. */
+  /** One of them on each file system is enough; one that is absent is passed over. */
   directories: readonly string[];
   clock: Clock;
   bytes?: number;
@@ -60,7 +60,6 @@ export function createBallast({ directories, clock, bytes = defaultBytes, pauseM
       const abort = new AbortController();
       watching = abort;
       const loop = async () => {
-        for (const directory of directories) mkdirSync(directory, { recursive: true, mode: 0o700 });
         while (!abort.signal.aborted) {
           relieve();
           await make().catch(report);

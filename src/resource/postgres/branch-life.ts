@@ -53,6 +53,8 @@ export interface BranchLife {
   rest(branch: Branch, record: BranchRecord): Promise<boolean>;
   /** Stops the server and gives the port back. */
   halt(branch: Branch): Promise<void>;
+  /** Those whose servers run, as far as is known. */
+  awake(): ResourceSpec[];
   /** Forgets a branch that was removed. */
   forget(branch: Branch): void;
   close(): Promise<void>;
@@ -63,8 +65,8 @@ export interface BranchLifeOptions {
   user: () => ServerUser | null;
   programs: (major: number) => Promise<ServerPrograms>;
   report: (error: unknown) => void;
-  /** Gives room free on a disk that is almost full, for what starts or stops. */
-  relieve?: () => void;
+  /** Looks after the room on the disk, which what starts and stops needs. */
+  disk: { relieve(): void; admit(directory: string): void };
 }
 
 const bindTries = 100;
@@ -85,6 +87,7 @@ export function createBranchLife(options: BranchLifeOptions): BranchLife {
     layDown: (branch, record) => layDown(life, branch, record),
     rest: (branch, record) => rest(life, branch, record),
     halt: (branch) => halt(life, branch),
+    awake: () => [...life.branches.values()].filter(({ watch }) => watch !== null).map(({ spec }) => spec),
     forget: (branch) => void life.branches.delete(branch.spec.directory),
     async close() {
       life.closed = true;
@@ -185,8 +188,8 @@ async function start(life: Life, branch: Branch, { record, abort, byConnection }
   // A branch made before the superuser had a password is carried nowhere.
   const carried = byConnection === true && existsSync(adminPasswordFile(place));
   if (!carried) await branch.listener?.release();
-  life.relieve?.();
   try {
+    life.disk.admit(spec.directory);
     const settings = { major, port: record.port, label: spec.label, settings: sleepOptions(branch).settings, carried };
     const onEnd = () => void settleEnded(life, spec);
     await startServer({ place, programs, user: life.user(), settings, clock: life.clock, abort, onEnd });
@@ -229,7 +232,7 @@ async function standingServer(life: Life, branch: Branch, record: BranchRecord):
 async function layDown(life: Life, branch: Branch, record: BranchRecord): Promise<void> {
   stopWatching(branch);
   branch.listener?.hold();
-  life.relieve?.();
+  life.disk.relieve();
   await stopServer(branch.place, life.clock);
   await listen(life, branch, record);
 }
@@ -239,7 +242,7 @@ async function halt(life: Life, branch: Branch): Promise<void> {
   for (const listener of listenersOf(branch)) await listener.close();
   branch.listener = null;
   branch.bridges = [];
-  life.relieve?.();
+  life.disk.relieve();
   await stopServer(branch.place, life.clock);
 }
 

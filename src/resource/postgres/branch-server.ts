@@ -10,12 +10,13 @@ import type { ServerUser } from "../../os/server-user.ts";
 import type { ResourceCall, ResourceDriver, ResourceObservation, ResourceSpec } from "../resource-driver.ts";
 import { checkpointData, prepareContent, refuseTaken, settleContent, writeCheckpoint } from "./branch-content.ts";
 import { readBranchInputs } from "./branch-inputs.ts";
-import { type Branch, createBranchLife } from "./branch-life.ts";
+import { type Branch, type BranchLife, createBranchLife } from "./branch-life.ts";
 import { type BranchParts, branchOptions, createBranch, exchangeBranch, prepareBranch } from "./branch-making.ts";
 import { type BranchRecord, foreignBranch, readBranchRecord, readOwnRecord, writeBranchRecord } from "./branch-record.ts";
 import { syncFileSystem } from "./build-template.ts";
 import { appLogin, connectionOf } from "./connection.ts";
 import { readMajor } from "./data-directory.ts";
+import { createDiskGuard } from "./disk-guard.ts";
 import { dumpVerbs } from "./dump-branch.ts";
 import { inspectVerbs } from "./inspect-branch.ts";
 import { captureBranch, forkBranch, forkStaging } from "./live-fork.ts";
@@ -35,12 +36,11 @@ export interface BranchServerOptions {
   programs: (major: number | null) => Promise<ServerPrograms>;
   templates: Templates;
   report: (error: unknown) => void;
-  /** Gives room free on a disk that is almost full. */
-  relieve?: () => void;
 }
 
 export function createBranchServer(options: BranchServerOptions): BranchServer {
-  const life = createBranchLife(options);
+  const disk = createDiskGuard({ ...options, running: () => life.awake(), stop: (spec) => stopForRoom(life, spec) });
+  const life: BranchLife = createBranchLife({ ...options, disk });
   const parts: BranchParts = { ...options, life };
   return {
     ...contentVerbs(parts),
@@ -53,7 +53,11 @@ export function createBranchServer(options: BranchServerOptions): BranchServer {
       return record?.complete && record.nonce === spec.nonce ? connectionOf(appLogin(record), branchOptions(spec).variable) : null;
     },
     sleep: (spec) => life.exclusively(spec, async (branch) => life.rest(branch, await readOwnRecord(spec))),
-    wake: (spec) => life.exclusively(spec, async (branch) => life.awaken(branch, await readOwnRecord(spec))),
+    wake: (spec) =>
+      life.exclusively(spec, async (branch) => {
+        disk.forgive(spec.directory);
+        await life.awaken(branch, await readOwnRecord(spec));
+      }),
     async usage(spec) {
       const { data } = serverPlace(spec.directory);
       if (!existsSync(data)) return { exclusiveBytes: 0, sharedBytes: 0, how: "there is no database" };
@@ -61,6 +65,7 @@ export function createBranchServer(options: BranchServerOptions): BranchServer {
     },
     adopt: (spec) =>
       life.exclusively(spec, async (branch) => {
+        disk.watch();
         await removeTree(forkStaging(spec.directory));
         const record = await readBranchRecord(spec.directory);
         if (!record?.complete || record.nonce !== spec.nonce) return;
@@ -70,8 +75,19 @@ export function createBranchServer(options: BranchServerOptions): BranchServer {
         if (await findServer(branch.place)) await life.awaken(branch, record);
         else await life.layDown(branch, record);
       }),
-    close: () => life.close(),
+    close() {
+      disk.close();
+      return life.close();
+    },
   };
+}
+
+/** Nothing is stopped that is being made: it fails by itself, and is taken away. */
+function stopForRoom(life: BranchLife, spec: ResourceSpec): Promise<void> {
+  return life.exclusively(spec, async (branch) => {
+    const record = await readBranchRecord(spec.directory);
+    if (record?.complete) await life.layDown(branch, record);
+  });
 }
 
 function contentVerbs(parts: BranchParts): Pick<BranchServer, "ensure" | "fork" | "reset" | "remove"> {

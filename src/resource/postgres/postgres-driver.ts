@@ -3,7 +3,6 @@ import { existsSync } from "node:fs";
 import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
 import { WtError } from "../../errors/wt-error.ts";
-import { type Ballast, createBallast } from "../../os/ballast.ts";
 import type { Clock } from "../../os/clock.ts";
 import type { CloneProbe } from "../../os/clone-method.ts";
 import { type ServerUser, serverUser } from "../../os/server-user.ts";
@@ -70,11 +69,7 @@ export function createPostgresDriver({
     return now;
   };
   const templates = createTemplates({ stateDirectory, clock, path, user, overlayFromBytes });
-  const ballast = createBallast({ directories: [join(stateDirectory, "postgres"), stateDirectory], clock, report });
-  const branches = withBallast(
-    createBranchServer({ stateDirectory, clock, path, user, programs, templates, report, relieve: ballast.relieve }),
-    ballast,
-  );
+  const branches = createBranchServer({ stateDirectory, clock, path, user, programs, templates, report });
   const modes = byMode({
     branch: branches,
     server: createDatabaseOnServer(),
@@ -95,25 +90,6 @@ export function createPostgresDriver({
     findStrays,
     templates: templateService({ templates, programs, path }),
     describeStorage: storageOf(templates, stateDirectory),
-  };
-}
-
-/** From the first server on, and as long as this process serves. */
-function withBallast(branches: BranchServer, ballast: Ballast): BranchServer {
-  return {
-    ...branches,
-    ensure(spec, call) {
-      ballast.watch();
-      return branches.ensure(spec, call);
-    },
-    adopt(spec) {
-      ballast.watch();
-      return branches.adopt(spec);
-    },
-    close() {
-      ballast.stop();
-      return branches.close();
-    },
   };
 }
 

@@ -44,5 +44,8 @@ function sharers(world: World, environment: EnvironmentRecord, name: string): st
   const url = leased?.connection?.values.url;
   if (!environment.main || url === undefined) return [];
   const others = world.ledger.environments({ projectId: environment.projectId }).filter((one) => !one.main);
-  return others.flatMap((one) => (leasedResources(world, one.id).some(({ spec }) => spec.options.url === url) ? [one.slug] : []));
+  return others
+    .filter((one) => leasedResources(world, one.id).some(({ spec }) => spec.options.url === url))
+    .map(({ slug }) => slug)
+    .toSorted();
 }

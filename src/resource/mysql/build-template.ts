@@ -152,7 +152,10 @@ async function keepRootAlone(session: Session): Promise<void> {
   }
 }
 
-/** Everything an app and its tools do, databases of their own included; nothing that reaches files, other accounts or the server itself. */
+/**
+ * Everything an app and its tools do, databases of their own included. Not a wall against the app, whose own server this is: it keeps mistakes away
+ * from files and from the server as such.
+ */
 const appRights =
   "SELECT, INSERT, UPDATE, DELETE, CREATE, DROP, REFERENCES, INDEX, ALTER, CREATE TEMPORARY TABLES, LOCK TABLES, EXECUTE, CREATE VIEW, SHOW VIEW, CREATE ROUTINE, ALTER ROUTINE, EVENT, TRIGGER, PROCESS, RELOAD, SHOW DATABASES";
 

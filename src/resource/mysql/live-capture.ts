@@ -42,10 +42,10 @@ export async function captureData(parts: BranchParts, branch: Branch, { to, abor
   return `its server was held still for ${Math.round(clock.now() - sinceMs)} ms`;
 }
 
-/** Continues a server that a killed daemon left halted; nothing happens to one that runs. */
+/** Continues a server that a killed daemon left halted; one that runs does not notice. */
 export async function thaw(data: string): Promise<void> {
-  for (const { pid, startTime, halted } of await findServers(data)) {
-    const identity = halted ? await readProcessIdentity(pid) : null;
+  for (const { pid, startTime } of await findServers(data)) {
+    const identity = await readProcessIdentity(pid);
     if (identity?.startTime === startTime) await signalProcess(identity, "SIGCONT");
   }
 }

@@ -65,6 +65,7 @@ async function failingRun(command: string): Promise<void> {
 const cases: ResourceCases = {
   features: { checkpoints: true, sleep: true, port: true },
   clients: true,
+  forks: true,
   valid: [{}, { version: "10.11" }, { from: "dump.sql", sleep: "never" }, { branch: "shared", url: "mysql://u:p@h/d" }],
   invalid: [
     { options: { sleep: "soon" }, key: "sleep" },

@@ -7,6 +7,7 @@ import type { Clock } from "../../os/clock.ts";
 import type { ResourceConnection, ResourceDriver, ResourceSpec } from "../resource-driver.ts";
 import { type BranchServer, createBranchServer } from "./branch-server.ts";
 import { createDatabaseOnServer } from "./database-on-server.ts";
+import { inspectVerb } from "./inspect-database.ts";
 import { connectionOf, loginDetail, loginOfUrl, variableNames } from "./mysql-connection.ts";
 import { mysqlOptions, parseMysqlOptions } from "./mysql-options.ts";
 import { asUser } from "./mysql-session.ts";
@@ -33,12 +34,14 @@ export function createMysqlDriver(options: MysqlDriverOptions): ResourceDriver {
   const root = join(stateDirectory, type);
   const templates = createTemplates({ root, clock, path, runner });
   const branch = createBranchServer({ root, clock, path, runner, ...finder, templates, report });
+  const modes = byMode({ branch, server: createDatabaseOnServer({ path }) });
   return {
     type,
     features: { checkpoints: true, sleep: true, port: true },
     variableNames: (written) => variableNames(mysqlOptions(written).variable),
     parseOptions: parseMysqlOptions,
-    ...byMode({ branch, server: createDatabaseOnServer({ path }) }),
+    ...modes,
+    ...inspectVerb(modes),
   };
 }
 

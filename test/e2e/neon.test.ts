@@ -56,6 +56,8 @@ test(
     expect(branches()).toEqual(["main", "wt_shop_other_db", "wt_shop_spike_db"]);
     const url = (await world.ok(["db", "url", "-e", "spike"])).trim();
     expect(await (await world.fetch("spike.localhost")).text()).toBe(url);
+    // What a shell says about another database changes nothing.
+    Object.assign(world.env, { PGDATABASE: "elsewhere", PGUSER: "nobody" });
     const rows = async () => {
       const printed = await world.ok(["db", "psql", "--builtin", "-e", "spike", "--json", "-c", "select text from notes order by 1"]);
       return (JSON.parse(printed) as { rows: string[][] }).rows.map(([text]) => text);

@@ -96,7 +96,9 @@ function sqliteText(value: unknown): string | null {
 async function openServer(url: string, dialect: Dialect): Promise<SqlSession> {
   const { SQL } = await import("bun");
   // One connection for all statements, so that BEGIN and SET mean what they say; never closed for being idle.
-  const sql = new SQL(url, { max: 1, idleTimeout: 0, connectionTimeout: 10 });
+  // PGDATABASE and MYSQL_DATABASE of the caller's shell would win over the URL's database.
+  const database = decodeURIComponent(URL.parse(url)?.pathname.slice(1) ?? "");
+  const sql = new SQL(url, { max: 1, idleTimeout: 0, connectionTimeout: 10, ...(database ? { database } : {}) });
   try {
     await sql.connect();
   } catch (cause) {

@@ -19,6 +19,7 @@ import { locateTarget } from "./projects.ts";
 import { made, noResources } from "./resource-choice.ts";
 import { aroundServices, finished, refuseShared, trustedSession, underLock } from "./resource-operations.ts";
 import { driverOf, type LeasedResource, leasedResources } from "./resources.ts";
+import { takeAtOnce } from "./take-checkpoint.ts";
 import type { World } from "./world.ts";
 
 export async function createCheckpoint(world: World, request: CheckpointRequest, call: Call): Promise<CheckpointResult> {
@@ -33,11 +34,7 @@ export async function createCheckpoint(world: World, request: CheckpointRequest,
     try {
       const work = async () => {
         putEntries(world, environment, { entry, names: held });
-        const take = () => {
-          world.reached("paused:checkpoint");
-          return takeAll(world, environment, { id, names: held });
-        };
-        const refusals = await world.supervisor.pauses.around(environment, call.abort, take);
+        const refusals = await takeAtOnce(world, environment, { id, resources: holdersOf(world, environment, held), abort: call.abort });
         leftOut.push(...refusals);
         taken.push(...held.filter((name) => !refusals.some(({ resource }) => resource === name)));
       };
@@ -150,26 +147,6 @@ async function reasonAgainst(world: World, one: LeasedResource): Promise<string 
   const { state } = await driver.observe(one.spec);
   if (state === "shared") return "everybody shares it.";
   return null;
-}
-
-/**
- * All at once, while the services are held still: what they wrote to one and to another is in the checkpoint or not, as of one instant. Gives those
- * that refuse, such as the main worktree's own files; throws when none is kept or one fails.
- */
-async function takeAll(
-  world: World,
-  environment: EnvironmentRecord,
-  taken: { id: string; names: readonly string[] },
-): Promise<CheckpointResult["leftOut"]> {
-  const outcomes = await Promise.allSettled(
-    holdersOf(world, environment, taken.names).map((one) => driverOf(world, one.type).checkpoint(one.spec, taken.id)),
-  );
-  const failures = outcomes.flatMap((outcome, index) =>
-    outcome.status === "rejected" ? [{ resource: taken.names[index] ?? "", error: WtError.from(outcome.reason) }] : [],
-  );
-  const failed = failures.find(({ error }) => error.kind !== "refused") ?? (failures.length === outcomes.length ? failures[0] : undefined);
-  if (failed) throw failed.error;
-  return failures.map(({ resource, error }) => ({ resource, reason: error.message }));
 }
 
 async function restoreAll(world: World, environment: EnvironmentRecord, wanted: { id: string; names: readonly string[] }): Promise<void> {

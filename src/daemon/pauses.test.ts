@@ -147,6 +147,23 @@ describe("a checkpoint", () => {
     expect(made.services.newest("worker")?.paused).toBe(false);
   });
 
+  test("that meets a lock of a service that is held still: the service goes on, and all are taken anew", async () => {
+    await using made = await raised();
+    const { world, target, services, databases } = made;
+    const driver = databases.sqlite!;
+    const checkpoint = driver.checkpoint;
+    const seen: unknown[] = [];
+    driver.checkpoint = async (spec, id) => {
+      seen.push(services.newest("worker")?.paused);
+      if (seen.length < 3) throw new WtError({ kind: "machine", code: "database_locked", message: "It is locked." });
+      await checkpoint(spec, id);
+    };
+    await createCheckpoint(world, { target, id: "one" }, made.call());
+    expect(seen).toEqual([true, true, true]);
+    expect((await listCheckpoints(world, { target })).checkpoints).toMatchObject([{ id: "one", resources: ["db", "files"] }]);
+    expect(services.newest("worker")?.paused).toBe(false);
+  });
+
   test("that is aborted lets the services go on at once and leaves nothing", async () => {
     await using made = await raised();
     const { world, target, services, databases } = made;

@@ -192,7 +192,7 @@ describe("checkpoints", () => {
     expect([databases.sqlite!.read(dbLabel), databases.directory!.read(filesLabel)]).toEqual(["rows", "pictures"]);
     await resetOperation(world, { target, resource: "db", ...consent }, made.call());
     expect((await listCheckpoints(world, { target })).checkpoints).toMatchObject([{ id: "one", resources: ["db", "files"] }]);
-    expect(knownNames(world, target.cwd)).toMatchObject({ resources: ["db", "files"], checkpoints: ["one"] });
+    expect(await knownNames(world, target.cwd)).toMatchObject({ resources: ["db", "files"], checkpoints: ["one"] });
     expect((await removeCheckpoint(world, { target, id: "one" }, made.call())).checkpoints).toEqual([]);
     expect(databases.sqlite!.find(dbLabel)?.checkpoints.size).toBe(0);
   });

@@ -266,7 +266,11 @@ export interface ResourceDriver {
   remove(spec: ResourceSpec): Promise<void>;
   /** Values of an existing resource (asleep or not); null when it is absent. Cheap: files only. */
   connection(spec: ResourceSpec): Promise<ResourceConnection | null>;
-  /** Keeps the present content under `id`. Throws `WtError` (`refused`) without the feature and for an id that is taken. */
+  /**
+   * Keeps the present content under `id`, without disconnecting clients where that is possible. They may be held still meanwhile: for a lock that one
+   * of them holds it does not wait long, but throws `WtError` (`database_locked`), and the caller tries again. Throws `WtError` (`refused`) without
+   * the feature and for an id that is taken.
+   */
   checkpoint(spec: ResourceSpec, id: string): Promise<void>;
   /** Brings that content back. Throws `WtError` (`not_found`) for an unknown id. */
   restore(spec: ResourceSpec, id: string): Promise<void>;

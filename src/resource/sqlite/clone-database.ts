@@ -11,9 +11,10 @@ export interface CloneOptions {
   /** Absent; its `-wal` may stand beside it afterwards. */
   to: string;
   abort: AbortSignal;
+  /** How long another program may hold the database until we give up; default 10 s. */
+  patienceMs?: number;
 }
 
-/** How long another program may hold the database until we give up. */
 const lockPatienceMs = 10_000;
 const lockPauseMs = 2;
 /** A program that writes without a pause leaves the lock free for microseconds: after this time they are lain in wait for. */
@@ -41,11 +42,14 @@ export async function cloneDatabase(options: CloneOptions): Promise<"copied" | "
 
 const lastClone = new Map<string, Promise<unknown>>();
 
-async function cloneAlone({ from, to, abort }: CloneOptions): Promise<"copied" | "written anew"> {
+async function cloneAlone({ from, to, abort, patienceMs }: CloneOptions): Promise<"copied" | "written anew"> {
   abort.throwIfAborted();
   checkHeader(from);
   try {
-    const how = entryAt(from)?.size === 0 ? await copyEmpty(to) : await copyLocked({ from, to, abort });
+    const how =
+      entryAt(from)?.size === 0
+        ? await copyEmpty(to)
+        : await copyLocked({ from, to, abort, ...(patienceMs === undefined ? {} : { patienceMs }) });
     abort.throwIfAborted();
     checkCopy(from, to);
     return how;
@@ -60,11 +64,11 @@ async function copyEmpty(to: string): Promise<"copied"> {
   return "copied";
 }
 
-async function copyLocked({ from, to, abort }: CloneOptions): Promise<"copied" | "written anew"> {
+async function copyLocked({ from, to, abort, patienceMs = lockPatienceMs }: CloneOptions): Promise<"copied" | "written anew"> {
   const database = open(from);
   try {
     for (let attempt = 0; attempt < attempts && database.writable; attempt++) {
-      await lock(database.handle, { from, abort });
+      await lock(database.handle, { from, abort, patienceMs });
       try {
         if (await copyUnchanged(from, to)) return "copied";
       } finally {
@@ -96,7 +100,9 @@ function open(path: string): { handle: Database; writable: boolean } {
   }
 }
 
-async function lock(handle: Database, { from, abort }: { from: string; abort: AbortSignal }): Promise<void> {
+type Locking = Required<Pick<CloneOptions, "from" | "abort" | "patienceMs">>;
+
+async function lock(handle: Database, { from, abort, patienceMs }: Locking): Promise<void> {
   const beginMs = performance.now();
   for (;;) {
     const nowMs = performance.now();
@@ -104,7 +110,7 @@ async function lock(handle: Database, { from, abort }: { from: string; abort: Ab
     do {
       if (tryLock(handle)) return;
     } while (performance.now() < untilMs);
-    if (nowMs - beginMs > lockPatienceMs) throw lockedError(from);
+    if (nowMs - beginMs > patienceMs) throw lockedError(from, patienceMs);
     await setTimeout(lockPauseMs);
     abort.throwIfAborted();
   }
@@ -120,11 +126,11 @@ function tryLock(handle: Database): boolean {
   }
 }
 
-function lockedError(path: string): WtError {
+function lockedError(path: string, patienceMs: number): WtError {
   return new WtError({
     kind: "machine",
     code: "database_locked",
-    message: `The database ${path} has been locked by another program for ${lockPatienceMs / 1000} seconds.`,
+    message: `The database ${path} has been locked by another program for ${patienceMs / 1000} seconds.`,
     hints: [`Find out who holds it with \`fuser ${path}\`, then try again.`],
     details: { path },
   });

@@ -55,7 +55,7 @@ export function createSqliteResource(): ResourceDriver {
     async checkpoint(spec, id) {
       const entry = entryOf(spec);
       if (spec.main) throw mainEntryRefused(entry);
-      await addCheckpoint(entry, id, (place) => clone(entry.place, place));
+      await addCheckpoint(entry, id, (place) => clone(entry.place, place, heldPatienceMs));
     },
     async restore(spec, id) {
       const entry = entryOf(spec);
@@ -137,8 +137,11 @@ async function prepare(spec: ResourceSpec, call: ResourceCall, keys = ["migrate"
   call.abort.throwIfAborted();
 }
 
-async function clone(from: string, to: string): Promise<void> {
-  await cloneDatabase({ from, to, abort: new AbortController().signal });
+/** Who holds the database during a checkpoint may itself be held still: the caller then lets it go on and tries again. */
+const heldPatienceMs = 100;
+
+async function clone(from: string, to: string, patienceMs?: number): Promise<void> {
+  await cloneDatabase({ from, to, abort: new AbortController().signal, ...(patienceMs === undefined ? {} : { patienceMs }) });
 }
 
 function sourceOf(spec: ResourceSpec): string {

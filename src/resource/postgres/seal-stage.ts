@@ -89,7 +89,7 @@ async function fill({ probe, path, wish, stage, origin }: StageSeal, build: Buil
     await buildBase(build, call.abort);
     return [];
   }
-  call.report("building the template of this database");
+  call.report(`building the template: ${stage.kind}`);
   await cloneData({ probe, from: origin.data, to: build.place.data, path, abort: call.abort });
   // What it goes on from has the dump and the extensions already.
   const goesOn = origin.record.family !== null && origin.record.family === stage.family;

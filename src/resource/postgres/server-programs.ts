@@ -1,5 +1,4 @@
 // Which PostgreSQL runs a branch: the user's own where its major version fits, else the one from npm.
-import { existsSync } from "node:fs";
 import { homedir } from "node:os";
 import { join } from "node:path";
 import { WtError } from "../../errors/wt-error.ts";
@@ -49,17 +48,6 @@ export async function findServerPrograms(major: number | null, search: ProgramSe
       );
   } else if (found.foreign) unusable.push(`${found.foreign} is for another platform than ${process.platform}-${process.arch}`);
   throw noPrograms(major, { installed, unusable });
-}
-
-/** A program of PostgreSQL's clients such as `pg_restore`, of at least this major version; null when none is installed. */
-export async function findClientProgram(name: string, programs: ServerPrograms, path: string): Promise<string | null> {
-  for (const directory of [programs.directory, ...programDirectories({ path, home: homedir(), env: process.env })]) {
-    const program = join(directory, name);
-    if (!existsSync(program)) continue;
-    const answer = await exec([program, "--version"], { cwd: "/", env: { LC_ALL: "C" } }).catch(() => null);
-    if (answer?.code === 0 && (parseVersion(answer.stdout)?.major ?? 0) >= programs.major) return program;
-  }
-  return null;
 }
 
 /** `postgres (PostgreSQL) 15.18 (Debian …)`, `18beta1`. */

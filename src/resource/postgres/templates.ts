@@ -211,7 +211,9 @@ async function seal(shop: Workshop, { wish, stage, origin }: Sealing): Promise<T
   }
   if (origin) hold(shop, origin.key, 1);
   try {
-    const migrations = all.length > 0 ? { before, all: all.length } : null;
+    // A seed goes on from what was migrated for it.
+    const migrations = stage.kind === "seeded" && origin ? origin.record.migrations : all.length > 0 ? { before, all: all.length } : null;
+    if (origin) await markUsed(shelf, origin.key);
     const { path, user } = shop;
     const probe = await cloneMethod(shop, shelf.building);
     const template = await sealStage({ shelf, probe, path, user: user(), wish, stage, origin, migrations });

@@ -34,7 +34,7 @@ export const commandTable: readonly CommandEntry[] = [
   { name: "env", aliases: [], group: use, load: async () => (await import("./commands/env.ts")).env },
   { name: "db list", aliases: [], group: data, load: async () => (await import("./commands/db-list.ts")).dbList },
   { name: "db url", aliases: [], group: data, load: async () => (await import("./commands/db-url.ts")).dbUrl },
-  { name: "db psql", aliases: [], group: data, load: async () => (await import("./commands/db-psql.ts")).dbPsql },
+  { name: "db psql", aliases: ["db shell"], group: data, load: async () => (await import("./commands/db-psql.ts")).dbPsql },
   { name: "db usage", aliases: [], group: data, load: async () => (await import("./commands/db-usage.ts")).dbUsage },
   { name: "db branch", aliases: [], group: data, load: async () => (await import("./commands/db-branch.ts")).dbBranch },
   { name: "db reset", aliases: [], group: data, load: async () => (await import("./commands/db-reset.ts")).dbReset },
@@ -122,11 +122,11 @@ export interface FoundCommand {
 
 /** The entry that the first words name, by name or alias. */
 export function findCommand(words: readonly string[]): FoundCommand | null {
-  const [first = ""] = words;
   for (const candidate of commandTable) {
-    const count = candidate.name.split(" ").length;
-    if (candidate.name === words.slice(0, count).join(" ")) return { entry: candidate, words: count };
-    if (candidate.aliases.includes(first)) return { entry: candidate, words: 1 };
+    for (const name of [candidate.name, ...candidate.aliases]) {
+      const count = name.split(" ").length;
+      if (name === words.slice(0, count).join(" ")) return { entry: candidate, words: count };
+    }
   }
   return null;
 }

@@ -2,16 +2,16 @@ import type { ResourceConnectionView } from "../../api/resources.ts";
 import { WtError } from "../../errors/wt-error.ts";
 import { type Context, callerEnvironment, defineCommand, environmentOption, targetOf } from "../command.ts";
 import { resourceArgument } from "../resource-argument.ts";
-import { type ClientProgram, clientProgram } from "../sql/client-program.ts";
+import { type ClientProgram, clientProgram, mysqlUrl, redisProgram } from "../sql/client-program.ts";
 import { askForSql, runSqlStatements, runSqlText } from "../sql/sql-prompt.ts";
 import { dialectOf, openSqlSession } from "../sql/sql-session.ts";
 import type { Dialect } from "../sql/sql-statements.ts";
 
 export const dbPsql = defineCommand({
   name: "db psql",
-  summary: "A SQL prompt on the environment's database",
+  summary: "A prompt on the environment's database, in its own client",
   details: [
-    "Runs the database's own client where it is installed (psql, sqlite3, mysql), connected to this environment's database and to no other; what follows the resource's name is passed on to it. In a pipe psql stops at the first error.",
+    "Runs the database's own client where it is installed (psql, sqlite3, mariadb or mysql, redis-cli), connected to this environment's database and to no other; what follows the resource's name is passed on to it. In a pipe psql and mysql stop at the first error.",
     "Without the client, or with --builtin, a small built-in prompt answers: statements end with `;`, \\q leaves, \\dt lists the tables, \\d <name> describes one, Ctrl-C cancels what runs. In a pipe it runs what it reads, stops at the first error and exits with 1.",
     "With --csv the built-in prompt prints rows as CSV (NULL is empty, an empty text is quoted), with --json it prints a line a statement: columns, rows (values as text, NULL as null) and what was done, or the error.",
     "Options of wt come before the resource's name.",
@@ -37,8 +37,9 @@ export const dbPsql = defineCommand({
     const passed = words.slice(resource === null ? 0 : 1).filter((word, index) => !(index === 0 && word === "--"));
     const target = targetOf(context, options.environment);
     const connection = await context.client.call("/v1/resources/connection", { target, resource });
-    const place = placeOf(connection);
     const own = options.builtin || options.csv || context.json || options.command !== undefined;
+    if (connection.type === "redis" && !own) return await runRedis(connection, { passed, context });
+    const place = placeOf(connection);
     const client = own ? null : clientProgram(place, callerEnvironment(context.env));
     if (client) return await runClient(client, { passed, cwd: context.cwd, terminal: context.terminal });
     if (passed.length > 0) throw noClient(place.dialect, passed);
@@ -54,6 +55,8 @@ interface Place {
 
 function placeOf({ resource, type, environment, url, values }: ResourceConnectionView): Place {
   const dialect = url === null || type === "directory" ? null : dialectOf(url);
+  // Its URL may begin as a library wants it.
+  if (type === "mysql" || type === "mariadb") return { dialect: "mysql", at: mysqlUrl(values) };
   if (dialect === "sqlite") return { dialect, at: values.path ?? url ?? "" };
   if (dialect !== null && url !== null) return { dialect, at: url };
   throw new WtError({
@@ -61,6 +64,20 @@ function placeOf({ resource, type, environment, url, values }: ResourceConnectio
     code: "not_a_sql_database",
     message: `${resource} of ${environment} is of type ${type}, to which no SQL is spoken.`,
     hints: ["Run its own client with the environment's variables: wt run -- <client>", "See its address: wt db url"],
+  });
+}
+
+/** Redis speaks no SQL, so there is its own client or none. */
+async function runRedis({ url }: ResourceConnectionView, given: { passed: string[]; context: Context }): Promise<number> {
+  const { passed, context } = given;
+  const client = redisProgram(url ?? "", callerEnvironment(context.env));
+  if (client) return await runClient(client, { passed, cwd: context.cwd, terminal: context.terminal });
+  throw new WtError({
+    kind: "machine",
+    code: "program_missing",
+    message: "Neither redis-cli nor valkey-cli was found on the PATH.",
+    hints: ["Install it, then try again.", "See the address: wt db url"],
+    details: { program: "redis-cli" },
   });
 }
 

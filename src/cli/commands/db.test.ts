@@ -70,7 +70,7 @@ describe("psql", () => {
       true,
       false,
     ]);
-    const redis = await runCli(["db", "psql", "cache"], { env: daemon.env });
+    const redis = await runCli(["db", "psql", "-c", "select 1", "cache"], { env: daemon.env });
     expect([redis.code, redis.stderr]).toEqual([2, expect.stringContaining("cache of one is of type redis, to which no SQL is spoken.")]);
   });
 });

@@ -3,12 +3,12 @@ import { chmodSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import * as fc from "fast-check";
-import { clientProgram, postgresEnvironment } from "./client-program.ts";
+import { clientProgram, mysqlUrl, postgresEnvironment, redisProgram } from "./client-program.ts";
 
 let bin: string;
 beforeAll(() => {
   bin = mkdtempSync(join(tmpdir(), "wt-client-"));
-  for (const name of ["psql", "sqlite3", "mysql"]) {
+  for (const name of ["psql", "sqlite3", "mysql", "redis-cli"]) {
     writeFileSync(join(bin, name), "#!/bin/sh\n");
     chmodSync(join(bin, name), 0o755);
   }
@@ -57,6 +57,9 @@ test("no password stands on a command line", () => {
   const client = clientProgram({ dialect: "mysql", at: "mysql://app:secret@127.0.0.1:3307/shop" }, { PATH: bin });
   expect(client?.env.MYSQL_PWD).toBe("secret");
   expect(client?.arguments(["-e", "select 1"])).toEqual([
+    "--no-defaults",
+    "--protocol=tcp",
+    "--default-character-set=utf8mb4",
     "--host=127.0.0.1",
     "--port=3307",
     "--user=app",
@@ -66,6 +69,25 @@ test("no password stands on a command line", () => {
   ]);
   const psql = clientProgram({ dialect: "postgres", at: "postgres://app:secret@127.0.0.1/app" }, { PATH: bin });
   expect([psql?.path, ...(psql?.arguments(["--csv"]) ?? [])]).toEqual([join(bin, "psql"), "--csv"]);
+});
+
+test("mysql reads no file that names another server, unless it is told to", () => {
+  const client = clientProgram(
+    { dialect: "mysql", at: mysqlUrl({ user: "a", password: "p@:/'", host: "::1", port: "1", database: "d/b" }) },
+    { PATH: bin },
+  );
+  expect(client?.env.MYSQL_PWD).toBe("p@:/'");
+  const rest = ["--protocol=tcp", "--default-character-set=utf8mb4", "--host=::1", "--port=1", "--user=a", "--database=d/b"];
+  expect(client?.arguments([])).toEqual(["--no-defaults", ...rest]);
+  expect(client?.arguments(["-e", "x", "--defaults-file=/a"])).toEqual(["--defaults-file=/a", ...rest, "-e", "x"]);
+});
+
+test("redis-cli gets its password by a variable", () => {
+  const client = redisProgram("redis://default:s%40cret@127.0.0.1:6380/2", { PATH: bin });
+  expect(client?.env.REDISCLI_AUTH).toBe("s@cret");
+  expect(client?.arguments(["ping"])).toEqual(["-h", "127.0.0.1", "-p", "6380", "--user", "default", "-n", "2", "ping"]);
+  expect(redisProgram("redis://h:1", { PATH: bin })?.arguments([])).toEqual(["-h", "h", "-p", "1"]);
+  expect(redisProgram("redis://h:1", { PATH: "/nonexistent" })).toBeNull();
 });
 
 test("sqlite3 gets its options before the file and SQL after it", () => {

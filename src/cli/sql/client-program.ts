@@ -37,7 +37,40 @@ export function clientProgram(place: { dialect: Dialect; at: string }, caller: R
   if (!path) return null;
   const { options, password } = mysqlOptions(place.at);
   const env = { ...caller, MYSQL_PWD: password };
-  return { path, env, pipeArguments: [], arguments: (passed) => [...options, ...passed] };
+  // A ~/.my.cnf or /etc/my.cnf may name another server, and its password would win over this one.
+  const begin = passedDefaults.test.bind(passedDefaults);
+  return {
+    path,
+    env,
+    pipeArguments: [],
+    arguments: (passed) => [
+      ...(passed.some(begin) ? [] : ["--no-defaults"]),
+      ...passed.filter(begin),
+      ...options,
+      ...passed.filter((word) => !begin(word)),
+    ],
+  };
+}
+
+/** Options that these clients want to be the first. */
+const passedDefaults = /^--(no-defaults$|defaults-(file|extra-file)=)/;
+
+/** redis-cli or valkey-cli; null where neither is installed. */
+export function redisProgram(url: string, caller: Readonly<Record<string, string>>): ClientProgram | null {
+  const path = ["redis-cli", "valkey-cli"].map((name) => Bun.which(name, { PATH: caller.PATH ?? "" })).find((found) => found !== null);
+  if (!path) return null;
+  const { user, password, host, port, path: database } = urlParts(url);
+  const option = (name: string, value: string) => (value ? [name, value] : []);
+  const at = [...option("-h", host), ...option("-p", port), ...option("--user", password ? user : ""), ...option("-n", database)];
+  const env = { ...caller, REDISCLI_AUTH: password };
+  return { path, env: password ? env : caller, pipeArguments: [], arguments: (passed) => [...at, ...passed] };
+}
+
+/** From the values of a connection, whatever its URL begins with. */
+export function mysqlUrl(values: Readonly<Record<string, string>>): string {
+  const [user, password, database] = [values.user, values.password, values.database].map((text) => encodeURIComponent(text ?? ""));
+  const host = values.host?.includes(":") ? `[${values.host}]` : values.host;
+  return `mysql://${user}:${password}@${host}:${values.port}/${database}`;
 }
 
 /** The caller's variables with every PG* one replaced: a PGSERVICE or PGHOSTADDR left over would lead elsewhere. */
@@ -63,7 +96,20 @@ export function postgresEnvironment(url: string, caller: Readonly<Record<string,
 function mysqlOptions(url: string): { options: string[]; password: string } {
   const { host, port, user, password, path } = urlParts(url);
   const option = (name: string, value: string) => (value ? [`--${name}=${value}`] : []);
-  return { options: [...option("host", host), ...option("port", port), ...option("user", user), ...option("database", path)], password };
+  // By TCP also where the host is localhost, for which there is a socket of somebody else.
+  const protocol = host ? ["--protocol=tcp"] : [];
+  const charset = ["--default-character-set=utf8mb4"];
+  return {
+    options: [
+      ...protocol,
+      ...charset,
+      ...option("host", host),
+      ...option("port", port),
+      ...option("user", user),
+      ...option("database", path),
+    ],
+    password,
+  };
 }
 
 interface UrlParts {

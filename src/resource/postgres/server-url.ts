@@ -57,6 +57,7 @@ function readParts([, login = "", place = "", database = "", query = ""]: RegExp
   }
   if (`${url.host}${place}`.includes(","))
     return { problem: "names several hosts; worldtree works on one.", hint: "Name the primary server." };
+  if (!url.host.startsWith("/") && !isName(url.host)) return { problem: "has a host that is none.", hint: looksLike };
   if (!Number.isInteger(url.port) || url.port < 1 || url.port > 65_535) return { problem: "has a port that is none.", hint: looksLike };
   if (!url.host) return { problem: "names no host.", hint: `${looksLike} For a socket: \`postgres:///app?host=/var/run/postgresql\`.` };
   if (/\0/.test(Object.values(url).join())) return { problem: "has a NUL character.", hint: looksLike };
@@ -67,7 +68,12 @@ function readPlace(place: string): { host: string; port: number } | null {
   const [, six, plain = "", port] = /^(?:\[([0-9a-f:.%]+)\]|([^:[\]]*))(?::(\d*))?$/i.exec(place.replace(/,.*/, "")) ?? [];
   if (six === undefined && plain === "" && place !== "") return null;
   const host = decodeURIComponent(six ?? plain);
-  return /[\s"'`\\]/.test(host) ? null : { host, port: port ? Number(port) : defaultPort };
+  return { host, port: port ? Number(port) : defaultPort };
+}
+
+/** A name, an IPv4 or an IPv6 address as far as their characters tell; empty is for who asks next. */
+function isName(host: string): boolean {
+  return /^[\p{L}\p{N}._-]*$/u.test(host) || /^[0-9a-f:.]+(%[\w.-]+)?$/i.test(host);
 }
 
 /** Everything encoded, so that every client reads the same. */

@@ -47,7 +47,10 @@ export async function startTestServer({ major, settings = {}, hba, tls = false, 
   const env = { PATH: path, LC_ALL: "C", TZ: "UTC" };
   const initdb = [join(programs.directory, "initdb"), "-D", data, "-U", superuser, "-A", "trust", "-E", "UTF8", "--locale=C", "--no-sync"];
   const made = Bun.spawnSync([...prefix, ...initdb], { cwd: "/", env, stdout: "pipe", stderr: "pipe" });
-  if (made.exitCode !== 0) throw new Error(`initdb failed: ${made.stderr.toString()}`);
+  if (made.exitCode !== 0) {
+    rmSync(directory, { recursive: true, force: true });
+    throw new Error(`initdb failed: ${made.stderr.toString()}`);
+  }
   if (tls) makeCertificate(data, own);
   const port = await freePort();
   writeFileSync(join(data, "pg_hba.conf"), `local all all trust\n${hba ?? "host all all 127.0.0.1/32 scram-sha-256"}\n`);

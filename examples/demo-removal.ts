@@ -70,7 +70,10 @@ async function removeEnvironment(world: World, { slug, path, ports }: Holding, s
 function leftInState(world: World): string[] {
   const state = join(world.env.XDG_STATE_HOME ?? "", "worldtree");
   const places = ["environments", "postgres/trash", "postgres/building"].map((name) => join(state, name));
-  return places.filter((place) => existsSync(place) && readdirSync(place).length > 0).map((place) => `${place} was not empty.`);
+  const left = places.flatMap((place) =>
+    existsSync(place) ? readdirSync(place, { recursive: true }).map((name) => join(place, String(name))) : [],
+  );
+  return left.length > 0 ? [`These were still there: ${left.slice(0, 8).join(", ")}${left.length > 8 ? " and more" : ""}.`] : [];
 }
 
 async function isOpen(port: number): Promise<boolean> {

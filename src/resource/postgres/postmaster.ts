@@ -8,7 +8,9 @@ import { fileIn, sharedPlace } from "../../os/overlay-directory.ts";
 import { observePortHolder } from "../../os/ports.ts";
 import { observeProcess, type ProcessIdentity, readProcessIdentity, signalProcess } from "../../os/process-identity.ts";
 import type { ServerUser } from "../../os/server-user.ts";
+import { readCollationLibraries } from "./collation-libraries.ts";
 import { adminRole, type ServerSettings, writeSettings } from "./data-directory.ts";
+import { checkCollations, checkOrigin, type DataOrigin, readOrigin, writeOrigin } from "./data-origin.ts";
 import { checkLower } from "./overlay-data.ts";
 import { openSession, PgFailure, type Session, type SessionTarget, withSession } from "./pg-session.ts";
 import type { ServerPrograms } from "./server-programs.ts";
@@ -63,6 +65,8 @@ export async function startServer(start: ServerStart): Promise<void> {
   abort?.throwIfAborted();
   await endLeftovers(place, clock);
   checkLower(place.data);
+  const here = { platform: `${process.platform}-${process.arch}`, collation: await readCollationLibraries(programs.directory) };
+  checkOrigin(place.data, here, programs);
   await writeSettings(place.data, settings);
   if (existsSync(place.log) && statSync(place.log).size > largestLogBytes) renameSync(place.log, `${place.log}.1`);
   const log = openSync(place.log, "a", 0o600);
@@ -89,6 +93,7 @@ export async function startServer(start: ServerStart): Promise<void> {
     // Half a file after a crash is no harm: the server is then found by its directory.
     if (identity) await writeFile(place.identity, JSON.stringify(identity), { mode: 0o600 });
     await waitUntilReady(start, run);
+    await settleOrigin(start, here);
   } catch (error) {
     if (!run.ended) child.kill("SIGQUIT");
     await Promise.race([child.exited, clock.sleep(3_000).then(() => child.kill("SIGKILL"))]);
@@ -96,6 +101,13 @@ export async function startServer(start: ServerStart): Promise<void> {
     if (error instanceof WtError || abort?.aborted) throw error;
     throw await startError(start, lastLines(place.log, from));
   }
+}
+
+async function settleOrigin({ place, programs, settings }: ServerStart, here: DataOrigin): Promise<void> {
+  const origin = readOrigin(place.data);
+  if (origin?.collation === here.collation) return;
+  if (origin) await checkCollations(place.data, (database) => adminTarget(place, settings.port, database), programs.major);
+  writeOrigin(place.data, here);
 }
 
 async function waitUntilReady({ place, settings, clock, abort }: ServerStart, run: { ended: boolean }): Promise<void> {

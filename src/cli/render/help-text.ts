@@ -20,6 +20,7 @@ export const exitCodeMeanings: readonly [number, string][] = [
   [exitCodes.untrusted, "commands of the repository are not approved (wt trust)"],
   [exitCodes.machine, "the machine cannot do it now: git missing, disk full, port held"],
   [exitCodes.unhealthy, "done, but a service does not become ready"],
+  [9, "wt db diff --exit-code: something differs"],
   [exitCodes.cancelled, "interrupted"],
 ];
 

@@ -183,6 +183,7 @@ async function createHarness(options: ResourceOptions, deep = ""): Promise<Resou
 const cases: ResourceCases = {
   features: { checkpoints: true, sleep: true, port: true },
   clients: true,
+  forks: true,
   valid: [{}, { persist: "append", max_memory: "256mb", from: "~/dump.rdb", seed: "npm run seed", variable: "QUEUE_REDIS_URL" }],
   invalid: [
     { options: { persist: "always" }, key: "persist" },

@@ -26,6 +26,7 @@ import {
 } from "./redis-data.ts";
 import { copyDump, rdbOnly, requireRdb } from "./redis-dump.ts";
 import { type RedisRecord, readRecord, redisFiles, writeRecord } from "./redis-files.ts";
+import { forkRedis, notForkedOnServer, type RedisVerbs } from "./redis-fork.ts";
 import { createRedisOnServer, noFiles } from "./redis-on-server.ts";
 import { isOnServer, parseRedisOptions, redisIdentity, redisVariableNames } from "./redis-options.ts";
 import { findRedis, killRedis, saveAndStopRedis, tryLink } from "./redis-process.ts";
@@ -43,6 +44,8 @@ export function createRedisResource(options: RedisResourceOptions): ResourceDriv
     variableNames: redisVariableNames,
     observe: (spec) => of(spec).observe(spec),
     ensure: (spec, call) => of(spec).ensure(spec, call),
+    fork: (spec, source, call) =>
+      isOnServer(spec) || isOnServer(source) ? Promise.reject(notForkedOnServer(spec)) : own.fork(spec, source, call),
     reset: (spec, call) => of(spec).reset(spec, call),
     remove: (spec) => of(spec).remove(spec),
     connection: (spec) => of(spec).connection(spec),
@@ -67,7 +70,17 @@ function createOwnRedis(options: RedisResourceOptions) {
     variableNames: redisVariableNames,
     parseOptions: parseRedisOptions,
     observe: (spec) => observe(spec, servers),
-    ensure: (spec, call) => exclusive(spec, () => ensure(spec, call, servers)),
+    ensure: (spec, call) => exclusive(spec, () => ensure(spec, { call, servers })),
+    fork: (spec, source, call) => {
+      const everything = (path: string) => ({ path, format: null, schema: true, data: true });
+      const verbs: RedisVerbs = {
+        observe: (one) => observe(one, servers),
+        dump: (one, path) => exclusive(one, async () => void (await dump(one, everything(path), { call, servers }))),
+        load: (one, path) => exclusive(one, () => load(one, path, { call, servers })),
+        make: (one, fill) => exclusive(one, () => ensure(one, { call, servers, fill })),
+      };
+      return forkRedis(spec, source, { call, verbs });
+    },
     reset: (spec, call) => exclusive(spec, () => reset(spec, call, servers)),
     remove: (spec) => exclusive(spec, () => remove(spec, servers)),
     async connection(spec) {
@@ -115,7 +128,12 @@ async function observe(spec: ResourceSpec, servers: Servers): Promise<ResourceOb
   }
 }
 
-async function ensure(spec: ResourceSpec, call: ResourceCall, servers: Servers): Promise<ResourceConnection> {
+interface Ensuring extends Calling {
+  /** What a new one begins with, instead of what wt.yaml says. */
+  fill?: () => Promise<void>;
+}
+
+async function ensure(spec: ResourceSpec, { call, servers, fill }: Ensuring): Promise<ResourceConnection> {
   call.abort.throwIfAborted();
   const found = await ownRecord(spec);
   if (found?.made) {
@@ -128,9 +146,9 @@ async function ensure(spec: ResourceSpec, call: ResourceCall, servers: Servers):
     await killRedis(spec);
     await removeTree(redisFiles(spec).oldData);
     await writeRecord(spec, record);
-    await fillData(spec, call.abort);
+    await (fill ? fill() : fillData(spec, call.abort));
     await servers.start(spec, record, call.abort);
-    await seed(spec, record, call);
+    if (!fill) await seed(spec, record, call);
     await writeRecord(spec, { ...record, made: true });
   } catch (error) {
     await killRedis(spec);

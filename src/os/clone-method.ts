@@ -160,6 +160,11 @@ export async function makeDataDirectory(directory: string, method: CloneMethod, 
   return true;
 }
 
+/** Newer cp shares blocks by itself where it can. On ZFS that is block cloning, which has damaged files in several releases. */
+export function plainCopy(fileSystem: string): string[] {
+  return fileSystem === "zfs" ? ["cp", "-a", "--reflink=never"] : ["cp", "-a"];
+}
+
 /** Copies `from` to `to`, which is absent; null: done, else why not (then nothing is left). */
 export async function runClone(
   method: CloneMethod,
@@ -169,7 +174,7 @@ export async function runClone(
     "btrfs-snapshot": ["btrfs", "subvolume", "snapshot", from, to],
     reflink: ["cp", "-a", "--reflink=always", from, to],
     clonefile: ["/bin/cp", "-c", "-R", "-p", from, to],
-    copy: process.platform === "darwin" ? ["/bin/cp", "-R", "-p", from, to] : ["cp", "-a", from, to],
+    copy: process.platform === "darwin" ? ["/bin/cp", "-R", "-p", from, to] : [...plainCopy(fileSystemName(from)), from, to],
   };
   const env = { PATH: `${path}:/usr/sbin:/sbin:/usr/bin:/bin`, LC_ALL: "C" };
   try {

@@ -75,16 +75,21 @@ export async function makeOverlay({ from, to, note }: OverlayWish): Promise<void
   }
 }
 
+export interface OverlayCopying {
+  to: string;
+  /** The command that copies trees here with everything they have, such as `cp -a`. */
+  cp: string[];
+  path: string;
+  abort?: AbortSignal;
+}
+
 /** Copies one that nobody works in (or that stands still) to `to`, which is absent: what was written is copied, what lies below is not. null: done. */
-export async function copyOverlay(
-  from: string,
-  { to, path, abort }: { to: string; path: string; abort?: AbortSignal },
-): Promise<string | null> {
+export async function copyOverlay(from: string, { to, cp, path, abort }: OverlayCopying): Promise<string | null> {
   try {
     await makeFrame(to, lstatSync(join(from, "upper")));
     const parts = ["lower", "upper", noteFile].map((name) => join(from, name));
     const env = { PATH: `${path}:/usr/bin:/bin`, LC_ALL: "C" };
-    const result = await exec(["cp", "-a", "--reflink=auto", ...parts, `${to}/`], { cwd: "/", env, ...(abort ? { abort } : {}) });
+    const result = await exec([...cp, ...parts, `${to}/`], { cwd: "/", env, ...(abort ? { abort } : {}) });
     if (result.code === 0) return null;
     await removeTree(to);
     return result.stderr.trim().split("\n").at(-1)?.replace(/^cp: /, "") || `cp ended with code ${result.code}`;

@@ -15,7 +15,7 @@ import {
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { WtError } from "../../errors/wt-error.ts";
-import { probeCloneMethod } from "../../os/clone-method.ts";
+import { plainCopy, probeCloneMethod } from "../../os/clone-method.ts";
 import { defuse, refuseShared } from "./data-directory.ts";
 import { createPostgresHarness } from "./postgres-harness.conformance.ts";
 
@@ -159,6 +159,11 @@ describe("the probe", () => {
     expect(readdirSync(directory)).toEqual([]);
     expect(probe.proof).not.toBe("");
     if (probe.method === "copy") expect(probe.rejected[0]?.reason).not.toBe("");
+  });
+
+  test("on ZFS blocks are never cloned, not even by a plain copy", () => {
+    expect(plainCopy("zfs")).toEqual(["cp", "-a", "--reflink=never"]);
+    expect(plainCopy("ext4")).toEqual(["cp", "-a"]);
   });
 
   test("different file systems are not believed to share", async () => {

@@ -2,6 +2,7 @@
 import { readFileSync, readlinkSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { WtError } from "../../errors/wt-error.ts";
+import { fileSystemName, plainCopy } from "../../os/clone-method.ts";
 import { copyOverlay, isOverlay, makeOverlay, readOverlayNote } from "../../os/overlay-directory.ts";
 
 export interface OverlayCopy {
@@ -15,7 +16,7 @@ export interface OverlayCopy {
 
 /** Makes an overlay on a template's data, or copies one with what was written in it. null: done; else why not, and nothing is left. */
 export async function copyAsOverlay({ from, to, path, abort }: OverlayCopy): Promise<string | null> {
-  if (isOverlay(from)) return copyOverlay(from, { to, path, ...(abort ? { abort } : {}) });
+  if (isOverlay(from)) return copyOverlay(from, { to, cp: plainCopy(fileSystemName(from)), path, ...(abort ? { abort } : {}) });
   const identity = identityOf(from);
   if (!identity) return `${from} is not a template`;
   await makeOverlay({ from, to, note: { schema: 1, lower: { ...identity } } });

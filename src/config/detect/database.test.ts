@@ -1,6 +1,7 @@
 import { describe, expect, test } from "bun:test";
 import { memoryFiles } from "../../../test/support/repository-files.ts";
 import { checkOptions } from "../../resource/check-options.ts";
+import { parseMysqlOptions } from "../../resource/mysql/mysql-options.ts";
 import { parsePostgresOptions } from "../../resource/postgres/postgres-options.ts";
 import { sqliteOptions } from "../../resource/sqlite/sqlite-resource.ts";
 import { detectConfig } from "../detect.ts";
@@ -17,8 +18,9 @@ const plain = (pattern: string) =>
   `q() { psql -qtAX -v ON_ERROR_STOP=1 "$@"; }; q -c "CREATE TABLE IF NOT EXISTS plain_migrations (name text PRIMARY KEY)" && for f in ${pattern}; do [ -n "$(q -c "SELECT 1 FROM plain_migrations WHERE name = '$f'")" ] || q -1 -f "$f" -c "INSERT INTO plain_migrations VALUES ('$f')" || exit 1; done`;
 
 interface Expected {
-  type: "postgres" | "sqlite";
+  type: "postgres" | "mysql" | "sqlite";
   path?: string;
+  scheme?: string;
   migrate: string;
   inputs: string[];
 }
@@ -38,7 +40,99 @@ const cases: [string, Record<string, string>, Expected | null][] = [
     { "package.json": manifest("express"), "prisma/schema.prisma": prismaSchema("sqlite", '"file:./app.db"') },
     { type: "sqlite", path: "prisma/app.db", migrate: "npx prisma db push", inputs: ["prisma/schema.prisma"] },
   ],
-  ["Prisma with MySQL", { "package.json": manifest("express"), "prisma/schema.prisma": prismaSchema("mysql", 'env("URL")') }, null],
+  [
+    "Prisma with MySQL",
+    { "package.json": manifest("express"), "prisma/schema.prisma": prismaSchema("mysql", 'env("DATABASE_URL")') },
+    { type: "mysql", migrate: "npx prisma db push", inputs: ["prisma/schema.prisma"] },
+  ],
+  [
+    "Prisma with SQL Server",
+    { "package.json": manifest("express"), "prisma/schema.prisma": prismaSchema("sqlserver", 'env("URL")') },
+    null,
+  ],
+  [
+    "Drizzle with MySQL",
+    { "package.json": manifest("express"), "drizzle.config.ts": `export default defineConfig({ dialect: "mysql" });`, "drizzle/0.sql": "" },
+    { type: "mysql", migrate: "npx drizzle-kit migrate", inputs: ["drizzle/**"] },
+  ],
+  [
+    "Knex with mysql2",
+    {
+      "package.json": manifest("express", "knex", "mysql2"),
+      "knexfile.js": `module.exports = { client: "mysql2", connection: process.env.DATABASE_URL };`,
+    },
+    { type: "mysql", migrate: "npx knex migrate:latest", inputs: ["migrations/**"] },
+  ],
+  [
+    "TypeORM with MariaDB",
+    {
+      "package.json": manifest("express", "typeorm"),
+      "data-source.js": `new DataSource({ type: "mariadb", url: process.env.DATABASE_URL })`,
+    },
+    { type: "mysql", migrate: "npx typeorm migration:run -d data-source.js", inputs: ["**"] },
+  ],
+  [
+    "Sequelize with MariaDB",
+    {
+      "package.json": manifest("express", "sequelize-cli"),
+      "config/config.json": `{ "development": { "dialect": "mariadb", "database": "app" } }`,
+    },
+    { type: "mysql", scheme: "mariadb", migrate: 'npx sequelize-cli db:migrate --url "$DATABASE_URL"', inputs: ["migrations/**"] },
+  ],
+  [
+    "Django with MySQL",
+    {
+      "manage.py": manage,
+      "uv.lock": "",
+      "site_app/settings.py": `DATABASES = {"default": {"ENGINE": "django.db.backends.mysql", "HOST": os.environ["MYSQL_HOST"]}}`,
+    },
+    { type: "mysql", migrate: "uv run python manage.py migrate --noinput", inputs: ["**/migrations/*.py"] },
+  ],
+  [
+    "Alembic with PyMySQL",
+    { "alembic.ini": "[alembic]\n", "requirements.txt": "alembic\nPyMySQL==1.1\n" },
+    { type: "mysql", scheme: "mysql+pymysql", migrate: ".venv/bin/python -m alembic upgrade head", inputs: ["alembic/**"] },
+  ],
+  [
+    "Alembic with mysqlclient",
+    { "alembic.ini": "[alembic]\n", "requirements.txt": "alembic\nmysqlclient\n" },
+    { type: "mysql", migrate: ".venv/bin/python -m alembic upgrade head", inputs: ["alembic/**"] },
+  ],
+  [
+    "Alembic with the URL of a driver",
+    {
+      "alembic.ini": "[alembic]\nsqlalchemy.url = mariadb+mariadbconnector://app@localhost/app\n",
+      "requirements.txt": "alembic\npsycopg\n",
+    },
+    { type: "mysql", scheme: "mariadb+mariadbconnector", migrate: ".venv/bin/python -m alembic upgrade head", inputs: ["alembic/**"] },
+  ],
+  [
+    "Rails with mysql2",
+    { "bin/rails": "", "db/schema.rb": "", "config/database.yml": "default: &default\n  adapter: mysql2\n" },
+    { type: "mysql", scheme: "mysql2", migrate: "bin/rails db:migrate", inputs: ["db/migrate/**", "db/schema.rb"] },
+  ],
+  [
+    "golang-migrate with MySQL",
+    {
+      "go.mod": "require github.com/golang-migrate/migrate/v4 v4.17.0\nrequire github.com/go-sql-driver/mysql v1.7.0\n",
+      "migrations/1_a.up.sql": "",
+    },
+    {
+      type: "mysql",
+      migrate: 'migrate -path migrations -database "mysql://$MYSQL_USER:$MYSQL_PASSWORD@tcp($MYSQL_HOST:$MYSQL_PORT)/$MYSQL_DATABASE" up',
+      inputs: ["migrations/**"],
+    },
+  ],
+  [
+    "Flyway with MariaDB",
+    { "flyway.conf": "flyway.url=jdbc:mariadb://localhost/app\n", "sql/V1__a.sql": "" },
+    {
+      type: "mysql",
+      migrate:
+        'FLYWAY_PASSWORD="$MYSQL_PASSWORD" flyway "-url=jdbc:mariadb://$MYSQL_HOST:$MYSQL_PORT/$MYSQL_DATABASE" "-user=$MYSQL_USER" -locations=filesystem:sql migrate',
+      inputs: ["sql/**"],
+    },
+  ],
   [
     "Prisma with a database outside",
     { "package.json": manifest("express"), "prisma/schema.prisma": prismaSchema("sqlite", '"file:../../shared.db"') },
@@ -226,7 +320,7 @@ const cases: [string, Record<string, string>, Expected | null][] = [
       inputs: ["src/main/resources/db/migration/**"],
     },
   ],
-  ["Flyway with MySQL", { "flyway.conf": "flyway.url=jdbc:mysql://h/d\n", "sql/V1__a.sql": "" }, null],
+  ["Flyway with SQL Server", { "flyway.conf": "flyway.url=jdbc:sqlserver://h\n", "sql/V1__a.sql": "" }, null],
   [
     "a folder of SQL files",
     { "package.json": manifest("express", "pg"), "migrations/001_a.sql": "", "migrations/002_b.sql": "" },
@@ -253,8 +347,8 @@ describe("detectDatabase", () => {
       expect(found).toBe(expected as null);
       return;
     }
-    const { type, path, migrate, inputs, name } = found;
-    expect({ type, path, migrate, inputs, name }).toEqual({ path: null, ...expected, name: "db" });
+    const { type, path, scheme, migrate, inputs, name } = found;
+    expect({ type, path, scheme, migrate, inputs, name }).toEqual({ path: null, scheme: null, ...expected, name: "db" });
   });
 
   test.each(cases)("%s: in a folder", async (_, files, expected) => {
@@ -287,9 +381,10 @@ test.each(cases.filter(([, files, expected]) => expected && "package.json" in fi
     const { config, errors } = parseConfig(unmarked(found.written), {
       path: "wt.yaml",
       projectFallback: "shop",
-      resourceTypes: ["postgres", "sqlite"],
+      resourceTypes: ["postgres", "mysql", "sqlite"],
       resourceProblems: ({ type, options }) => {
-        const parsed = type === "sqlite" ? checkOptions(options, sqliteOptions) : parsePostgresOptions(options);
+        const parse = type === "mysql" ? parseMysqlOptions : parsePostgresOptions;
+        const parsed = type === "sqlite" ? checkOptions(options, sqliteOptions) : parse(options);
         return "problems" in parsed ? parsed.problems : [];
       },
     });

@@ -7,9 +7,11 @@ import { detectSqlMigrations } from "./sql-migrations.ts";
 export interface DetectedDatabase {
   /** Key under `resources:`. */
   name: string;
-  type: "postgres" | "sqlite";
+  type: "postgres" | "mysql" | "sqlite";
   /** SQLite only: the file, seen from the top. */
   path: string | null;
+  /** MySQL only: how the URL begins where that is not `mysql`. */
+  scheme: string | null;
   migrate: string;
   /** Files that the migrations are made of, seen from the top. */
   inputs: string[];
@@ -22,7 +24,7 @@ export interface DetectedDatabase {
 interface Found {
   tool: string;
   /** Seen from the folder looked at. */
-  database: { type: "postgres" } | { type: "sqlite"; path: string } | null;
+  database: { type: "postgres" } | { type: "mysql"; scheme?: string } | { type: "sqlite"; path: string } | null;
   migrate: string;
   inputs: string[];
   /** Where the tool finds the address of its database; null: in DATABASE_URL. */
@@ -47,10 +49,11 @@ export async function detectDatabase(look: Look, manager: PackageManager | null)
             .replace(/^-|-$/g, "")}-db`,
     type: database.type,
     path: database.type === "sqlite" ? at(look, database.path) : null,
+    scheme: database.type === "mysql" ? (database.scheme ?? null) : null,
     migrate: look.directory === "." ? found.migrate : `cd ${quoted(look.directory)} && ${found.migrate}`,
     inputs: found.inputs.map((name) => at(look, name)),
     tool: found.tool,
-    ignoresUrl: database.type === "postgres" && reads && !looksAtUrl.test(reads.text) ? at(look, reads.name) : null,
+    ignoresUrl: database.type !== "sqlite" && reads && !looksAtUrl.test(reads.text) ? at(look, reads.name) : null,
   };
 }
 
@@ -97,7 +100,7 @@ async function prisma(look: Look, { run }: Node): Promise<Found | null> {
   const file = /url\s*=\s*"file:(?:\.\/)?([^"?]+)"/.exec(source)?.[1] ?? "dev.db";
   return {
     tool: "Prisma",
-    database: /^postgres(ql)?$/.test(provider) ? { type: "postgres" } : provider === "sqlite" ? sqliteAt(folder + file) : null,
+    database: databaseOf(provider, folder + file),
     migrate: versioned ? `${run} prisma migrate deploy` : `${run} prisma db push`,
     inputs: versioned ? [schemas, `${versioned}/**`] : [schemas],
     reads: { name: config ? config.name : schema.name, text: `${source}${config?.text ?? ""}` },
@@ -115,7 +118,7 @@ async function drizzle(look: Look, { run }: Node): Promise<Found | null> {
   const file = /url:\s*["'](?:file:)?(?:\.\/)?([\w./-]+)["']/.exec(config.text)?.[1];
   return {
     tool: "Drizzle",
-    database: dialect === "postgresql" ? { type: "postgres" } : dialect === "sqlite" && file ? sqliteAt(file) : null,
+    database: databaseOf(dialect, file),
     migrate: versioned ? `${run} drizzle-kit migrate` : `${run} drizzle-kit push`,
     inputs: versioned ? [`${out}/**`] : [config.name, ...tables],
     reads: config,
@@ -130,7 +133,7 @@ async function knex(look: Look, { run, manifest }: Node): Promise<Found | null> 
   const folder = /migrations:\s*\{[^}]*directory:\s*["'](?:\.\/)?([\w./-]+?)\/?["']/.exec(config.text)?.[1] ?? "migrations";
   return {
     tool: "Knex",
-    database: /^(pg|postgres(ql)?)$/.test(client) ? { type: "postgres" } : /sqlite3$/.test(client) && file ? sqliteAt(file) : null,
+    database: databaseOf(client, file),
     migrate: `${run} knex migrate:latest`,
     inputs: [`${folder}/**`],
     reads: config,
@@ -152,7 +155,7 @@ async function typeOrm(look: Look, { run, manifest }: Node): Promise<Found | nul
   const program = source.name.endsWith(".ts") ? "typeorm-ts-node-commonjs" : "typeorm";
   return {
     tool: "TypeORM",
-    database: type === "postgres" ? { type: "postgres" } : /sqlite3?$/.test(type) && file ? sqliteAt(file) : null,
+    database: databaseOf(type, file),
     migrate: `${run} ${program} migration:run -d ${source.name}`,
     inputs: [migrations ? `${migrations}/**` : `${folder}**`],
     reads: source,
@@ -176,9 +179,10 @@ async function sequelize(look: Look, { run, manifest }: Node): Promise<Found | n
   const file = /["']?storage["']?\s*:\s*["'](?:\.\/)?([\w./-]+)["']/.exec(development)?.[1];
   return {
     tool: "Sequelize",
-    database: dialect === "postgres" ? { type: "postgres" } : dialect === "sqlite" && file ? sqliteAt(file) : null,
+    // It takes the kind of database from the URL.
+    database: dialect === "mariadb" ? { type: "mysql", scheme: dialect } : databaseOf(dialect, file),
     // Its configuration names a database in parts unless it says which variable has the URL.
-    migrate: `${run} sequelize-cli db:migrate${dialect === "postgres" && !/use_env_variable/.test(development) ? ' --url "$DATABASE_URL"' : ""}`,
+    migrate: `${run} sequelize-cli db:migrate${/^(postgres|mysql|mariadb)$/.test(dialect) && !/use_env_variable/.test(development) ? ' --url "$DATABASE_URL"' : ""}`,
     inputs: [`${pathIn("migrations-path") ?? "migrations"}/**`],
     reads: null,
   };
@@ -197,7 +201,7 @@ async function django(look: Look): Promise<Found | null> {
   const { python } = await pythonTools(look);
   return {
     tool: "Django",
-    database: /^(postgresql|postgis)/.test(engine) ? { type: "postgres" } : engine === "sqlite3" && file ? sqliteAt(file) : null,
+    database: databaseOf(engine, file),
     migrate: `${python} manage.py migrate --noinput`,
     inputs: ["**/migrations/*.py"],
     reads: settings,
@@ -211,10 +215,11 @@ async function alembic(look: Look): Promise<Found | null> {
   const folder = /^script_location\s*=\s*(?:%\(here\)s\/)?([\w./-]+)\s*$/m.exec(config)?.[1] ?? "alembic";
   const url = /^sqlalchemy\.url\s*=\s*(\S+)/m.exec(config)?.[1] ?? "";
   const file = /^sqlite:\/\/\/(?:\.\/)?([\w.-][\w./-]*)$/.exec(url)?.[1];
-  const postgres = /^postgres/.test(url) || (!url.startsWith("sqlite") && /\b(psycopg\d?|psycopg2-binary|asyncpg|pg8000)\b/.test(listed));
+  const other = /^(sqlite|mysql|mariadb)/.test(url);
+  const postgres = /^postgres/.test(url) || (!other && /\b(psycopg\d?|psycopg2-binary|asyncpg|pg8000)\b/.test(listed));
   return {
     tool: "Alembic",
-    database: postgres ? { type: "postgres" } : file ? sqliteAt(file) : null,
+    database: postgres ? { type: "postgres" } : file ? sqliteAt(file) : sqlAlchemyMysql(url, listed),
     migrate: `${python} -m alembic upgrade head`,
     inputs: [`${folder}/**`],
     reads: { name: "alembic.ini", text: `${config}${(await look.files.read(at(look, `${folder}/env.py`))) ?? ""}` },
@@ -229,7 +234,8 @@ async function rails(look: Look): Promise<Found | null> {
   const program = (await look.files.read(at(look, "bin/rails"))) === null ? "bundle exec rails" : "bin/rails";
   return {
     tool: "Rails",
-    database: /^(postgresql|postgis)$/.test(adapter) ? { type: "postgres" } : adapter === "sqlite3" && file ? sqliteAt(file) : null,
+    // Its URL begins with the name of the adapter.
+    database: /^(mysql2|trilogy)$/.test(adapter) ? { type: "mysql", scheme: adapter } : databaseOf(adapter, file),
     migrate: `${program} db:migrate`,
     inputs: ["db/migrate/**", ...(await presentNames(look, ["db/schema.rb", "db/structure.sql"]))],
     // Rails takes DATABASE_URL before what stands in database.yml.
@@ -239,7 +245,23 @@ async function rails(look: Look): Promise<Found | null> {
 
 async function sqlFiles(look: Look): Promise<Found | null> {
   const found = await detectSqlMigrations(look);
-  return found && { ...found, database: { type: "postgres" }, reads: null };
+  return found && { ...found, database: { type: found.type }, reads: null };
+}
+
+/** By the word that a tool has for it. */
+function databaseOf(word: string, file: string | undefined): Found["database"] {
+  if (/^(pg|postgres(ql)?|postgis)$/.test(word)) return { type: "postgres" };
+  if (/^(mysql2?|mariadb)$/.test(word)) return { type: "mysql" };
+  return /^(better-)?sqlite3?$/.test(word) && file ? sqliteAt(file) : null;
+}
+
+/** The driver stands in the URL; without a URL it is the one that is installed. */
+function sqlAlchemyMysql(url: string, listed: string): Found["database"] {
+  const written = /^(mysql|mariadb)\+\w+/.exec(url)?.[0];
+  const driver = /\b(pymysql|asyncmy|aiomysql|mysqlclient)\b/i.exec(listed)?.[1]?.toLowerCase();
+  const scheme = written ?? (driver === undefined || driver === "mysqlclient" ? undefined : `mysql+${driver}`);
+  if (!/^(mysql|mariadb)/.test(url) && (driver === undefined || url.startsWith("sqlite"))) return null;
+  return scheme === undefined ? { type: "mysql" } : { type: "mysql", scheme };
 }
 
 /** A path that leaves the folder is not a file of its own in each worktree. */

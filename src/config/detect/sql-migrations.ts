@@ -3,6 +3,7 @@ import { at, firstPresent, type Look } from "./part.ts";
 
 export interface SqlMigrations {
   tool: string;
+  type: "postgres" | "mysql";
   migrate: string;
   inputs: string[];
 }
@@ -18,19 +19,22 @@ const folders = [
   "src/main/resources/db/migration",
 ];
 
-/** null unless it is PostgreSQL that they are for. */
+/** null unless it is PostgreSQL or MySQL that they are for. */
 export async function detectSqlMigrations(look: Look): Promise<SqlMigrations | null> {
   return (await golangMigrate(look)) ?? (await flyway(look)) ?? (await plainFolder(look));
 }
 
 async function golangMigrate(look: Look): Promise<SqlMigrations | null> {
   const modules = (await look.files.read(at(look, "go.mod"))) ?? "";
-  if (!modules.includes("github.com/golang-migrate/migrate") || !/github\.com\/(lib\/pq|jackc\/pgx)\b/.test(modules)) return null;
+  const postgres = /github\.com\/(lib\/pq|jackc\/pgx)\b/.test(modules);
+  const mysql = !postgres && modules.includes("github.com/go-sql-driver/mysql");
+  if (!modules.includes("github.com/golang-migrate/migrate") || !(postgres || mysql)) return null;
   const folder = await folderWith(look, (name) => name.endsWith(".up.sql"));
   if (folder === null) return null;
   // Its driver asks for TLS unless it is told not to; the server is on this machine.
-  const migrate = `migrate -path ${folder} -database "$DATABASE_URL?sslmode=disable" up`;
-  return { tool: "golang-migrate", migrate, inputs: [`${folder}/**`] };
+  const url = mysql ? "mysql://$MYSQL_USER:$MYSQL_PASSWORD@tcp($MYSQL_HOST:$MYSQL_PORT)/$MYSQL_DATABASE" : "$DATABASE_URL?sslmode=disable";
+  const migrate = `migrate -path ${folder} -database "${url}" up`;
+  return { tool: "golang-migrate", type: mysql ? "mysql" : "postgres", migrate, inputs: [`${folder}/**`] };
 }
 
 async function flyway(look: Look): Promise<SqlMigrations | null> {
@@ -38,15 +42,27 @@ async function flyway(look: Look): Promise<SqlMigrations | null> {
   const build = await firstPresent(look, ["pom.xml", "build.gradle", "build.gradle.kts"]);
   const uses = config !== null || /flyway/i.test(build?.text ?? "");
   const postgres = /jdbc:postgresql:/.test(config?.text ?? "") || /org\.postgresql|flyway-database-postgresql/.test(build?.text ?? "");
-  if (!uses || !postgres) return null;
+  const mysql = /jdbc:(mysql|mariadb):/.test(config?.text ?? "") || /com\.mysql|mariadb-java-client|flyway-mysql/.test(build?.text ?? "");
+  if (!uses || postgres === mysql) return null;
   const named = /locations\s*=\s*\[?\s*["']?filesystem:(?:\.\/)?([\w./-]+)/.exec(config?.text ?? "")?.[1]?.replace(/\/$/, "");
   const isVersion = (name: string) => /^V\d[\w.]*__.*\.sql$/.test(name);
   const folder = named && (await look.files.list(at(look, named))).some(isVersion) ? named : await folderWith(look, isVersion);
   if (folder === null) return null;
-  const url = '"-url=jdbc:postgresql://$PGHOST:$PGPORT/$PGDATABASE" "-user=$PGUSER"';
+  const names = postgres
+    ? { scheme: "postgresql", host: "PGHOST", port: "PGPORT", database: "PGDATABASE", user: "PGUSER", password: "PGPASSWORD" }
+    : {
+        scheme: /mariadb/.test(`${config?.text}${build?.text}`) ? "mariadb" : "mysql",
+        host: "MYSQL_HOST",
+        port: "MYSQL_PORT",
+        database: "MYSQL_DATABASE",
+        user: "MYSQL_USER",
+        password: "MYSQL_PASSWORD",
+      };
+  const url = `"-url=jdbc:${names.scheme}://$${names.host}:$${names.port}/$${names.database}" "-user=$${names.user}"`;
   return {
     tool: "Flyway",
-    migrate: `FLYWAY_PASSWORD="$PGPASSWORD" flyway ${url} -locations=filesystem:${folder} migrate`,
+    type: postgres ? "postgres" : "mysql",
+    migrate: `FLYWAY_PASSWORD="$${names.password}" flyway ${url} -locations=filesystem:${folder} migrate`,
     inputs: [`${folder}/**`],
   };
 }
@@ -67,7 +83,7 @@ async function plainFolder(look: Look): Promise<SqlMigrations | null> {
     `q -c "CREATE TABLE IF NOT EXISTS ${table} (name text PRIMARY KEY)"`,
     `for f in ${pattern}; do [ -n "$(q -c "SELECT 1 FROM ${table} WHERE name = '$f'")" ] || q -1 -f "$f" -c "INSERT INTO ${table} VALUES ('$f')" || exit 1; done`,
   ];
-  return { tool: "SQL files", migrate: `${steps[0]}; ${steps.slice(1).join(" && ")}`, inputs: [pattern] };
+  return { tool: "SQL files", type: "postgres", migrate: `${steps[0]}; ${steps.slice(1).join(" && ")}`, inputs: [pattern] };
 }
 
 /** A client of PostgreSQL among what the project uses. */

@@ -52,8 +52,9 @@ function databaseLines(databases: DetectedDatabase[]): string[] {
     `  ${database.name}:`,
     `    type: ${database.type}`,
     ...(database.path === null ? [] : [`    path: ${flow(database.path)}`]),
+    ...(database.scheme === null ? [] : [`    scheme: ${flow(database.scheme)}`]),
     `    migrate: ${flow(literal(database.migrate))}`,
-    ...(database.type === "postgres" ? [`    inputs: ${flow(database.inputs)}`] : []),
+    ...(database.type !== "sqlite" ? [`    inputs: ${flow(database.inputs)}`] : []),
   ]);
   const deaf = [...new Set(databases.flatMap(({ ignoresUrl }) => ignoresUrl ?? []))];
   return [

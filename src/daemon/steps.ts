@@ -1,5 +1,4 @@
 // What each step of a plan does on this machine.
-import { rm } from "node:fs/promises";
 import { join } from "node:path";
 import type { OperationEvent } from "../api/environment.ts";
 import { resolveCommandReferences } from "../config/command-references.ts";
@@ -23,6 +22,7 @@ import { cloneDirectories, copyFiles } from "./fill-files.ts";
 import { configuredSource } from "./fork-source.ts";
 import { ensureMainResource } from "./main-resource.ts";
 import { ensurePort } from "./port-leases.ts";
+import { removeDirectory } from "./remove-directory.ts";
 import { wantedOptions } from "./resource-options.ts";
 import { ensureResource, leasedResources, removeResource, wakeResources } from "./resources.ts";
 import { setupHash, stampKey } from "./setup-inputs.ts";
@@ -78,7 +78,7 @@ export function stepPerformers(context: StepContext): StepPerformers {
     undo_worktree: () => undoWorktree(context),
     delete_branch: () => dropBranch(context),
     remove_files: async () => {
-      await rm(join(world.paths.environments, environment.id), { recursive: true, force: true });
+      await removeDirectory(join(world.paths.environments, environment.id));
       await removeResourcePlace(world.paths.state, environment.id);
     },
     release: async () => releaseAll(context),

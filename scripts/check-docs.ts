@@ -14,7 +14,15 @@ interface Page {
 const root = resolve(import.meta.dir, "..");
 const longest: Record<string, number> = { "ARCHITECTURE.md": 200, "AGENTS.md": 60 };
 const commands = new Set(commandTable.flatMap((entry) => [entry.name, ...entry.aliases]));
-const nouns = new Set(commandTable.filter((entry) => entry.name.includes(" ")).map((entry) => entry.name.split(" ")[0] ?? ""));
+/** `db`, `db template`. */
+const nouns = new Set(
+  commandTable.flatMap(({ name }) =>
+    name
+      .split(" ")
+      .slice(0, -1)
+      .map((_, index) => name.split(" ", index + 1).join(" ")),
+  ),
+);
 
 const pages = await readPages();
 const problems = pages.flatMap((page) => [...tooLong(page), ...brokenLinks(page), ...unknownCommands(page)]).concat(missingFolders(pages));
@@ -87,10 +95,11 @@ function isCommandLine(line: string): boolean {
 function commandIn(line: string): string | null {
   const words = line.replace(/^npx /, "").split(/\s+/).slice(1);
   while (words[0]?.startsWith("-")) words.splice(0, words[0] === "-C" ? 2 : 1);
-  const [first = "", second = ""] = words.map((word) => word.replace(/[,.;:)]+$/, ""));
-  if (!/^[a-z][a-z-]*$/.test(first)) return null;
-  if (commands.has(first) || commands.has(`${first} ${second}`)) return null;
-  return nouns.has(first) && second === "" ? null : first;
+  const named = words.map((word) => word.replace(/[,.;:)]+$/, "")).filter((word) => word !== "");
+  const [first = ""] = named;
+  if (!/^[a-z][a-z-]*$/.test(first) || nouns.has(named.join(" "))) return null;
+  const known = named.some((_, index) => commands.has(named.slice(0, index + 1).join(" ")));
+  return known ? null : named.slice(0, 2).join(" ");
 }
 
 /** Folders of the code that ARCHITECTURE.md and AGENTS.md name, and files that AGENTS.md sends people to. */

@@ -11,6 +11,8 @@ import type { World } from "./world.ts";
 /** A look that takes longer goes on for the next one who asks. */
 export const statusDriftMs = 100;
 const doctorDriftMs = 1_000;
+/** A server that hangs must not be waited for until the daemon ends. */
+const longestLookMs = 30_000;
 
 /** null for what is no database of its own, and where there is nothing to say. Never longer than the deadline, never an error. */
 export async function driftOf(world: World, one: LeasedResource, deadlineMs: number): Promise<DriftView | null> {
@@ -106,7 +108,7 @@ function look(world: World, one: LeasedResource): Promise<SeenSchema | null> {
     const mark = (await driver.contentMark?.(one.spec)) ?? null;
     const last = await world.drift.seen(environmentId, name);
     if (last && mark !== null && last.mark === mark) return last;
-    const how = { rows: false, wake: false, abort: new AbortController().signal };
+    const how = { rows: false, wake: false, abort: AbortSignal.timeout(longestLookMs) };
     const content = (await driver.inspect?.(one.spec, how)) ?? null;
     return content ? rememberSchema(world, one, { content, mark }) : null;
   });

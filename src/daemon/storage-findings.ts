@@ -42,7 +42,9 @@ async function findingsOf(type: string, describe: (() => Promise<StorageDescript
 
 function methodFinding(type: string, { method, proof, large, fileSystem }: StorageDescription): DoctorFinding {
   const words = method === "copy" ? `by full copies (${fileSystem} shares no blocks)` : `by ${method} on ${fileSystem}: ${proof}`;
-  const from = large ? `; from ${Math.round(large.fromBytes / 1024 ** 2)} MB on by ${large.method}: ${large.proof}` : "";
+  const from = large
+    ? `; from ${Math.round(large.fromBytes / 1024 ** 2)} MB on by ${large.method}, of which the first use of a table copies it whole: ${large.proof}`
+    : "";
   return {
     code: "storage",
     level: "ok",
@@ -68,7 +70,10 @@ export async function adviseOnStorage(world: World, environmentId: string, call:
     for (const { type, spec, connection } of leasedResources(world, environmentId)) {
       const storage = connection ? ((await driverOf(world, type).describeStorage?.(spec)) ?? null) : null;
       if (storage?.method !== "copy") continue;
-      const message = `${spec.name} is a full copy, since ${storage.fileSystem} shares no blocks between files. On btrfs or xfs, which can live in a file here, a copy of any size takes a tenth of a second and hardly any disk: ${createStorageCommand}`;
+      const now = storage.large
+        ? "small databases are full copies here, and large ones copy a table whole when it is first used"
+        : `${spec.name} is a full copy`;
+      const message = `${storage.fileSystem} shares no blocks between files, so ${now}. On btrfs or xfs, which can live in a file on this disk, a copy of any size takes a tenth of a second and hardly any room: ${createStorageCommand}`;
       writeFileSync(told, "", { mode: 0o600 });
       return call.emit({ type: "note", message });
     }

@@ -186,7 +186,8 @@ export async function runClone(
         .trim()
         .split("\n")
         .at(-1)
-        ?.replace(/^cp: (failed to clone .* from .*: )?/, "") || `the program ended with code ${result.code}`
+        ?.replace(/^cp: (failed to clone .* from .*(?=: ))?/, (_, clone) => (clone ? "a file could not be cloned" : "")) ||
+      `the program ended with code ${result.code}`
     );
   } catch (error) {
     await removeTree(to);

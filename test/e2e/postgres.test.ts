@@ -245,20 +245,25 @@ describe("a database of its own", () => {
   );
 
   test(
-    "a migration that fails shows its log and leaves nothing",
+    "a migration that fails shows its log, leaves no server, and is carried on once it is mended",
     async () => {
       const broken = migrate.replace("insert into notes (body)", "insert into notes (nobody)");
       await using world = await hermeticWorld({ files: { ...files, "migrate.mjs": broken } });
       const ran = await world.wt(["create", "a"]);
       expect([ran.code, ran.stderr]).toEqual([7, expect.stringContaining("nobody")]);
-      expect(leftovers(world, "a")).toEqual([]);
       expect(
         await eventually(
           () => servers(world),
           (left) => left.length === 0,
         ),
       ).toEqual([]);
-      expect((await world.list()).environments.map(({ slug }) => slug)).toEqual(["main"]);
+      expect([(await world.status("a")).status, await stateOf(world, "a")]).toEqual(["Incomplete", "Absent"]);
+      await world.write({ "migrate.mjs": migrate }, `${world.repository}.worktrees/a`);
+      await world.ok(["trust", "a", "--yes"]);
+      await world.ok(["create", "a", "--resume"]);
+      expect(await bodies(await urlOf(world, "a"))).toEqual(["first of a"]);
+      await world.ok(["delete", "a", "--force"]);
+      expect(leftovers(world, "a")).toEqual([]);
     },
     minutes,
   );

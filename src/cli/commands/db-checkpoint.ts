@@ -6,7 +6,7 @@ export const dbCheckpoint = defineCommand({
   summary: "Keep the present content of all resources of an environment under one name",
   details: [
     "Bring it back with `wt db restore`. Resources whose type has no checkpoints, and shared ones, are left out and named.",
-    "All are taken right after each other while services run. Each one is whole in itself; what is written to two of them in that moment may be in one and not in the other. For one exact instant: wt down, checkpoint, wt up.",
+    "All are taken at one instant: the environment's services are held still while that lasts, and go on in any case. Clients stay connected.",
   ],
   arguments: [{ name: "id", summary: "Its name, of a-z, 0-9 and -; default: the time, such as 20260301-120000 (UTC)" }],
   options: { environment: environmentOption },

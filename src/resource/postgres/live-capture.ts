@@ -30,7 +30,7 @@ export type CaptureWay = "snapshot" | "backup" | "frozen" | "stopped" | "asleep"
 
 export interface Capture {
   way: CaptureWay;
-  /** A sentence's end for people: how it was done and why not better. */
+  /** For people, after "copied": how it was done and why not better. */
   how: string;
 }
 
@@ -56,17 +56,17 @@ export async function captureLive(source: LiveSource): Promise<Capture | null> {
     else if (settings?.fsync !== "on") against.push("fsync is off, so a snapshot may miss what was written");
     else {
       const failure = await captureBySnapshot(source);
-      if (failure === null) return { way: "snapshot", how: "a snapshot of the file system while it served" };
+      if (failure === null) return { way: "snapshot", how: "by a snapshot of the file system, while it served" };
       against.push(`no snapshot: ${failure}`);
     }
     if (isOverlay(place.data)) against.push("it lies upon its template, which only a copy of what was written keeps so");
     else if (settings?.wal_level === "minimal") against.push("wal_level is minimal");
     else {
       await copyByBackup(source);
-      return { way: "backup", how: `PostgreSQL's backup functions while it served; ${against.join("; ")}` };
+      return { way: "backup", how: `by PostgreSQL's backup functions, while it served (${against.join("; ")})` };
     }
     const pausedMs = await captureFrozen(source);
-    return { way: "frozen", how: `it was held still for ${pausedMs} ms; ${against.join("; ")}` };
+    return { way: "frozen", how: `while it was held still for ${pausedMs} ms (${against.join("; ")})` };
   } catch (error) {
     await removeTree(to);
     if ((error as { code?: unknown }).code === "postgres_not_frozen") return null;

@@ -34,7 +34,7 @@ export async function forkBranch(
   await mkdir(dirname(staging), { recursive: true, mode: 0o700 });
   try {
     const { record: origin, capture } = await life.exclusively(source, (branch) => takeSource(parts, branch, { spec, staging, call }));
-    call.report(`copied ${origin.name} of the other environment: ${capture.how}`);
+    call.report(`copied the other ${origin.name} ${capture.how}`);
     await defuse(staging);
     const making = { origin, capture, staging, call };
     const record = await life.exclusively(spec, async (branch) => {
@@ -63,7 +63,7 @@ export async function captureBranch(
   const copying = { probe, from: place.data, to, path, ...(abort ? { abort } : {}) };
   if (!(await findServer(place))) {
     await cloneData(copying);
-    return { way: "asleep", how: "it was asleep, so its files were copied as they are" };
+    return { way: "asleep", how: "as it lay there, asleep" };
   }
   const live = { place, port: record.port, major: record.major, probe, to, path, clock, abort };
   const captured = await captureLive(live);
@@ -74,7 +74,7 @@ export async function captureBranch(
   } finally {
     await life.awaken(branch, record);
   }
-  return { way: "stopped", how: "it was stopped for the copy and started again, because it could not be held still" };
+  return { way: "stopped", how: "while it was stopped for a moment, because it could not be held still" };
 }
 
 async function takeSource(

@@ -3,8 +3,8 @@ import { afterEach, beforeEach, describe, expect, setDefaultTimeout, test } from
 import { appendFileSync, existsSync, readdirSync, rmSync, statfsSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { WtError } from "../../errors/wt-error.ts";
+import { type LoopImage, mountLoopImage, whyNoImage } from "../../os/loop-image.conformance.ts";
 import type { ResourceSpec } from "../resource-driver.ts";
-import { type LoopImage, mountLoopImage, whyNoImage } from "./loop-image.conformance.ts";
 import { createPostgresHarness, eventually, type PostgresHarness } from "./postgres-harness.conformance.ts";
 
 setDefaultTimeout(180_000);

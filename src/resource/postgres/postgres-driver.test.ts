@@ -4,10 +4,10 @@ import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { SQL } from "bun";
+import { type LoopImage, mountLoopImage, whyNoImage } from "../../os/loop-image.conformance.ts";
 import { describeResourceDriver } from "../resource-driver.conformance.ts";
 import type { ResourceConnection, ResourceSpec } from "../resource-driver.ts";
 import type { ResourceCases, ResourceHarness } from "../resource-harness.conformance.ts";
-import { type LoopImage, mountLoopImage, whyNoImage } from "./loop-image.conformance.ts";
 import { createPostgresHarness } from "./postgres-harness.conformance.ts";
 import { findServerProcesses } from "./server-spawn.ts";
 

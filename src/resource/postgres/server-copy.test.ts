@@ -2,7 +2,7 @@
 import { expect, setDefaultTimeout, test } from "bun:test";
 import { chmodSync, statfsSync } from "node:fs";
 import { dirname } from "node:path";
-import { type ImageKind, mountLoopImage, whyNoImage } from "./loop-image.conformance.ts";
+import { type ImageKind, mountLoopImage, whyNoImage } from "../../os/loop-image.conformance.ts";
 import { createPostgresHarness } from "./postgres-harness.conformance.ts";
 import { startTestServer } from "./test-server.conformance.ts";
 

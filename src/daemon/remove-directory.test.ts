@@ -9,25 +9,30 @@ function scratch(): { base: string } & Disposable {
   return { base, [Symbol.dispose]: () => rmSync(base, { recursive: true, force: true }) };
 }
 
-test("what somebody writes into it meanwhile does not stay", async () => {
-  using place = scratch();
-  for (let round = 0; round < 20; round++) {
-    const directory = join(place.base, `environment-${round}`);
-    mkdirSync(join(directory, "resources"), { recursive: true });
-    for (let index = 0; index < 100; index++) writeFileSync(join(directory, `service-${index}.log`), "a line\n");
-    const writer = { stop: false };
-    const writing = (async () => {
-      while (!writer.stop) {
-        for (let index = 0; index < 100; index++) {
-          try {
-            appendFileSync(join(directory, `service-${index}.log.times`), "now\n");
-          } catch {
-            // The directory is gone.
-          }
-        }
-        await new Promise((resolve) => setImmediate(resolve));
+/** As the watcher of logs does: it notes times beside a log, and takes the notes away when it sees that the log has gone. */
+async function watchLogs(directory: string, names: readonly string[], writer: { stop: boolean }): Promise<void> {
+  while (!writer.stop) {
+    for (const name of names) {
+      try {
+        if (existsSync(join(directory, name))) appendFileSync(join(directory, `${name}.times`), "now\n");
+        else rmSync(join(directory, `${name}.times`), { force: true });
+      } catch {
+        // The directory is gone.
       }
-    })();
+    }
+    await new Promise((resolve) => setImmediate(resolve));
+  }
+}
+
+test("what a watcher writes and removes in it meanwhile makes no difference", async () => {
+  using place = scratch();
+  const names = Array.from({ length: 30 }, (_, index) => `service-${index}.log`);
+  for (let round = 0; round < 60; round++) {
+    const directory = join(place.base, `environment-${round}`);
+    mkdirSync(join(directory, "resources/db"), { recursive: true });
+    for (const name of names) writeFileSync(join(directory, name), "a line\n");
+    const writer = { stop: false };
+    const writing = watchLogs(directory, names, writer);
     await removeDirectory(directory);
     writer.stop = true;
     await writing;

@@ -129,6 +129,19 @@ describe.skipIf(whyNot !== null)(`overlays${whyNot ? ` (skipped: ${whyNot})` : "
     expect(world.failures).toEqual([]);
   });
 
+  test("a fork of a running one has its content and lies upon the same template", async () => {
+    await begin();
+    const { spec, url, place } = await made("one");
+    await world.query(url, "UPDATE big SET text = 'mine' WHERE i <= 10");
+    const fork = await world.spec("two", options);
+    const forked = (await world.driver.fork?.(fork, spec, world.call()))?.values.url ?? "";
+    expect(await count(forked, "text = 'mine'")).toBe(10);
+    await world.query(forked, "UPDATE big SET text = 'other' WHERE i <= 10");
+    expect(await count(url, "text = 'mine'")).toBe(10);
+    expect(readlinkSync(join(serverPlace(fork.directory).data, "lower"))).toBe(readlinkSync(join(place.data, "lower")));
+    expect(world.failures).toEqual([]);
+  });
+
   test("sleep leaves no process and no mount; a connection wakes", async () => {
     await begin();
     const { spec, url, place } = await made("one");
@@ -148,6 +161,7 @@ describe.skipIf(whyNot !== null)(`overlays${whyNot ? ` (skipped: ${whyNot})` : "
     rmSync(place.identity);
     const runs = await findServer(place);
     expect(runs).not.toBeNull();
+    await world.driver.close();
     const next = world.next();
     await next.adopt(spec);
     expect(await next.observe(spec)).toMatchObject({ state: "ready" });

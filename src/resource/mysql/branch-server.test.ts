@@ -1,6 +1,17 @@
 // A server of its own: what the contract does not ask but a user relies on.
 import { afterAll, afterEach, beforeEach, describe, expect, setDefaultTimeout, test } from "bun:test";
-import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, statSync, truncateSync, writeFileSync } from "node:fs";
+import {
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  truncateSync,
+  utimesSync,
+  writeFileSync,
+} from "node:fs";
 import { connect, createServer } from "node:net";
 import { join } from "node:path";
 import { SQL } from "bun";
@@ -35,7 +46,8 @@ const killServer = async (spec: ResourceSpec) => {
   await eventually(async () => expect(await serverOf(spec)).toBe(0));
 };
 const state = async (spec: ResourceSpec) => (await world.driver.observe(spec)).state;
-const templates = () => readdirSync(join(world.state, "mysql/templates"));
+const templateOf = (spec: ResourceSpec) =>
+  join(world.state, "mysql/templates", JSON.parse(readFileSync(join(spec.directory, "branch.json"), "utf8")).template, "server/data");
 const writeSql = (name: string, text: string) => {
   writeFileSync(join(world.worktree, name), text);
   return name;
@@ -81,9 +93,7 @@ describe.skipIf(whyNoServer !== null)("mysql", () => {
     });
 
     test("that was written to is put away and built again", async () => {
-      await made("one");
-      const [key = ""] = templates();
-      const file = join(world.state, "mysql/templates", key, "server/data/ibdata1");
+      const file = join(templateOf((await made("one")).spec), "ibdata1");
       truncateSync(file, statSync(file).size - 4096);
       const { connection } = await made("two");
       await write(connection, "whole");
@@ -91,13 +101,10 @@ describe.skipIf(whyNoServer !== null)("mysql", () => {
     });
 
     test("that was damaged in silence is found out when a copy does not start, and built again", async () => {
-      await made("one");
-      const [key = ""] = templates();
-      const data = join(world.state, "mysql/templates", key, "server/data");
+      const data = templateOf((await made("one")).spec);
       const { mtime, atime } = statSync(join(data, "ibdata1"));
       const bytes = readFileSync(join(data, "ibdata1"));
       writeFileSync(join(data, "ibdata1"), bytes.fill(7, 0, 1 << 20));
-      const { utimesSync } = await import("node:fs");
       utimesSync(join(data, "ibdata1"), atime, mtime);
       const { connection } = await made("two");
       await write(connection, "whole");

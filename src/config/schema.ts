@@ -167,8 +167,9 @@ const mysqlEntries = {
     description: "What the server's version begins with. Without this key: any.",
     examples: ["10.11", "8.4"],
   }),
-  from: key(v.string(), {
-    description: "What a new database begins with: an SQL file, by its path; with `server`, the name of a database that is copied.",
+  from: key(fromValue, {
+    description:
+      "What a new database begins with: an SQL file, by its path; with `server`, the name of a database that is copied. `{ environment: main }`: a fork of the main worktree's database, with what it holds now.",
     examples: ["db/structure.sql"],
   }),
   migrate,

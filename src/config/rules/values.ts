@@ -19,7 +19,7 @@ function asChecked(resource: ResourceConfig, config: Config): ResourceConfig {
 }
 
 /** Whose drivers have `fork`. */
-const forkableTypes: readonly string[] = ["postgres", "sqlite", "redis", "directory"];
+const forkableTypes: readonly string[] = ["postgres", "mysql", "mariadb", "sqlite", "redis", "directory"];
 
 export const valueRules: readonly Rule[] = [
   {

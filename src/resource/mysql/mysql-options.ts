@@ -51,6 +51,9 @@ const keysOf: Record<MysqlOptions["mode"], string[]> = {
   server: ["server", "from", "migrate", "seed", "variable", "scheme"],
 };
 
+/** How libraries want the URL to begin: `mysql`, `mysql2`, `mysql+pymysql`, `trilogy`. */
+const schemes = /^(mysql\w{0,20}|mariadb|trilogy)(\+\w{1,30})?$/;
+
 /** Every key that some mode reads. */
 export const mysqlKeys: readonly string[] = [...new Set(Object.values(keysOf).flat())];
 
@@ -139,7 +142,7 @@ function readContent(written: ResourceOptions, problem: Problem): { from: string
 
 function readVariables(written: ResourceOptions, problem: Problem): Variables {
   const scheme = written.scheme ?? "mysql";
-  if (typeof scheme !== "string" || !/^[a-z][a-z0-9+.-]{0,40}$/.test(scheme)) {
+  if (typeof scheme !== "string" || !schemes.test(scheme)) {
     problem("scheme", "is not how a URL can begin.", "Write it without `://`, such as `mysql2` or `mysql+pymysql`.");
   }
   return { variable: readVariable(written.variable, problem), scheme: String(scheme) };
@@ -165,7 +168,7 @@ function readUrl(written: ResourceOptions, key: string, problem: Problem): strin
   const url = typeof value === "string" ? URL.parse(value) : null;
   const example = "mysql://user:password@localhost:3306/app";
   if (value === undefined) problem(key, "is missing: the URL of the database that everybody shares.", `Add \`${key}: ${example}\`.`);
-  else if (!url || !/^(mysql2?|mariadb)(\+\w+)?:$/.test(url.protocol) || !url.hostname || !decodes(url)) {
+  else if (!url || !schemes.test(url.protocol.slice(0, -1)) || !url.hostname || !decodes(url)) {
     problem(key, "is not the URL of a MySQL or MariaDB database.", `It looks like \`${example}\`.`);
   } else if (key === "url" && url.pathname.length < 2) {
     problem(key, "names no database.", `It looks like \`${example}\`.`);

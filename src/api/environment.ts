@@ -167,7 +167,7 @@ export interface DeleteRequest {
   target: Target;
   /** Consent to lose uncommitted and untracked files from view (a rescue ref keeps them). */
   force: boolean;
-  /** Consent to delete a branch whose commits are not merged or pushed (a rescue ref keeps it). */
+  /** Consent to delete a branch whose commits are not merged or pushed (they are kept). */
   branch: boolean;
 }
 

@@ -135,7 +135,7 @@ async function baseBranchOf(git: Git, project: ProjectRecord): Promise<string | 
 }
 
 function isUnsaved(loss: LossReport): boolean {
-  return loss.dirty > 0 || loss.untracked > 0 || loss.submodulesDirty || loss.inProgress !== null || loss.unpushed > 0;
+  return loss.dirty > 0 || loss.untracked > 0 || loss.submodulesDirty || loss.inProgress !== null || loss.loose > 0;
 }
 
 function refuseLoss({ project, environment }: Pick<Deletion, "project" | "environment">, loss: LossReport, consent: Consent): void {
@@ -156,10 +156,10 @@ function refuseLoss({ project, environment }: Pick<Deletion, "project" | "enviro
     code: loss.known ? "unsaved_work" : "work_unknown",
     message: `${environment.slug} has ${reasons.join(", ")}.`,
     hints: [
-      `Commit, merge or push it, then try again.`,
+      loss.loose > 0 ? "Give it a branch (git switch -c <branch>), then try again." : "Commit it, then try again.",
       `Run \`wt delete ${environment.slug} --force\` to delete it all the same; a rescue ref keeps the work.`,
     ],
-    details: { dirty: loss.dirty, untracked: loss.untracked, unpushed: loss.unpushed, inProgress: loss.inProgress },
+    details: { dirty: loss.dirty, untracked: loss.untracked, unpushed: loss.loose, inProgress: loss.inProgress },
   });
 }
 
@@ -185,7 +185,8 @@ function lossReasons(loss: LossReport): string[] {
     ...count(loss.untracked, "untracked file", "untracked files"),
     ...(loss.submodulesDirty ? ["changes in a submodule"] : []),
     ...(loss.inProgress ? [`a ${loss.inProgress} in progress`] : []),
-    ...count(loss.unpushed, "commit that is neither merged nor pushed", "commits that are neither merged nor pushed"),
+    // Those of the branch are not among them: without --branch it stays, and that is a consent of its own.
+    ...count(loss.loose, "commit that no branch has", "commits that no branch has"),
   ];
 }
 

@@ -10,6 +10,7 @@ const clean: LossReport = {
   untracked: 0,
   stashes: 0,
   unpushed: 0,
+  loose: 0,
   integrated: true,
   how: "same_commit",
   lockedReason: null,
@@ -119,8 +120,8 @@ describe("files", () => {
     repo.run(["checkout", "-q", "--detach"], repo.place);
     repo.commit({ "a.txt": "x" }, { directory: repo.place });
     rmSync(repo.place, { recursive: true });
-    expect(await assess(repo)).toMatchObject({ known: true, unpushed: 1 });
-    expect(await assess(repo, null)).toMatchObject({ known: true, unpushed: 1, integrated: false });
+    expect(await assess(repo)).toMatchObject({ known: true, loose: 1, unpushed: 0 });
+    expect(await assess(repo, null)).toMatchObject({ known: true, loose: 1, unpushed: 0, integrated: false });
   });
 
   test("what is in progress", async () => {
@@ -239,10 +240,10 @@ describe("commits", () => {
     await using repo = await withWork();
     repo.run(["checkout", "-q", "--detach"], repo.place);
     repo.commit({ "a.txt": "x" }, { directory: repo.place });
-    expect(await assess(repo)).toMatchObject({ integrated: true, unpushed: 1 });
+    expect(await assess(repo)).toMatchObject({ integrated: true, unpushed: 0, loose: 1 });
     repo.run(["tag", "kept"], repo.place);
-    expect(await assess(repo)).toMatchObject({ unpushed: 0 });
-    expect(await assess(repo, null)).toMatchObject({ integrated: false, unpushed: 0 });
+    expect(await assess(repo)).toMatchObject({ loose: 0 });
+    expect(await assess(repo, null)).toMatchObject({ integrated: false, unpushed: 0, loose: 0 });
   });
 
   test("no base, a base that is not there, the base itself, a branch without commits", async () => {

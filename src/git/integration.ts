@@ -17,8 +17,10 @@ export interface LossReport {
   untracked: number;
   /** Always 0: stashes belong to the repository and outlive a worktree. */
   stashes: 0;
-  /** Commits of the branch (or of a detached HEAD) that are on no remote-tracking branch and not integrated in the base. */
+  /** Commits of the branch that are on no remote-tracking branch and not integrated in the base: a branch that stays holds them. */
   unpushed: number;
+  /** Commits of a detached HEAD that no branch, tag or remote has: they go with the worktree. */
+  loose: number;
   /** Everything the branch changed is in the base (or its upstream). */
   integrated: boolean;
   /** How that was found: `same_commit`, `ancestor`, `no_changes`, `same_tree`, `merge_adds_nothing`, `same_patch`. */
@@ -48,6 +50,7 @@ export async function assessLoss(git: Git, { root, path, branch, baseBranch }: A
     untracked: 0,
     stashes: 0,
     unpushed: 0,
+    loose: 0,
     integrated: false,
     how: null,
     lockedReason: null,
@@ -114,10 +117,14 @@ async function assessCommits(git: Git, { root, path, branch, baseBranch }: Asses
   report.how = found;
   // What another branch or a tag holds is not lost with a detached HEAD.
   const elsewhere = tip === null ? ["--branches", "--tags"] : [];
-  if (found === null) report.unpushed += await countCommits(git, root, [subject, "--not", "--remotes", ...elsewhere, ...bases]);
+  if (found === null) {
+    const commits = await countCommits(git, root, [subject, "--not", "--remotes", ...elsewhere, ...bases]);
+    if (tip === null) report.loose = commits;
+    else report.unpushed = commits;
+  }
   // Commits made on a detached HEAD beside the branch: nothing else holds them.
   if (tip !== null && head !== null && head !== tip) {
-    report.unpushed += await countCommits(git, root, [head, "--not", "--branches", "--tags", "--remotes"]);
+    report.loose = await countCommits(git, root, [head, "--not", "--branches", "--tags", "--remotes"]);
   }
 }
 

@@ -173,16 +173,8 @@ describe("delete", () => {
         ],
         ["untracked", "1 untracked file", (path) => world.write({ "new.txt": "new\n" }, path)],
         [
-          "unpushed",
-          "1 commit that is neither merged nor pushed",
-          async (path) => {
-            await world.write({ "file.txt": "3\n" }, path);
-            await world.commit("work", path);
-          },
-        ],
-        [
           "detached",
-          "1 commit that is neither merged nor pushed",
+          "1 commit that no branch has",
           async (path) => {
             await world.git(["checkout", "--quiet", "--detach"], path);
             await world.write({ "file.txt": "4\n" }, path);
@@ -220,6 +212,26 @@ describe("delete", () => {
       expect(ledgerRows(world)).toMatchObject({ environments: [{ slug: "main" }], leases: [], operations: [], processes: [] });
     },
     2 * minute,
+  );
+
+  test(
+    "commits that are nowhere else stay with their branch; taking the branch too is a consent of its own",
+    async () => {
+      await using world = await hermeticWorld({ files });
+      for (const name of ["stays", "goes"]) {
+        await world.ok(["create", name, "--no-up"]);
+        const { path } = await world.status(name);
+        await world.write({ "file.txt": `${name}\n` }, path);
+        await world.commit(name, path);
+      }
+      const [stays] = JSON.parse(await world.ok(["delete", "stays", "--json"])).deleted;
+      expect(stays).toMatchObject({ branchOutcome: "kept_unmerged", rescueRefs: [] });
+      expect(await world.git(["show", "stays:file.txt"])).toBe("stays\n");
+      const [goes] = JSON.parse(await world.ok(["delete", "goes", "--branch", "--json"])).deleted;
+      expect(goes.branchOutcome).toBe("deleted");
+      expect(await world.git(["show", `${goes.rescueRefs[0]}:file.txt`])).toBe("goes\n");
+    },
+    minute,
   );
 
   test(

@@ -12,8 +12,8 @@ export const deleteCommand = defineCommand({
   name: "delete",
   summary: "Stop everything, then remove worktree, resources and (if merged) the branch",
   details: [
-    "Refuses uncommitted, untracked and unpushed work. With --force it goes, and a rescue ref keeps it; the output names the ref.",
-    "The branch is deleted when its work is merged; with --branch also when it is not, and then a rescue ref keeps its commits.",
+    "Refuses uncommitted and untracked files, and commits that no branch has. With --force they go, and are kept for a while.",
+    "The branch is deleted when its work is merged, and stays otherwise; with --branch it goes also then, and its commits are kept for a while.",
     "The main checkout is never deleted.",
   ],
   arguments: [

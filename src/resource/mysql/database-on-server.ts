@@ -44,6 +44,7 @@ interface Desk {
 }
 
 const never = new AbortController().signal;
+const noEntry: ReadonlySet<string> = new Set(["database_unreachable", "mysql_server_refused"]);
 
 export function createDatabaseOnServer({ path }: { path: string }): BranchServer {
   const at = <T>(spec: ResourceSpec, work: (desk: Desk) => Promise<T>) => onServer(spec, path, work);
@@ -52,7 +53,10 @@ export function createDatabaseOnServer({ path }: { path: string }): BranchServer
     ensure: (spec, call) => at(spec, (desk) => ensure(desk, call)),
     reset: (spec, call) => at(spec, (desk) => reset(desk, call)),
     async remove(spec) {
-      await at(spec, remove);
+      await at(spec, remove).catch(async (error: unknown) => {
+        // Our notes are there before anything is on the server: without them there is nothing of ours on one that does not let us in.
+        if (!(error instanceof WtError && noEntry.has(error.code)) || (await readNotes(spec))) throw error;
+      });
       await removeTree(spec.directory);
     },
     async connection(spec) {

@@ -73,13 +73,18 @@ function check(node: SchemaNode, value: unknown, place: Place): unknown {
 const isKept = (value: unknown) => value !== dropped;
 
 function checkUnion(node: SchemaNode, value: unknown, place: Place): unknown {
-  const options = (node.options as GenericSchema[]).map(nodeOf);
+  const options = optionsOf(node);
   const kind = kindOf(value);
   const fitting = options.filter((option) => kindOfNode(option) === kind);
   const [only] = fitting;
   if (only && only.type !== "picklist") return check(only, value, place);
   if (fitting.some((option) => option.options?.includes(value as string))) return value;
   return wrong(node, value, place);
+}
+
+/** A union may stand in a union: what counts is what can be written. */
+function optionsOf(node: SchemaNode): SchemaNode[] {
+  return (node.options as GenericSchema[]).map(nodeOf).flatMap((option) => (option.type === "union" ? optionsOf(option) : [option]));
 }
 
 function checkRecord(item: SchemaNode, value: Record<string, unknown>, place: Place): unknown {
@@ -208,7 +213,7 @@ function choicesOf(node: SchemaNode): string[] {
 
 function expectedOf(node: SchemaNode): string {
   if (node.type === "picklist") return (node.options as string[]).map((option) => `\`${option}\``).join(" or ");
-  if (node.type === "union") return (node.options as GenericSchema[]).map((option) => expectedOf(nodeOf(option))).join(" or ");
+  if (node.type === "union") return optionsOf(node).map(expectedOf).join(" or ");
   return nouns[kindOfNode(node)];
 }
 

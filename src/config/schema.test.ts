@@ -37,7 +37,7 @@ test.each(keys)("$name has a description, and examples and a default that fit", 
 
 test("the documented options of postgres are those its driver reads", () => {
   const url = "postgres://app@localhost/app";
-  const modes: ResourceOptions[] = [{}, { branch: "shared", url }, { server: url }];
+  const modes: ResourceOptions[] = [{}, { branch: "shared", url }, { server: url }, { remote: "neon", project: "quiet-river-12345678" }];
   const read = modes.flatMap((mode) => {
     const parsed = parsePostgresOptions({ ...mode, nonsense: 1 });
     const hint = "problems" in parsed ? parsed.problems.find(({ key }) => key === "nonsense")?.hint : null;

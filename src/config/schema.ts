@@ -132,6 +132,9 @@ const seed = key(v.string(), {
   examples: ["npm run seed"],
 });
 
+const migrateInputs = key(texts, { description: "Files or globs that `migrate` reads.", examples: [["db/migrations/**"]] });
+const seedInputs = key(texts, { description: "Files or globs that `seed` reads.", examples: [["db/seed.sql"]] });
+
 /** A text, or whose content to begin with. */
 const fromValue = v.union([
   v.string(),
@@ -262,7 +265,7 @@ export const resourceKinds = {
       description: "SQL file that runs before a template is kept for other environments, so that they never see what it takes out.",
       examples: ["db/mask.sql"],
     }),
-    inputs: key(v.union([texts, v.strictObject({ migrate: v.optional(texts), seed: v.optional(texts) })]), {
+    inputs: key(v.union([texts, v.strictObject({ migrate: migrateInputs, seed: seedInputs })]), {
       description:
         "Files or globs that `migrate` and `seed` read: one list for both, or one for each. While they are unchanged, new environments copy what was made before; where migrations were only added, just those run; without inputs the commands run every time.",
       default: [],

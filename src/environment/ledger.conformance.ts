@@ -353,6 +353,36 @@ export function ledgerConformance(name: string, open: (nowMs: () => number) => L
       });
     });
 
+    test("what is kept of deleted environments: put, replaced, listed by age and project, dropped", () => {
+      const kept = (id: string, deletedAtMs: number, projectId = "p1") => ({
+        id,
+        projectId,
+        deletedAtMs,
+        expiresAtMs: 99,
+        data: { a: id },
+      });
+      ledger.putDeleted(kept("x", 30));
+      ledger.putDeleted(kept("y", 20));
+      ledger.putDeleted(kept("z", 10, "p2"));
+      ledger.putDeleted({ ...kept("x", 15), data: { a: [1] } });
+      expect(ledger.deleted().map(({ id }) => id)).toEqual(["z", "x", "y"]);
+      expect(ledger.deleted({ projectId: "p1" })).toEqual([{ ...kept("x", 15), data: { a: [1] } }, kept("y", 20)]);
+      expect(ledger.deletedRecord("z")).toEqual(kept("z", 10, "p2"));
+      ledger.dropDeleted("z");
+      ledger.dropDeleted("z");
+      expect(ledger.deletedRecord("z")).toBeNull();
+    });
+
+    test("all setup stamps of an environment", () => {
+      ledger.putSetupStamp({ environmentId: "e1", step: "b", hash: "2" });
+      ledger.putSetupStamp({ environmentId: "e1", step: "a", hash: "1" });
+      expect(ledger.setupStamps("e1")).toEqual([
+        { step: "a", hash: "1" },
+        { step: "b", hash: "2" },
+      ]);
+      expect(ledger.setupStamps("nobody")).toEqual([]);
+    });
+
     test("records given out are copies", () => {
       const lease = ledger.claim({ environmentId: "e1", kind: "port", key: "1", data: { deep: { a: 1 } } })!;
       (lease.data.deep as { a: number }).a = 2;
@@ -387,6 +417,7 @@ export function ledgerContent(ledger: Ledger, settings: readonly string[] = []):
     leases: ledger.leases(),
     operations: ledger.operations(),
     services: ledger.services(),
+    deleted: ledger.deleted(),
     trust: ledger.projects().map((project) => ledger.trusted(project.id)),
     settings: settings.map((key) => ledger.setting(key)),
   };

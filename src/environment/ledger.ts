@@ -36,7 +36,7 @@ export interface EnvironmentRecord {
   createdAtMs: number;
 }
 
-export type LeaseKind = "port" | "worktree" | "branch" | "directory" | "process" | "resource";
+export type LeaseKind = "port" | "worktree" | "branch" | "directory" | "process" | "resource" | "agent";
 
 /**
  * `intended`: written, the thing may or may not exist. `present`: it was seen to exist.
@@ -55,7 +55,7 @@ export interface Lease {
   createdAtMs: number;
 }
 
-/** The last six are of resources. */
+/** The last seven are of resources and kept environments. */
 export const operationKinds = [
   "create",
   "up",
@@ -69,6 +69,7 @@ export const operationKinds = [
   "checkpoint",
   "restore",
   "remove",
+  "undelete",
 ] as const;
 export type OperationKind = (typeof operationKinds)[number];
 
@@ -99,6 +100,17 @@ export interface ServiceRecord {
   instance: { [key: string]: JsonValue } | null;
 }
 
+/** What is kept of a deleted environment, so that it can come back: files, refs and resources that no other row speaks of. */
+export interface DeletedRecord {
+  /** The environment's. */
+  id: string;
+  projectId: string;
+  deletedAtMs: number;
+  /** From then on it may be thrown away. */
+  expiresAtMs: number;
+  data: { [key: string]: JsonValue };
+}
+
 export interface TrustRecord {
   projectId: string;
   hash: string;
@@ -110,7 +122,7 @@ export interface TrustRecord {
  * Synchronous and durable: when a method returns, its effect survives SIGKILL and power loss.
  * All methods throw `WtError` (`machine`, code `ledger_full` or `ledger_unwritable`) when the disk refuses; then nothing has changed.
  * What gives things back (`release`, `endOperation`, the deletes, `advanceOperation`, `updateLease`, `updateEnvironment`, and a `beginOperation` of
- * kind `delete` or `down`) still succeeds on a full disk, alone or together in one transaction.
+ * kind `delete` or `down`, `putDeleted`, `dropDeleted`) still succeeds on a full disk, alone or together in one transaction.
  * Updating, or making a child of, a row that is not there throws `internal` (`ledger_row_missing`): a journal that writes nothing would lie.
  * Lists are in the order of insertion; records are copies.
  */
@@ -161,6 +173,16 @@ export interface Ledger {
   /** Hash of the inputs with which a setup step last succeeded; null when it never did. `step` is the command text. */
   setupStamp(environmentId: string, step: string): string | null;
   putSetupStamp(stamp: { environmentId: string; step: string; hash: string }): void;
+  /** All of an environment, sorted by step. */
+  setupStamps(environmentId: string): { step: string; hash: string }[];
+
+  /** The latest deletion last. */
+  deleted(filter?: { projectId?: string }): DeletedRecord[];
+  deletedRecord(id: string): DeletedRecord | null;
+  /** Replaces what is there under its id. It may be there beside the environment's own row while that is on its way back. */
+  putDeleted(record: DeletedRecord): void;
+  /** Idempotent. */
+  dropDeleted(id: string): void;
 
   /** One record per content; the newest grant is last. */
   trusted(projectId: string): TrustRecord[];

@@ -1,5 +1,14 @@
 // The ledger in memory: what the heart's tests run on, and the model the SQLite one is measured against.
-import type { EnvironmentRecord, Lease, Ledger, OperationRecord, ProjectRecord, ServiceRecord, TrustRecord } from "./ledger.ts";
+import type {
+  DeletedRecord,
+  EnvironmentRecord,
+  Lease,
+  Ledger,
+  OperationRecord,
+  ProjectRecord,
+  ServiceRecord,
+  TrustRecord,
+} from "./ledger.ts";
 import {
   environmentsRemain,
   environmentTaken,
@@ -23,6 +32,7 @@ interface Tables {
   services: Map<string, Map<string, ServiceRecord>>;
   /** By environment, then step. */
   stamps: Map<string, Map<string, string>>;
+  deleted: Map<string, DeletedRecord>;
   trust: TrustRecord[];
   settings: Map<string, string>;
 }
@@ -46,6 +56,7 @@ export function memoryLedger(options: { nowMs: () => number }): Ledger {
     ...operationMethods(store),
     ...serviceMethods(store),
     ...stampAndTrustMethods(store),
+    ...deletedMethods(store),
   };
 }
 
@@ -58,6 +69,7 @@ function openStore(): Store {
     operations: new Map(),
     services: new Map(),
     stamps: new Map(),
+    deleted: new Map(),
     trust: [],
     settings: new Map(),
   };
@@ -226,8 +238,29 @@ function serviceMethods(store: Store) {
   } satisfies Partial<Ledger>;
 }
 
+function deletedMethods(store: Store) {
+  return {
+    deleted: (filter) =>
+      [...store.tables().deleted.values()]
+        .filter((record) => filter?.projectId === undefined || record.projectId === filter.projectId)
+        .toSorted((a, b) => a.deletedAtMs - b.deletedAtMs)
+        .map(copy),
+    deletedRecord: (id) => copy(store.tables().deleted.get(id) ?? null),
+    putDeleted(record) {
+      store.tables().deleted.set(record.id, stored(record));
+    },
+    dropDeleted(id) {
+      store.tables().deleted.delete(id);
+    },
+  } satisfies Partial<Ledger>;
+}
+
 function stampAndTrustMethods(store: Store) {
   return {
+    setupStamps: (environmentId) =>
+      [...(store.tables().stamps.get(environmentId) ?? new Map<string, string>())]
+        .map(([step, hash]) => ({ step, hash }))
+        .toSorted((a, b) => (a.step < b.step ? -1 : 1)),
     setupStamp: (environmentId, step) => store.tables().stamps.get(environmentId)?.get(step) ?? null,
     putSetupStamp({ environmentId, step, hash }) {
       const tables = store.tables();

@@ -12,11 +12,13 @@ import {
 } from "../environment/ledger-errors.ts";
 import type { LedgerStore } from "./ledger-store.ts";
 import {
+  fromDeleted,
   fromEnvironment,
   fromOperation,
   fromProject,
   fromService,
   fromTrust,
+  toDeleted,
   toEnvironment,
   toLease,
   toOperation,
@@ -36,6 +38,7 @@ export function ledgerMethods(store: LedgerStore, nowMs: () => number): Omit<Led
     ...serviceMethods(store),
     ...stampAndSettingMethods(store),
     ...trustMethods(store),
+    ...deletedMethods(store),
   };
 }
 
@@ -236,10 +239,35 @@ function stampAndSettingMethods(store: LedgerStore) {
         store.write(upsert, row, "take");
       });
     },
+    setupStamps: (environmentId) =>
+      store.rows("SELECT step, hash FROM setup_stamps WHERE environment_id = $environmentId ORDER BY step", { environmentId }, (row) => ({
+        step: String(row.step),
+        hash: String(row.hash),
+      })),
     setting: (key) => store.row("SELECT value FROM settings WHERE key = $key", { key }, (row) => String(row.value)),
     putSetting(key, value) {
       const row = { key, value };
       store.write(`${insertInto("settings", Object.keys(row))} ON CONFLICT (key) DO UPDATE SET value = $value`, row, "take");
+    },
+  } satisfies Partial<Ledger>;
+}
+
+function deletedMethods(store: LedgerStore) {
+  return {
+    deleted: (filter) =>
+      store.rows(
+        "SELECT * FROM deleted WHERE $project IS NULL OR project_id = $project ORDER BY deleted_at_ms, seq",
+        { project: filter?.projectId ?? null },
+        toDeleted,
+      ),
+    deletedRecord: (id) => store.row("SELECT * FROM deleted WHERE id = $id", { id }, toDeleted),
+    putDeleted(record) {
+      const row = fromDeleted(record);
+      const changed = setEvery(["project_id", "deleted_at_ms", "expires_at_ms", "data"]);
+      store.write(`${insertInto("deleted", Object.keys(row))} ON CONFLICT (id) DO UPDATE SET ${changed}`, row, "give");
+    },
+    dropDeleted(id) {
+      store.write("DELETE FROM deleted WHERE id = $id", { id }, "give");
     },
   } satisfies Partial<Ledger>;
 }

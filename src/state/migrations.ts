@@ -88,6 +88,17 @@ export const migrations: readonly string[] = [
   CREATE TABLE settings (key TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT, WITHOUT ROWID;
   `,
   "ALTER TABLE services ADD COLUMN completed INTEGER NOT NULL DEFAULT 0 CHECK (completed IN (0, 1));",
+  // No foreign key: for a moment on its way back, a kept environment has both rows.
+  `
+  CREATE TABLE deleted (
+    seq INTEGER PRIMARY KEY,
+    id TEXT NOT NULL UNIQUE,
+    project_id TEXT NOT NULL,
+    deleted_at_ms INTEGER NOT NULL,
+    expires_at_ms INTEGER NOT NULL,
+    data TEXT NOT NULL CHECK (json_valid(data))
+  ) STRICT;
+  `,
 ];
 
 /** Marks the file as ours for `file` and the like: "wtre". */

@@ -1,5 +1,6 @@
 // Rows of the database to records of the ledger and back. A row that does not make a record is damage.
 import {
+  type DeletedRecord,
   type EnvironmentRecord,
   type Lease,
   type OperationRecord,
@@ -144,6 +145,26 @@ export function fromTrust(record: TrustRecord): Row {
     hash: record.hash,
     commands: JSON.stringify(record.commands),
     granted_at_ms: record.grantedAtMs,
+  };
+}
+
+export function toDeleted(row: Row): DeletedRecord {
+  return {
+    id: text(row, "id"),
+    projectId: text(row, "project_id"),
+    deletedAtMs: integer(row, "deleted_at_ms"),
+    expiresAtMs: integer(row, "expires_at_ms"),
+    data: json(row, "data"),
+  };
+}
+
+export function fromDeleted(record: DeletedRecord): Row {
+  return {
+    id: record.id,
+    project_id: record.projectId,
+    deleted_at_ms: record.deletedAtMs,
+    expires_at_ms: record.expiresAtMs,
+    data: JSON.stringify(record.data),
   };
 }
 

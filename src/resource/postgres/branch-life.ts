@@ -10,7 +10,8 @@ import { listenForWake, reached, type WakeListener } from "../../os/wake-listene
 import type { ResourceSpec } from "../resource-driver.ts";
 import { type BranchRecord, readBranchRecord } from "./branch-record.ts";
 import { isEmptied, isIdle, lookEveryMs, sleepOptions } from "./branch-watch.ts";
-import { readMajor } from "./data-directory.ts";
+import { appRole, readMajor } from "./data-directory.ts";
+import type { Session } from "./pg-session.ts";
 import {
   adminPasswordFile,
   adminTarget,
@@ -46,7 +47,7 @@ export interface BranchLife {
   /** Runs `work` after everything else about this branch. */
   exclusively<T>(spec: ResourceSpec, work: (branch: Branch) => Promise<T>): Promise<T>;
   /** Starts the server unless it runs; connections that waited are handed over. Throws `WtError`. */
-  awaken(branch: Branch, record: BranchRecord, abort?: AbortSignal): Promise<void>;
+  awaken(branch: Branch, record: BranchRecord, how?: AwakenOptions): Promise<void>;
   /** Stops the server if it runs, and holds its port. */
   layDown(branch: Branch, record: BranchRecord): Promise<void>;
   /** Lays down what nobody uses; false: it is in use. */
@@ -58,6 +59,12 @@ export interface BranchLife {
   /** Forgets a branch that was removed. */
   forget(branch: Branch): void;
   close(): Promise<void>;
+}
+
+export interface AwakenOptions {
+  abort?: AbortSignal | undefined;
+  /** Done as the superuser as soon as the server answers. */
+  prepare?: (session: Session) => Promise<void>;
 }
 
 export interface BranchLifeOptions {
@@ -83,7 +90,7 @@ export function createBranchLife(options: BranchLifeOptions): BranchLife {
   return {
     branch: (spec) => branchOf(life, spec),
     exclusively: (spec, work) => exclusively(life, spec, work),
-    awaken: (branch, record, abort) => awaken(life, branch, { record, abort }),
+    awaken: (branch, record, how) => awaken(life, branch, { ...how, record }),
     layDown: (branch, record) => layDown(life, branch, record),
     rest: (branch, record) => rest(life, branch, record),
     halt: (branch) => halt(life, branch),
@@ -151,22 +158,22 @@ async function wakeByConnection(life: Life, spec: ResourceSpec): Promise<void> {
   try {
     await exclusively(life, spec, async (branch) => {
       const record = await readBranchRecord(spec.directory);
-      if (!life.closed && record?.complete) await awaken(life, branch, { record, abort: undefined, byConnection: true });
+      if (!life.closed && record?.complete) await awaken(life, branch, { record, byConnection: true });
     });
   } catch (error) {
     life.report(error);
   }
 }
 
-interface Awakening {
+interface Awakening extends AwakenOptions {
   record: BranchRecord;
-  abort: AbortSignal | undefined;
   byConnection?: boolean;
 }
 
 async function awaken(life: Life, branch: Branch, wish: Awakening): Promise<void> {
-  const { record } = wish;
+  const { record, prepare } = wish;
   if (!(await standingServer(life, branch, record))) await start(life, branch, wish);
+  else if (prepare) await asAdmin(branch.place, record.port, prepare);
   branch.problem = null;
   if (await isCarried(branch.place)) {
     await listen(life, branch, record);
@@ -180,7 +187,7 @@ async function awaken(life: Life, branch: Branch, wish: Awakening): Promise<void
   watch(life, branch);
 }
 
-async function start(life: Life, branch: Branch, { record, abort, byConnection }: Awakening): Promise<void> {
+async function start(life: Life, branch: Branch, { record, abort, byConnection, prepare }: Awakening): Promise<void> {
   const { place, spec } = branch;
   // Before the port is given free: finding programs may take a moment.
   const major = readMajor(place.data) ?? record.major;
@@ -192,7 +199,8 @@ async function start(life: Life, branch: Branch, { record, abort, byConnection }
     life.disk.admit(spec.directory);
     const settings = { major, port: record.port, label: spec.label, settings: sleepOptions(branch).settings, carried };
     const onEnd = () => void settleEnded(life, spec);
-    await startServer({ place, programs, user: life.user(), settings, clock: life.clock, abort, onEnd });
+    const first = { database: appRole, ...(prepare ? { onReady: prepare } : {}) };
+    await startServer({ place, programs, user: life.user(), settings, clock: life.clock, abort, onEnd, ...first });
   } catch (error) {
     const reason = error instanceof Error ? error.message : String(error);
     branch.listener?.refuse(`worldtree could not wake this database: ${reason}`);
@@ -254,7 +262,7 @@ async function rest(life: Life, branch: Branch, record: BranchRecord): Promise<b
     try {
       emptied = await isEmptied(branch, record);
     } finally {
-      if (!emptied) await awaken(life, branch, { record, abort: undefined });
+      if (!emptied) await awaken(life, branch, { record });
     }
     if (!emptied) return false;
   }

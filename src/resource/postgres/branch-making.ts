@@ -1,7 +1,7 @@
 // Making and exchanging the content of a branch: a template's copy, started, with its password, migrated.
 import { mkdir, readFile } from "node:fs/promises";
 import { WtError } from "../../errors/wt-error.ts";
-import { methodFor } from "../../os/clone-method.ts";
+import { type CloneProbe, methodFor } from "../../os/clone-method.ts";
 import { checkFreeSpace, diskError } from "../../os/disk-error.ts";
 import { removeTree, writeFileAtomic } from "../../os/files.ts";
 import type { ResourceCall, ResourceConnection, ResourceSpec } from "../resource-driver.ts";
@@ -15,7 +15,8 @@ import { adminRole, appRole } from "./data-directory.ts";
 import { defuseFork } from "./live-defuse.ts";
 import { quoteLiteral, type Session } from "./pg-session.ts";
 import { type BranchOptions, postgresOptions } from "./postgres-options.ts";
-import { adminPasswordFile, asAdmin, findServer, type ServerPlace } from "./postmaster.ts";
+import { adminPasswordFile, findServer, type ServerPlace } from "./postmaster.ts";
+import { scramVerifier } from "./scram-verifier.ts";
 import type { ServerPrograms } from "./server-programs.ts";
 import type { Template } from "./template-shelf.ts";
 
@@ -35,6 +36,10 @@ export interface Prepared {
   programs: ServerPrograms;
   inputs: BranchInputs;
   method: string;
+}
+
+interface Chosen extends Prepared {
+  probe: CloneProbe;
 }
 
 export function branchOptions(spec: ResourceSpec): BranchOptions {
@@ -66,11 +71,13 @@ function freshRecord(spec: ResourceSpec, { template, programs, inputs, method }:
 const smallestBytes = 64 * 1024 * 1024;
 
 /** A template for what wt.yaml says now, and a copy of it prepared beside the data. */
-export async function prepareBranch(
-  { templates, programs: find, path }: BranchParts,
-  spec: ResourceSpec,
-  call: ResourceCall,
-): Promise<Prepared> {
+export async function prepareBranch(parts: BranchParts, spec: ResourceSpec, call: ResourceCall): Promise<Prepared> {
+  const chosen = await chooseTemplate(parts, spec, call);
+  await copyTemplate(chosen, spec, { path: parts.path, abort: call.abort });
+  return chosen;
+}
+
+async function chooseTemplate({ templates, programs: find }: BranchParts, spec: ResourceSpec, call: ResourceCall): Promise<Chosen> {
   const options = branchOptions(spec);
   const programs = await find(options.version);
   const inputs = await readBranchInputs(spec, options);
@@ -79,8 +86,11 @@ export async function prepareBranch(
   const template = await templates.ensure({ name: `resources.${spec.name}`, options, inputs, programs, call, spec });
   const method = methodFor(probe, template.record.bytes);
   checkFreeSpace(spec.directory, method === "copy" ? template.record.bytes : smallestBytes);
-  await prepareContent(spec.directory, { probe, overlay: method === "overlay", from: template.data, path, abort: call.abort });
-  return { template, programs, inputs, method };
+  return { template, programs, inputs, method, probe };
+}
+
+function copyTemplate({ template, method, probe }: Chosen, spec: ResourceSpec, how: { path: string; abort: AbortSignal }): Promise<void> {
+  return prepareContent(spec.directory, { ...how, probe, overlay: method === "overlay", from: template.data });
 }
 
 /** Makes a branch from nothing, or from what a crash left. Throws, and then nothing is left. */
@@ -103,9 +113,16 @@ export async function createBranch(parts: BranchParts, branch: Branch, call: Res
 
 async function attempt(parts: BranchParts, branch: Branch, { call, last }: { call: ResourceCall; last: boolean }): Promise<BranchRecord> {
   const { spec } = branch;
-  const prepared = await prepareBranch(parts, spec, call);
+  const prepared = await chooseTemplate(parts, spec, call);
   const record = freshRecord(spec, prepared, parts.clock.now());
-  await writeBranchRecord(spec.directory, record);
+  // The disk writes what is noted while the copy is made; all has ended before a failure is dealt with.
+  const work = [
+    copyTemplate(prepared, spec, { path: parts.path, abort: call.abort }),
+    writeBranchRecord(spec.directory, record),
+    writeFileAtomic(adminPasswordFile(branch.place), randomPassword(), { mode: 0o600 }),
+  ];
+  await Promise.allSettled(work);
+  await Promise.all(work);
   await exchangeContent(spec.directory);
   try {
     await bringUp(parts, branch, { record, after: { commands: prepared.inputs.branchCommands, call } });
@@ -146,11 +163,7 @@ export async function bringUp(
 ): Promise<void> {
   const { commands, call, forked } = after;
   const { place, spec } = branch;
-  await life.awaken(branch, record, call?.abort);
-  await asAdmin(place, record.port, async (session) => {
-    await session.query(`ALTER ROLE ${appRole} PASSWORD ${quoteLiteral(record.password)}`);
-    await guardAdmin(place, session);
-  });
+  await life.awaken(branch, record, { abort: call?.abort, prepare: (session) => setPasswords(place, record, session) });
   if (forked) await defuseFork(place, record.port, (line) => call?.report(line));
   for (const { key, command } of commands) {
     call?.report(`${key}: ${command}`);
@@ -159,12 +172,13 @@ export async function bringUp(
   call?.abort.throwIfAborted();
 }
 
-/** Gives the superuser the branch's password for it; only with that may connections be carried to the socket. */
-async function guardAdmin(place: ServerPlace, session: Session): Promise<void> {
+/** The app's own password, and one for the superuser: only with that may connections be carried to the socket. One statement, written to the disk once. */
+async function setPasswords(place: ServerPlace, record: BranchRecord, session: Session): Promise<void> {
   const file = adminPasswordFile(place);
   const known = await readFile(file, "utf8").catch(() => null);
   const password = known ?? randomPassword();
-  await session.query(`ALTER ROLE ${adminRole} PASSWORD ${quoteLiteral(password)}`);
+  const [app, admin] = await Promise.all([scramVerifier(record.password), scramVerifier(password)]);
+  await session.query(`ALTER ROLE ${appRole} PASSWORD ${quoteLiteral(app)}; ALTER ROLE ${adminRole} PASSWORD ${quoteLiteral(admin)}`);
   if (known === null) await writeFileAtomic(file, password, { mode: 0o600 });
 }
 

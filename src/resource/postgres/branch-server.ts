@@ -101,7 +101,7 @@ function contentVerbs(parts: BranchParts): Pick<BranchServer, "ensure" | "fork" 
         if (!record?.complete) return createBranch(parts, branch, call);
         await settleContent(spec.directory, clock);
         const moved = await movePort(branch, record, life);
-        await life.awaken(branch, moved, call.abort);
+        await life.awaken(branch, moved, { abort: call.abort });
         await reportChanges(spec, moved, call);
         return connectionOf(appLogin(moved), branchOptions(spec).variable);
       }),

@@ -51,7 +51,7 @@ export interface Awake {
 /** Alone with the branch; afterwards it sleeps if it slept before and nobody came meanwhile. */
 export async function whileAwake<T>({ life, branch, record, abort }: Awake, work: () => Promise<T>): Promise<T> {
   const slept = !(await findServer(branch.place));
-  if (slept) await life.awaken(branch, record, abort);
+  if (slept) await life.awaken(branch, record, { abort });
   try {
     return await work();
   } finally {

@@ -32,6 +32,10 @@ export interface ServerStart {
   abort?: AbortSignal | undefined;
   /** Called when the server ends, whoever ended it; only while this process lives. */
   onEnd?: () => void;
+  /** The database that is asked whether the server is ready: the first session of each is slow, so best one that is used next. Default: `postgres`. */
+  database?: string;
+  /** Runs on the session that found it ready; a failure of it is one of the start. */
+  onReady?: (session: Session) => Promise<void>;
 }
 
 export function serverPlace(directory: string): ServerPlace {
@@ -56,6 +60,7 @@ export async function isCarried(place: ServerPlace): Promise<boolean> {
 }
 
 const pollMs = 3;
+const noSuchDatabase = "3D000";
 const startDeadlineMs = 120_000;
 const largestLogBytes = 10_000_000;
 
@@ -110,15 +115,24 @@ async function settleOrigin({ place, programs, settings }: ServerStart, here: Da
   writeOrigin(place.data, here);
 }
 
-async function waitUntilReady({ place, settings, clock, abort }: ServerStart, run: { ended: boolean }): Promise<void> {
+async function waitUntilReady(start: ServerStart, run: { ended: boolean }): Promise<void> {
+  const { place, settings, clock, abort } = start;
   const deadlineMs = clock.now() + startDeadlineMs;
   for (;;) {
     abort?.throwIfAborted();
     if (run.ended) throw new Error("the server ended");
-    const session = await tryOpen(adminTarget(place, settings.port));
-    if (session) return session.close();
+    const session = await tryOpen(adminTarget(place, settings.port, start.database));
+    if (session) return useFirst(session, start.onReady);
     if (clock.now() > deadlineMs) throw new Error("the server did not become ready");
     await clock.sleep(pollMs, abort);
+  }
+}
+
+async function useFirst(session: Session, use: ServerStart["onReady"]): Promise<void> {
+  try {
+    await use?.(session);
+  } finally {
+    session.close();
   }
 }
 
@@ -127,6 +141,10 @@ async function tryOpen(target: SessionTarget): Promise<Session | null> {
   try {
     return await openSession(target);
   } catch (error) {
+    // Somebody dropped the database; the server is ready all the same.
+    if (error instanceof PgFailure && error.code === noSuchDatabase && target.database !== "postgres") {
+      return tryOpen({ ...target, database: "postgres" });
+    }
     // 57P03: starting up, or in recovery. Anything else the server says is its last word.
     if (error instanceof PgFailure && error.code !== "57P03") throw error;
     return null;

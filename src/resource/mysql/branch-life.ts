@@ -1,12 +1,14 @@
-// The waking and sleeping of branches: one server or one listener holds each branch's port, never both, and everything about one branch happens one
-// after another.
+// The waking and sleeping of branches. One server or one listener holds each branch's port, never both: a server that a connection woke listens
+// elsewhere, and the listener goes on holding the port and carries connections there, so that none is ever refused. One that was told to start owns
+// its port and serves on without us. Everything about one branch happens one after another.
+import { connect } from "node:net";
 import type { Clock } from "../../os/clock.ts";
-import { listenForWake, type WakeListener } from "../../os/wake-listener.ts";
+import { listenForWake, reached, type WakeListener } from "../../os/wake-listener.ts";
 import type { ResourceSpec } from "../resource-driver.ts";
 import { type Activity, closeIdle, readActivity } from "./activity.ts";
 import { type BranchRecord, readBranchRecord } from "./branch-record.ts";
 import { type BranchOptions, defaultSleepMs, mysqlOptions } from "./mysql-options.ts";
-import { findServer, startServer, stopServer } from "./mysql-server.ts";
+import { findServer, readPort, startOnAnyPort, startServer, stopServer } from "./mysql-server.ts";
 import { asRoot } from "./mysql-session.ts";
 import { type Runner, type ServerHome, serverHome } from "./server-home.ts";
 import type { Flavor, ServerPrograms } from "./server-programs.ts";
@@ -16,7 +18,7 @@ export interface Branch {
   spec: ResourceSpec;
   place: ServerHome;
   queue: Promise<unknown>;
-  /** Holds the port while the server sleeps. */
+  /** Holds the port while the server sleeps, and while connections are carried to it. */
   listener: WakeListener | null;
   /** Earlier listeners whose handed-over connections may still run. */
   bridges: WakeListener[];
@@ -125,7 +127,7 @@ async function wakeByConnection(life: Life, spec: ResourceSpec): Promise<void> {
   try {
     await exclusively(life, spec, async (branch) => {
       const record = await readBranchRecord(spec.directory);
-      if (!life.closed && record?.complete) await awaken(life, branch, { record, abort: undefined });
+      if (!life.closed && record?.complete) await awaken(life, branch, { record, abort: undefined, byConnection: true });
     });
   } catch (error) {
     life.report(error);
@@ -135,25 +137,18 @@ async function wakeByConnection(life: Life, spec: ResourceSpec): Promise<void> {
 interface Awakening {
   record: BranchRecord;
   abort: AbortSignal | undefined;
+  byConnection?: boolean;
 }
 
 async function awaken(life: Life, branch: Branch, awakening: Awakening): Promise<void> {
   const { record } = awakening;
-  if (!(await standingServer(life, branch))) {
-    try {
-      await startBranch(life, branch, awakening);
-    } catch (error) {
-      const reason = error instanceof Error ? error.message : String(error);
-      branch.listener?.refuse(`worldtree could not wake this database: ${reason}`);
-      await branch.listener?.close();
-      branch.listener = null;
-      if (record.complete) await listen(life, branch, record);
-      branch.problem = reason;
-      throw error;
-    }
-  }
+  if (!(await standingServer(life, branch))) await startBranch(life, branch, awakening);
   branch.problem = null;
-  if (branch.listener) {
+  const port = (await readPort(branch.place)) ?? record.port;
+  if (port !== record.port) {
+    await listen(life, branch, record);
+    branch.listener?.carry(() => reached(connect({ host: "127.0.0.1", port, allowHalfOpen: true })));
+  } else if (branch.listener) {
     await branch.listener.release();
     branch.listener.handOver();
     branch.bridges.push(branch.listener);
@@ -162,37 +157,42 @@ async function awaken(life: Life, branch: Branch, awakening: Awakening): Promise
   watch(life, branch);
 }
 
-async function startBranch(life: Life, branch: Branch, { record, abort }: Awakening): Promise<void> {
+async function startBranch(life: Life, branch: Branch, { record, abort, byConnection = false }: Awakening): Promise<void> {
   const { clock } = life;
-  const { listener, place, spec } = branch;
-  await startServer({
-    place,
-    programs: await life.programsFor(record),
-    runner: life.runner(),
-    port: record.port,
-    settings: optionsOf(spec).settings,
-    clock,
-    abort,
-    releasePort: listener ? () => listener.release() : undefined,
-    onEnd: () => void settleEnded(life, spec),
-  });
+  const { place, spec } = branch;
+  try {
+    const programs = await life.programsFor(record);
+    const onEnd = () => void settleEnded(life, spec);
+    const start = { place, programs, runner: life.runner(), settings: optionsOf(spec).settings, clock, abort, onEnd };
+    // Whoever else connects while it starts waits too.
+    if (byConnection) return void (await startOnAnyPort(start));
+    await branch.listener?.release();
+    await startServer({ ...start, port: record.port });
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : String(error);
+    branch.listener?.refuse(`worldtree could not wake this database: ${reason}`);
+    if (!byConnection) {
+      await branch.listener?.close();
+      branch.listener = null;
+    }
+    if (record.complete) await listen(life, branch, record);
+    branch.problem = reason;
+    throw error;
+  }
 }
 
 /** A server that was killed a moment ago still looks like one: only what answers is worth keeping, and what is dying is waited for. */
 async function standingServer(life: Life, branch: Branch): Promise<boolean> {
   for (let attempt = 1; ; attempt++) {
     if (!(await findServer(branch.place))) return false;
-    const answers = await asRoot(branch.place, (session) => session.query("SELECT 1")).then(
-      () => true,
-      () => false,
-    );
-    if (answers || attempt >= answerTries) return true;
+    if ((await readPort(branch.place)) !== null || attempt >= answerTries) return true;
     await life.clock.sleep(answerPauseMs);
   }
 }
 
 async function layDown(life: Life, branch: Branch, record: BranchRecord): Promise<void> {
   stopWatching(branch);
+  branch.listener?.hold();
   await stopServer(branch.place, life.clock);
   await listen(life, branch, record);
 }
@@ -207,8 +207,16 @@ async function halt(life: Life, branch: Branch): Promise<void> {
 
 async function rest(life: Life, branch: Branch, record: BranchRecord): Promise<boolean> {
   if (await findServer(branch.place)) {
-    const { inUse, idle } = await look(branch);
-    if (inUse !== null || !(await asRoot(branch.place, (session) => closeIdle(session, idle)))) return false;
+    // Whoever connects from now on waits, and wakes it again.
+    branch.listener?.hold();
+    let emptied = false;
+    try {
+      const { inUse, idle } = await look(branch);
+      emptied = inUse === null && (await asRoot(branch.place, (session) => closeIdle(session, idle)));
+    } finally {
+      if (!emptied) await awaken(life, branch, { record, abort: undefined });
+    }
+    if (!emptied) return false;
   }
   await layDown(life, branch, record);
   return true;
@@ -224,8 +232,9 @@ async function settleEnded(life: Life, spec: ResourceSpec): Promise<void> {
   if (life.closed || !life.branches.has(spec.directory)) return;
   await exclusively(life, spec, async (branch) => {
     const record = await readBranchRecord(spec.directory);
-    if (life.closed || !record?.complete || branch.listener || (await findServer(branch.place))) return;
+    if (life.closed || !record?.complete || (await findServer(branch.place))) return;
     stopWatching(branch);
+    branch.listener?.hold();
     await listen(life, branch, record);
   }).catch(life.report);
 }
@@ -246,7 +255,9 @@ function watch(life: Life, branch: Branch): void {
     const { inUse, connections } = await look(branch);
     if (inUse !== null || connections !== branch.connections + 1) branch.lastActiveMs = clock.now();
     branch.connections = connections;
-    if (clock.now() - branch.lastActiveMs >= sleepMs) await rest(life, branch, record);
+    if (clock.now() - branch.lastActiveMs < sleepMs) return;
+    // Somebody came in this very moment.
+    if (!(await rest(life, branch, record))) branch.lastActiveMs = clock.now();
   };
   const loop = async () => {
     while (!abort.signal.aborted) {

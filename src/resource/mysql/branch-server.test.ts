@@ -227,6 +227,27 @@ describe.skipIf(whyNoServer !== null)("mysql", () => {
       client.destroy();
     });
 
+    test("nobody who comes while it wakes is refused; the next daemon carries connections on", async () => {
+      const { spec, url } = await made("a");
+      await query(url, "CREATE TABLE t (i INT)");
+      await world.driver.sleep(spec);
+      const came = await Promise.allSettled(
+        Array.from({ length: 60 }, async (_, index) => {
+          await Bun.sleep(index * 4);
+          await query(url, `INSERT INTO t VALUES (${index})`);
+        }),
+      );
+      expect(came.filter(({ status }) => status === "rejected")).toEqual([]);
+      expect(await query(url, `SELECT COUNT(*) AS n, @@port <> ${spec.port} AS carried FROM t`)).toEqual([{ n: 60, carried: 1 }]);
+      const pid = await serverOf(spec);
+      await world.driver.close();
+      await world.next().adopt(spec);
+      expect(await query(url, "SELECT COUNT(*) AS n FROM t")).toEqual([{ n: 60 }]);
+      expect(await serverOf(spec)).toBe(pid);
+      expect(await world.driver.sleep(spec)).toBe(true);
+      expect(await query(url, "SELECT COUNT(*) AS n FROM t")).toEqual([{ n: 60 }]);
+    });
+
     test("a server that cannot wake tells the client why, in the words of the protocol", async () => {
       const { spec, url } = await made("a");
       await world.driver.sleep(spec);

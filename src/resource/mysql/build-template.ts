@@ -1,6 +1,5 @@
 // Builds what a template holds, in a private directory: a data directory, a database and a user, then the dump, migrations and seed.
 import { readdir, rm } from "node:fs/promises";
-import { createServer } from "node:net";
 import { join } from "node:path";
 import { WtError } from "../../errors/wt-error.ts";
 import type { Clock } from "../../os/clock.ts";
@@ -10,7 +9,7 @@ import type { BranchInputs } from "./branch-inputs.ts";
 import { loadSqlFile } from "./load-dump.ts";
 import { appLogin, appName, connectionOf, randomPassword } from "./mysql-connection.ts";
 import type { BranchOptions } from "./mysql-options.ts";
-import { startServer, stopServer } from "./mysql-server.ts";
+import { startOnAnyPort, startServer, stopServer } from "./mysql-server.ts";
 import { asRoot, quoteName, quoteText, type Session } from "./mysql-session.ts";
 import { ensureHome, own, type Runner, type ServerHome, socketName, spawnInHome } from "./server-home.ts";
 import { programTitle, type ServerPrograms } from "./server-programs.ts";
@@ -233,9 +232,9 @@ interface Running {
 
 async function whileRunning(build: Build, { abort, network }: Running, work: (port: number) => Promise<void>): Promise<void> {
   const { place, programs, runner, clock, options } = build;
-  const start = (port: number | null) => startServer({ place, programs, runner, port, settings: options.settings, clock, abort });
+  const start = { place, programs, runner, settings: options.settings, clock, abort };
   const port = network ? await startOnAnyPort(start) : 0;
-  if (!network) await start(null);
+  if (!network) await startServer({ ...start, port: null });
   let clean = false;
   try {
     await work(port);
@@ -243,28 +242,4 @@ async function whileRunning(build: Build, { abort, network }: Running, work: (po
     clean = await stopServer(place, clock);
   }
   if (!clean) throw new WtError({ kind: "machine", code: "mysql_not_stopped", message: `The server in ${place.data} had to be killed.` });
-}
-
-/** A free port may be taken by somebody else before the server binds it. */
-async function startOnAnyPort(start: (port: number) => Promise<void>): Promise<number> {
-  for (let attempt = 1; ; attempt++) {
-    const port = await anyPort();
-    try {
-      await start(port);
-      return port;
-    } catch (error) {
-      if (!(error instanceof WtError && error.code === "port_taken") || attempt === 5) throw error;
-    }
-  }
-}
-
-function anyPort(): Promise<number> {
-  return new Promise((resolve, reject) => {
-    const server = createServer();
-    server.once("error", reject);
-    server.listen(0, "127.0.0.1", () => {
-      const address = server.address();
-      server.close(() => resolve(typeof address === "object" && address ? address.port : 0));
-    });
-  });
 }

@@ -1,6 +1,7 @@
 // One server on one data directory: started so that it outlives us, found again by proof, stopped and verified gone.
 import { closeSync, existsSync, openSync, readFileSync, renameSync, statSync } from "node:fs";
 import { readFile, rm } from "node:fs/promises";
+import { createServer } from "node:net";
 import { join } from "node:path";
 import { WtError } from "../../errors/wt-error.ts";
 import type { Clock } from "../../os/clock.ts";
@@ -21,8 +22,6 @@ export interface ServerStart {
   settings: Record<string, string>;
   clock: Clock;
   abort?: AbortSignal | undefined;
-  /** Somebody of ours holds the port; called once, when the server is about to need it. */
-  releasePort?: (() => Promise<void>) | undefined;
   /** Called when the server ends, whoever ended it; only while this process lives. */
   onEnd?: () => void;
 }
@@ -39,7 +38,7 @@ export async function startServer(start: ServerStart): Promise<void> {
   await endLeftovers(place, clock);
   await ensureHome(place, start.runner);
   await rm(join(place.home, socketName), { force: true });
-  if (start.port !== null && !start.releasePort && !(await isPortFree(start.port))) throw await portTaken(start.port);
+  if (start.port !== null && !(await isPortFree(start.port))) throw await portTaken(start.port);
   const from = existsSync(place.log) ? statSync(place.log).size : 0;
   const child = spawnServer(start);
   const run = { ended: false };
@@ -50,7 +49,7 @@ export async function startServer(start: ServerStart): Promise<void> {
   try {
     const identity = await readProcessIdentity(child.pid);
     if (identity) await writeFileAtomic(place.identity, JSON.stringify(identity), { mode: 0o600 });
-    await waitUntilReady(start, run, from);
+    await waitUntilReady(start, run);
   } catch (error) {
     if (!run.ended) child.kill("SIGKILL");
     await child.exited;
@@ -72,34 +71,45 @@ function spawnServer({ place, programs, runner, port, settings }: ServerStart): 
   }
 }
 
-async function waitUntilReady(start: ServerStart, run: { ended: boolean }, logFrom: number): Promise<void> {
-  const { place, clock, abort, releasePort } = start;
+async function waitUntilReady({ place, clock, abort }: ServerStart, run: { ended: boolean }): Promise<void> {
   const sinceMs = clock.now();
-  let release = releasePort ?? null;
   for (;;) {
     abort?.throwIfAborted();
     if (run.ended) throw new Error("the server ended");
-    if (release && needsPort(place.log, logFrom, clock.now() - sinceMs)) {
-      await release();
-      release = null;
-    }
-    const answers = await asRoot(place, (session) => session.query("SELECT 1")).then(
-      () => true,
-      () => false,
-    );
-    // A socket that answers before the port was given free is not this server's.
-    if (answers && !release) return;
+    if ((await readPort(place)) !== null) return;
     if (clock.now() - sinceMs > startDeadlineMs) throw new Error("the server did not become ready");
     await clock.sleep(pollMs, abort);
   }
 }
 
-/**
- * A server opens its data before its port, and who connects meanwhile can wait at our own listener: it is given up as late as can be. A server that
- * comes too early tries again.
- */
-function needsPort(log: string, from: number, waitedMs: number): boolean {
-  return waitedMs > 3_000 || /log sequence number|InnoDB initialization has ended|Retrying bind/.test(lastLines(log, from, 30).join("\n"));
+/** The port that the server listens on; null: it does not answer. */
+export async function readPort(place: ServerHome): Promise<number | null> {
+  const rows = await asRoot(place, (session) => session.query("SELECT @@port AS port")).catch(() => null);
+  return rows === null ? null : Number(rows[0]?.port);
+}
+
+/** Starts on a port that is free now; it may be taken by somebody else before the server binds it. */
+export async function startOnAnyPort(start: Omit<ServerStart, "port">): Promise<number> {
+  for (let attempt = 1; ; attempt++) {
+    const port = await anyPort();
+    try {
+      await startServer({ ...start, port });
+      return port;
+    } catch (error) {
+      if (!(error instanceof WtError && error.code === "port_taken") || attempt === 5) throw error;
+    }
+  }
+}
+
+function anyPort(): Promise<number> {
+  return new Promise((resolve, reject) => {
+    const server = createServer();
+    server.once("error", reject);
+    server.listen(0, "127.0.0.1", () => {
+      const address = server.address();
+      server.close(() => resolve(typeof address === "object" && address ? address.port : 0));
+    });
+  });
 }
 
 /** The server of this place if it runs: by the identity we recorded, else the process that works in its data directory. */
@@ -197,7 +207,7 @@ async function portTaken(port: number): Promise<WtError> {
 }
 
 /** The last lines of a log from a byte on; empty when there are none. */
-export function lastLines(log: string, from: number, count = 20): string[] {
+function lastLines(log: string, from: number, count = 20): string[] {
   try {
     return readFileSync(log).subarray(from).toString("utf8").trimEnd().split("\n").slice(-count);
   } catch {

@@ -49,7 +49,7 @@ export function serverArguments({ home, port, settings, isRoot }: ServerSettings
     // Seen from the data directory: a path of any length fits into a socket's address.
     `--socket=../${socketName}`,
     "--pid-file=../pid",
-    ...(port === null ? ["--skip-networking"] : [`--port=${port}`, "--bind-address=127.0.0.1", "--port-open-timeout=10"]),
+    ...(port === null ? ["--skip-networking"] : [`--port=${port}`, "--bind-address=127.0.0.1"]),
     "--skip-name-resolve",
     "--skip-log-bin",
     "--loose-mysqlx=OFF",

@@ -57,3 +57,5 @@ export interface StreamEndpoints {
 export const buildHeader = "wt-build";
 /** Carried by every request; the daemon refuses requests without it, and any with `Origin` or `Referer`. */
 export const clientHeader = "wt-client";
+/** Carried by requests of a `wt` that a command of a repository called: the token that the daemon gave that command. */
+export const withinHeader = "wt-within";

@@ -114,7 +114,7 @@ async function createContext(input: CliInput, globals: GlobalValues, terminal: T
     verbose: globals.verbose,
     terminal,
     connection,
-    client: createDaemonClient({ fetch: connection.fetch, name: `cli/${input.version}` }),
+    client: createDaemonClient({ fetch: connection.fetch, name: `cli/${input.version}`, within: input.env.WT_WITHIN }),
   };
 }
 

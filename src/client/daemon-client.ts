@@ -1,5 +1,5 @@
 // The typed client of the daemon. It knows no socket: a `fetch` is handed in, over the unix socket in the CLI, over TCP elsewhere.
-import { type CallEndpoints, clientHeader, type OperationEndpoints, type StreamEndpoints } from "../api/endpoints.ts";
+import { type CallEndpoints, clientHeader, type OperationEndpoints, type StreamEndpoints, withinHeader } from "../api/endpoints.ts";
 import type { OperationEvent } from "../api/environment.ts";
 import type { ErrorBody } from "../api/operations.ts";
 import { WtError } from "../errors/wt-error.ts";
@@ -50,13 +50,15 @@ export interface DaemonClientOptions {
   fetch: DaemonFetch;
   /** Says who asks, such as `cli/0.1.0`. */
   name: string;
+  /** The token of the command of a repository that this runs in. */
+  within?: string | undefined;
 }
 
-export function createDaemonClient({ fetch, name }: DaemonClientOptions): DaemonClient {
+export function createDaemonClient({ fetch, name, within }: DaemonClientOptions): DaemonClient {
   const send = async (path: string, request: unknown, abort?: AbortSignal): Promise<Response> => {
     const init: ClientRequest = {
       method: "POST",
-      headers: { "content-type": "application/json", [clientHeader]: name },
+      headers: { "content-type": "application/json", [clientHeader]: name, ...(within ? { [withinHeader]: within } : {}) },
       body: JSON.stringify(request),
     };
     if (abort) init.signal = abort;

@@ -13,6 +13,7 @@ export interface Config {
   resources: Record<string, ResourceConfig>;
   /** In the order written. */
   services: ServiceConfig[];
+  hooks: Hooks;
   /** For every command of the environment. Values may hold references. */
   env: Record<string, string>;
   agent: string | null;
@@ -30,6 +31,32 @@ export interface SetupStep {
   inputs: string[];
   /** Relative to the worktree. */
   directory: string;
+  /** Where it stands: `setup[0]`, `setup[1][0]`. */
+  place: string;
+  /** Steps of the same number run at once. */
+  group: number;
+}
+
+export const hookEvents = [
+  "before_create",
+  "after_create",
+  "before_up",
+  "after_up",
+  "before_down",
+  "after_down",
+  "before_delete",
+  "after_delete",
+] as const;
+export type HookEvent = (typeof hookEvents)[number];
+export type Hooks = Partial<Record<HookEvent, HookCommand[]>>;
+
+export interface HookCommand {
+  run: string;
+  /** Relative to the directory it runs in, the worktree or the main one. */
+  directory: string;
+  timeoutMs: number;
+  /** Where it stands: `hooks.before_up[0]`. */
+  place: string;
 }
 
 export interface ServiceConfig {

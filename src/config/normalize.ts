@@ -1,10 +1,21 @@
 // WrittenConfig → Config: short forms spelled out, defaults filled in. Total: what cannot be understood gets its default, and a rule reports it.
 import type { JsonValue } from "../errors/wt-error.ts";
-import type { Config, PortPolicy, ReadyProbe, ResourceConfig, ServiceConfig, SetupStep } from "./config.ts";
+import { formatPath } from "./check-written.ts";
+import {
+  type Config,
+  type HookCommand,
+  type Hooks,
+  hookEvents,
+  type PortPolicy,
+  type ReadyProbe,
+  type ResourceConfig,
+  type ServiceConfig,
+  type SetupStep,
+} from "./config.ts";
 import { parseDurationMs } from "./duration.ts";
 import { findReferences } from "./references.ts";
 import { textsOfOptions } from "./resource-references.ts";
-import type { WrittenConfig, WrittenService } from "./schema.ts";
+import type { WrittenConfig, WrittenHookCommand, WrittenService, WrittenSetupStep } from "./schema.ts";
 
 export interface NormalizeOptions {
   /** Where it was written; becomes `origin`. */
@@ -21,9 +32,10 @@ export function normalizeConfig(written: WrittenConfig, options: NormalizeOption
     runtime: written.runtime ?? "process",
     copy: listOf(written.copy).map(cleanPath),
     clone: listOf(written.clone).map(cleanPath),
-    setup: (written.setup ?? []).map(normalizeStep),
+    setup: writtenSteps(written).map(normalizeStep),
     resources: Object.fromEntries(Object.entries(written.resources ?? {}).map(([name, entry]) => [name, normalizeResource(entry)])),
     services: services.map(([name, entry]) => normalizeService(name, spelledOut(entry), asked.has(name))),
+    hooks: normalizeHooks(written.hooks),
     env: variablesOf(written.env),
     agent: written.agent ?? null,
     worktrees: written.worktrees ?? null,
@@ -57,8 +69,8 @@ export interface TextEntry {
 /** Every text that may hold references. Setup, commands, probes and variables; options of resources. */
 export function textsOf(written: WrittenConfig): TextEntry[] {
   const found: TextEntry[] = variableTexts(["env"], written.env);
-  for (const [index, step] of (written.setup ?? []).entries()) {
-    found.push(typeof step === "string" ? { path: ["setup", index], text: step } : { path: ["setup", index, "run"], text: step.run });
+  for (const { path, step } of [...writtenSteps(written), ...writtenHooks(written.hooks)]) {
+    found.push(typeof step === "string" ? { path, text: step } : { path: [...path, "run"], text: step.run });
   }
   for (const [name, { type: _, ...options }] of Object.entries(written.resources ?? {})) {
     for (const { path, text } of textsOfOptions(options)) found.push({ path: ["resources", name, ...path], text });
@@ -90,9 +102,46 @@ function variablesOf(env: WrittenConfig["env"]): Record<string, string> {
   return Object.fromEntries(Object.entries(env ?? {}).map(([key, value]) => [key, String(value)]));
 }
 
-function normalizeStep(step: NonNullable<WrittenConfig["setup"]>[number]): SetupStep {
-  if (typeof step === "string") return { run: step, inputs: [], directory: "." };
-  return { run: step.run, inputs: listOf(step.inputs).map(cleanPath), directory: cleanPath(step.directory ?? step.cwd ?? ".") };
+export interface WrittenStep<Step> {
+  path: (string | number)[];
+  step: string | Step;
+}
+
+/** Lists inside of the list taken apart. */
+export function writtenSteps(written: WrittenConfig): WrittenStep<WrittenSetupStep>[] {
+  return (written.setup ?? []).flatMap((entry, group): WrittenStep<WrittenSetupStep>[] =>
+    Array.isArray(entry)
+      ? entry.map((step, index) => ({ path: ["setup", group, index], step }))
+      : [{ path: ["setup", group], step: entry }],
+  );
+}
+
+function normalizeStep({ path, step }: WrittenStep<WrittenSetupStep>): SetupStep {
+  const at = { place: formatPath(path), group: Number(path[1]) };
+  if (typeof step === "string") return { run: step, inputs: [], directory: ".", ...at };
+  return { run: step.run, inputs: listOf(step.inputs).map(cleanPath), directory: cleanPath(step.directory ?? step.cwd ?? "."), ...at };
+}
+
+export function writtenHooks(written: WrittenConfig["hooks"]): WrittenStep<WrittenHookCommand>[] {
+  return hookEvents.flatMap((event) => {
+    const entry = written?.[event];
+    if (!Array.isArray(entry)) return entry === undefined ? [] : [{ path: ["hooks", event], step: entry }];
+    return entry.map((step, index) => ({ path: ["hooks", event, index], step }));
+  });
+}
+
+function normalizeHooks(written: WrittenConfig["hooks"]): Hooks {
+  const hooks: Hooks = {};
+  for (const event of hookEvents) {
+    const commands = writtenHooks(written).filter(({ path }) => path[1] === event);
+    if (commands.length > 0) hooks[event] = commands.map(normalizeHook);
+  }
+  return hooks;
+}
+
+function normalizeHook({ path, step }: WrittenStep<WrittenHookCommand>): HookCommand {
+  const { run, directory, cwd, timeout }: WrittenHookCommand = typeof step === "string" ? { run: step } : step;
+  return { run, directory: cleanPath(directory ?? cwd ?? "."), timeoutMs: durationMs(timeout, 300_000), place: formatPath(path) };
 }
 
 function normalizeResource(entry: { type: string; [key: string]: unknown }): ResourceConfig {

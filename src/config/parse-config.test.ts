@@ -36,7 +36,7 @@ test("the design's sample becomes a config", () => {
     runtime: "process",
     copy: [".env", ".env.local"],
     clone: ["node_modules"],
-    setup: [{ run: "npm ci", inputs: ["package-lock.json"], directory: "." }],
+    setup: [{ run: "npm ci", inputs: ["package-lock.json"], directory: ".", place: "setup[0]", group: 0 }],
     resources: {
       db: { type: "postgres", options: { from: "fibonacci_template", migrate: "npm run migrate", seed: "npm run seed" } },
       cache: { type: "redis", options: {} },
@@ -65,6 +65,7 @@ test("the design's sample becomes a config", () => {
       }),
       expect.objectContaining({ name: "worker", port: { kind: "none" }, ready: { kind: "none" }, needs: ["flows", "backend"] }),
     ],
+    hooks: {},
     env: {},
     agent: "claude",
     worktrees: null,
@@ -88,8 +89,8 @@ services:
   expect(config.project).toBe("my-repo");
   expect(config.copy).toEqual([".env"]);
   expect(config.setup).toEqual([
-    { run: "npm ci", inputs: [], directory: "." },
-    { run: "make", inputs: ["Makefile"], directory: "tools" },
+    { run: "npm ci", inputs: [], directory: ".", place: "setup[0]", group: 0 },
+    { run: "make", inputs: ["Makefile"], directory: "tools", place: "setup[1]", group: 1 },
   ]);
   expect(config.env).toEqual({
     VERSION: "1.10",

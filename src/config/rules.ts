@@ -2,6 +2,7 @@
 import type { Finding } from "./check-written.ts";
 import type { Config } from "./config.ts";
 import type { ResourceProblems } from "./parse-config.ts";
+import { hookRules } from "./rules/hooks.ts";
 import { nameRules } from "./rules/names.ts";
 import { pathRules } from "./rules/paths.ts";
 import { portRules } from "./rules/ports.ts";
@@ -22,7 +23,7 @@ export interface Rule {
   check: (input: RuleInput) => Finding[];
 }
 
-export const rules: readonly Rule[] = [...nameRules, ...referenceRules, ...portRules, ...pathRules, ...valueRules];
+export const rules: readonly Rule[] = [...nameRules, ...referenceRules, ...portRules, ...pathRules, ...valueRules, ...hookRules];
 
 export function checkRules(input: RuleInput): Finding[] {
   return rules.flatMap((rule) => rule.check(input));

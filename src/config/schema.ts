@@ -26,6 +26,43 @@ const setupStep = v.strictObject({
   cwd: key(v.string(), { description: "Another word for `directory`.", examples: ["frontend"] }),
 });
 
+const hookCommand = v.strictObject({
+  run: v.pipe(
+    v.string(),
+    v.metadata({ description: "Shell command. It reads what happens as JSON on its input.", examples: ["./scripts/notify.sh"] }),
+  ),
+  directory: directory("the command"),
+  cwd: key(v.string(), { description: "Another word for `directory`.", examples: ["frontend"] }),
+  timeout: key(duration, {
+    description: "How long it may take; then it is ended and counts as failed. A number means seconds.",
+    default: "5m",
+    examples: ["30s"],
+  }),
+});
+
+const hook = (description: string, example: string) =>
+  key(v.union([v.string(), hookCommand, v.array(v.union([v.string(), hookCommand]))]), { description, default: [], examples: [example] });
+
+const hooks = v.strictObject({
+  before_create: hook(
+    "Before the worktree of a new environment is made. Runs in the main worktree, as its wt.yaml says; a failure stops the create.",
+    "./scripts/check-vpn.sh",
+  ),
+  after_create: hook(
+    "Once, after a new environment is complete and its services are ready. Runs in the worktree.",
+    "./scripts/announce.sh",
+  ),
+  before_up: hook("After setup, before services are started. Runs in the worktree; a failure stops the `wt up`.", "npm run codegen"),
+  after_up: hook("After the services that were asked for are ready.", "./scripts/warm-cache.sh"),
+  before_down: hook("Before services are stopped by `wt down`; a failure stops it.", "./scripts/drain.sh"),
+  after_down: hook("After services were stopped by `wt down`.", "./scripts/forget-tunnel.sh"),
+  before_delete: hook(
+    "Before anything of an environment is deleted. Runs in the worktree; a failure stops the delete.",
+    "./scripts/export-fixtures.sh",
+  ),
+  after_delete: hook("After an environment is gone. Runs in the main worktree, as its wt.yaml says.", "./scripts/close-preview.sh"),
+});
+
 const readyProbe = v.strictObject({
   http: key(v.string(), {
     description: "Path to ask for over HTTP. Ready when the status is below 500, or exactly `status`.",
@@ -425,10 +462,16 @@ export const writtenConfig = v.strictObject({
     default: [],
     examples: [["node_modules"]],
   }),
-  setup: key(v.array(v.union([v.string(), setupStep])), {
-    description: "Commands that prepare a worktree before its services start, in this order. A text is a step without inputs.",
+  setup: key(v.array(v.union([v.string(), setupStep, v.array(v.union([v.string(), setupStep]))])), {
+    description:
+      "Commands that prepare a worktree before its services start, in this order. A text is a step without inputs. A list inside of the list holds steps that do not depend on each other: they run at once, and what follows waits for all of them.",
     default: [],
-    examples: [["npm ci"]],
+    examples: [["npm ci"], [["npm ci", "pip install -r requirements.txt"], "npm run codegen"]],
+  }),
+  hooks: key(hooks, {
+    description: "Commands that run when something happens to an environment. Each is a command or a list of them, one after the other.",
+    default: {},
+    examples: [{ after_create: "./scripts/announce.sh" }],
   }),
   resources: key(v.record(v.string(), resource), {
     description: "What each environment gets of its own: databases, caches, directories. The `type` says which other keys there are.",
@@ -460,4 +503,5 @@ export const writtenConfig = v.strictObject({
 export type WrittenConfig = v.InferOutput<typeof writtenConfig>;
 export type WrittenService = v.InferOutput<typeof service>;
 export type WrittenSetupStep = v.InferOutput<typeof setupStep>;
+export type WrittenHookCommand = v.InferOutput<typeof hookCommand>;
 export type WrittenReadyProbe = v.InferOutput<typeof readyProbe>;

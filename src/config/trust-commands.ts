@@ -20,8 +20,8 @@ export interface CommandToTrust {
 export async function collectTrustCommands(config: Config, files: RepositoryFiles): Promise<CommandToTrust[]> {
   const collector: Collector = { files, found: new Map(), commands: new Set() };
   if (config.worktrees !== null && leavesNeighbourhood(config.worktrees)) collector.found.set("worktrees", config.worktrees);
-  for (const [index, step] of config.setup.entries()) {
-    await addCommand(collector, `setup[${index}]`, { text: step.run, directory: step.directory, careful: true });
+  for (const { place, run, directory } of [...config.setup, ...Object.values(config.hooks).flat()]) {
+    await addCommand(collector, place, { text: run, directory, careful: true });
   }
   for (const [name, { options }] of Object.entries(config.resources)) {
     for (const [key, value] of Object.entries(options)) {

@@ -10,6 +10,7 @@ export function emptyConfig(project: string): Config {
     setup: [],
     resources: {},
     services: [],
+    hooks: {},
     env: {},
     agent: null,
     worktrees: null,

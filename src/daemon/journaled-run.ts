@@ -15,6 +15,8 @@ export interface Call {
   emit: Emit;
   /** Fires when the caller is gone or has interrupted. */
   abort: AbortSignal;
+  /** Token of the running command of a repository that the caller was called in (`RunningCommands`). */
+  within?: string | undefined;
 }
 
 /** Writes the journal row of an operation that is about to begin; the caller holds the environment's lock. */

@@ -20,6 +20,7 @@ import { GitStatusCache } from "./git-status-cache.ts";
 import { KeyedLock } from "./keyed-lock.ts";
 import { adoptServices, settleOperations } from "./recovery.ts";
 import { restResources } from "./resources.ts";
+import { RunningCommands } from "./running-commands.ts";
 import { type ControlServer, startServer } from "./server.ts";
 import { Supervisor } from "./supervisor.ts";
 import { keepTemplatesTidy } from "./tidy-templates.ts";
@@ -102,6 +103,7 @@ async function buildWorld({ ledger, paths, env }: Parts): Promise<World> {
     gitStatus: new GitStatusCache({ clock, atOnce: cores * 2, watch: openChangeWatch(), env: definedOnly(env) }),
     changes,
     locks: new KeyedLock(),
+    running: new RunningCommands(),
     setups: new Admission(Math.max(2, cores)),
     ledgerRecovery: ledger.recovery,
     reached: faultsFrom(env.WT_TEST_FAULT),

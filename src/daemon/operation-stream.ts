@@ -1,4 +1,5 @@
 // Streams of newline-delimited JSON: one object a line, as it happens.
+import { withinHeader } from "../api/endpoints.ts";
 import type { OperationEvent } from "../api/environment.ts";
 import type { ErrorBody } from "../api/operations.ts";
 import { WtError } from "../errors/wt-error.ts";
@@ -23,7 +24,7 @@ export function operationResponse<Result>(request: Request, run: (call: Call) =>
       };
       const emit: Emit = send;
       try {
-        send({ type: "result", result: await run({ emit, abort: gone.signal }) });
+        send({ type: "result", result: await run({ emit, abort: gone.signal, within: request.headers.get(withinHeader) ?? undefined }) });
       } catch (error) {
         send({ type: "error", error: WtError.from(error).toWire() });
       }

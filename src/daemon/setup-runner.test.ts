@@ -1,6 +1,7 @@
 import { expect, test } from "bun:test";
 import { WtError } from "../errors/wt-error.ts";
 import { Admission } from "./admission.ts";
+import { RunningCommands } from "./running-commands.ts";
 import { runSetup, type SetupRun } from "./setup-runner.ts";
 import { bench, environment, settle } from "./supervisor.conformance.ts";
 import type { World } from "./world.ts";
@@ -8,7 +9,14 @@ import type { World } from "./world.ts";
 function prepared() {
   const on = bench();
   const { driver, errors } = on.daemon();
-  const parts = { driver, clock: on.clock, ledger: on.ledger, setups: new Admission(1), paths: { environments: "/nowhere" } };
+  const parts = {
+    driver,
+    clock: on.clock,
+    ledger: on.ledger,
+    setups: new Admission(1),
+    running: new RunningCommands(),
+    paths: { environments: "/nowhere" },
+  };
   const world = { ...parts, report: (error: unknown) => errors.push(error) } as unknown as World;
   const abort = new AbortController();
   const what = { name: "setup:0", place: "setup[0]", command: "npm ci", directory: "." };

@@ -1,36 +1,50 @@
 // Runs one command of the repository (a setup step, a migration) through the runtime driver, so that it is marked, leased and logged like a service: a crash of the daemon
 // in the middle of `npm ci` leaves a process that the next daemon finds and ends.
-import { readdir, rm } from "node:fs/promises";
-import { join } from "node:path";
+import { mkdir, readdir, rm, writeFile } from "node:fs/promises";
+import { dirname, join, resolve } from "node:path";
 import type { EnvironmentRecord } from "../environment/ledger.ts";
 import { WtError } from "../errors/wt-error.ts";
 import type { ServiceInstance, ServiceSpec } from "../runtime/runtime-driver.ts";
 import { noOutput, shownOutput, withLine } from "./output-ends.ts";
+import { callerVariable } from "./running-commands.ts";
 import type { World } from "./world.ts";
 
 export interface SetupRun {
   environment: EnvironmentRecord;
-  /** Mark, log and lease: `setup:0`, `resource:db`; no service can be called so. */
+  /** Mark, log and lease: `setup:0`, `resource:db`, `hook:before_up:0`; no service can be called so. */
   name: string;
   /** The key in wt.yaml, for sentences: `setup[0]`. */
   place: string;
   /** With its references resolved. */
   command: string;
-  /** Relative to the worktree. */
+  /** Relative to the worktree, or absolute. */
   directory: string;
   env: Record<string, string>;
   output: (line: string) => void;
   abort: AbortSignal;
+  /** What it reads on its standard input; without it there is nothing to read. */
+  stdin?: string;
+  /** Runs at once, however many setup commands there are: it may wait for some. */
+  unqueued?: boolean;
+  /** No operation holds the environment while it runs. */
+  free?: boolean;
+  /** Token of the command that asked for the operation. */
+  within?: string | undefined;
+  /** What it leaves running is ended with it. */
+  endsWhole?: boolean;
 }
 
 const stopPolicy = { signal: "SIGTERM" as const, graceMs: 3_000 };
 
 /** Throws `WtError` (`machine`, `setup_failed`) with the first and last lines when the command fails; on abort its processes are ended first. */
 export async function runSetup(world: World, run: SetupRun): Promise<void> {
-  const leave = await world.setups.enter(run.abort);
+  const leave = run.unqueued ? () => undefined : await world.setups.enter(run.abort);
+  const { environment, place } = run;
+  const running = world.running.begin({ environmentId: environment.id, place, holds: !run.free, within: run.within ?? null });
   try {
-    await runAdmitted(world, run);
+    await runAdmitted(world, { ...run, env: { ...run.env, [callerVariable]: running.token } });
   } finally {
+    running.end();
     leave();
   }
 }
@@ -41,7 +55,8 @@ async function runAdmitted(world: World, run: SetupRun): Promise<void> {
   const logPath = await freshLogPath(world, run, generation);
   const key = `${environment.id}/${service}/${generation}`;
   const lease = world.ledger.claim({ environmentId: environment.id, kind: "process", key });
-  const directory = join(environment.path, run.directory);
+  // One that is absolute stays as it is.
+  const directory = resolve(environment.path, run.directory);
   const release = () => {
     if (lease) world.ledger.release(lease.id);
   };
@@ -50,7 +65,7 @@ async function runAdmitted(world: World, run: SetupRun): Promise<void> {
     nonce: environment.nonce,
     service,
     generation,
-    command: run.command,
+    command: run.stdin === undefined ? run.command : await readingFrom(logPath.replace(/\.log$/, ".json"), run),
     directory,
     env: { ...run.env, PWD: directory },
     port: null,
@@ -71,12 +86,12 @@ async function runAdmitted(world: World, run: SetupRun): Promise<void> {
   try {
     const end = await endOrStop(world, { instance, ended: release }, run.abort);
     await drained(world, logPath, reader.count);
-    if (end.code !== 0) {
+    if (end.code !== 0 || run.endsWhole) {
       // What it left running would be in the way of the next attempt.
       const { leftovers } = await world.driver.stop(instance, stopPolicy);
       if (leftovers.length > 0) world.report(new Error(leftovers.join(" ")));
-      throw setupFailed(run, { end, output: shownOutput(output, logPath), logPath });
     }
+    if (end.code !== 0) throw setupFailed(run, { end, output: shownOutput(output, logPath), logPath });
   } finally {
     reading.abort(new Error("done"));
     await reader.done;
@@ -86,12 +101,19 @@ async function runAdmitted(world: World, run: SetupRun): Promise<void> {
 /** A file for each run: by the times of lines, which are not exact, the first one could count as an older run's. Those of older runs go. */
 async function freshLogPath(world: World, { environment, name }: SetupRun, generation: number): Promise<string> {
   const directory = join(world.paths.environments, environment.id);
-  const stem = name.replace(":", "-");
+  const stem = name.replaceAll(":", "-");
   const older = (await readdir(directory).catch(() => [])).filter(
     (one) => one.startsWith(stem) && /^(-\d+)?\./.test(one.slice(stem.length)),
   );
   for (const one of older) await rm(join(directory, one), { force: true });
   return join(directory, `${stem}-${generation}.log`);
+}
+
+/** The command with its input in a file: any driver can run that, and a daemon that dies takes no pipe along. */
+async function readingFrom(path: string, { command, stdin = "" }: SetupRun): Promise<string> {
+  await mkdir(dirname(path), { recursive: true, mode: 0o700 });
+  await writeFile(path, stdin, { mode: 0o600 });
+  return `exec <'${path.replaceAll("'", "'\\''")}'\n${command}`;
 }
 
 async function endOrStop(

@@ -1,11 +1,9 @@
 // What each step of a plan does on this machine.
 import { join } from "node:path";
 import type { OperationEvent } from "../api/environment.ts";
-import { resolveCommandReferences } from "../config/command-references.ts";
 import { isMainShared } from "../config/resource-references.ts";
 import type { StepPerformers } from "../environment/apply-plan.ts";
 import type { Lease } from "../environment/ledger.ts";
-import { referenceLookup } from "../environment/variables.ts";
 import { WtError } from "../errors/wt-error.ts";
 import type { BranchPlan } from "../git/branches.ts";
 import { deleteBranch } from "../git/branches.ts";
@@ -16,8 +14,7 @@ import { removeResourcePlace } from "../os/storage-image.ts";
 import type { ResourceCall } from "../resource/resource-driver.ts";
 import { noteMainSchema } from "./drift.ts";
 import { warnOfOverrides } from "./env-files.ts";
-import { filledStamp } from "./environment-observer.ts";
-import { commandEnvironment, contractInput, type EnvironmentSession, servicePlan } from "./environment-session.ts";
+import { commandEnvironment, type EnvironmentSession, servicePlan } from "./environment-session.ts";
 import { cloneDirectories, copyFiles } from "./fill-files.ts";
 import { configuredSource } from "./fork-source.ts";
 import { ensureMainResource } from "./main-resource.ts";
@@ -25,8 +22,8 @@ import { ensurePort } from "./port-leases.ts";
 import { removeDirectory } from "./remove-directory.ts";
 import { wantedOptions } from "./resource-options.ts";
 import { ensureResource, leasedResources, removeResource, wakeResources } from "./resources.ts";
-import { setupHash, stampKey } from "./setup-inputs.ts";
 import { runSetup } from "./setup-runner.ts";
+import { markFilled, performSetup, performTogether } from "./setup-steps.ts";
 import { emptyTrash, keptDirectory, removeEmptyParent, trashDirectory } from "./trash.ts";
 import { worktreeExists } from "./worktree-exists.ts";
 import type { World } from "./world.ts";
@@ -36,6 +33,7 @@ export interface StepContext {
   session: EnvironmentSession;
   emit: (event: OperationEvent<never>) => void;
   abort: AbortSignal;
+  within?: string | undefined;
   /** Only `create` has one. */
   branchPlan: BranchPlan | null;
   /** Only `delete`: the branch's commit that the safety check saw, and whether its work is on the base already. */
@@ -60,6 +58,7 @@ export function stepPerformers(context: StepContext): StepPerformers {
       }
     },
     setup: (step) => performSetup(context, step.index),
+    setup_together: (step) => performTogether(context, step.steps),
     resource: (step) => performResource(context, step.name),
     start: async (step) => startServices(context, step.services, false),
     restart: async (step) => startServices(context, step.services, true),
@@ -159,31 +158,9 @@ export function resourceCall(context: StepContext, name: string): ResourceCall {
         env: { ...commandEnvironment(world, session), ...variables },
         output: report,
         abort,
+        within: context.within,
       }),
   };
-}
-
-async function performSetup(context: StepContext, index: number): Promise<void> {
-  const { world, session, emit } = context;
-  const step = session.config.setup[index];
-  if (!step) return;
-  markFilled(context);
-  await runSetup(world, {
-    environment: session.environment,
-    name: `setup:${index}`,
-    place: `setup[${index}]`,
-    directory: step.directory,
-    command: resolveCommandReferences(step.run, referenceLookup(contractInput(world, session)), `setup[${index}].run`),
-    env: commandEnvironment(world, session),
-    output: (line) => emit({ type: "output", step: `setup:${index}`, stream: "stdout", line }),
-    abort: context.abort,
-  });
-  const hash = await setupHash(session.environment.path, step);
-  world.ledger.putSetupStamp({ environmentId: session.environment.id, step: stampKey(step), hash });
-}
-
-function markFilled({ world, session }: StepContext): void {
-  world.ledger.putSetupStamp({ environmentId: session.environment.id, step: filledStamp, hash: "done" });
 }
 
 async function startServices(context: StepContext, names: readonly string[], anew: boolean): Promise<void> {

@@ -11,6 +11,7 @@ import type { ReachedPoint } from "./faults.ts";
 import type { GatewayControl } from "./gateway-control.ts";
 import type { GitStatusCache } from "./git-status-cache.ts";
 import type { KeyedLock } from "./keyed-lock.ts";
+import type { RunningCommands } from "./running-commands.ts";
 import type { Supervisor } from "./supervisor.ts";
 
 /** Everything the daemon is made of; built once in `main.ts` and handed down. */
@@ -31,6 +32,7 @@ export interface World {
   changes: Changes;
   /** Keys: `environment:<id>`, `project:<id>:<slug or branch>`. */
   locks: KeyedLock;
+  running: RunningCommands;
   /** Places for setup commands. */
   setups: Admission;
   /** What the ledger had to recover from when it was opened; null normally. */

@@ -46,7 +46,9 @@ export type PlanStep =
   | { kind: "copy"; patterns: string[] }
   | { kind: "clone"; directories: string[] }
   | { kind: "ports"; services: string[] }
-  | { kind: "setup"; index: number; run: string; skip: boolean }
+  | SetupPlanStep
+  /** Steps that do not depend on each other. */
+  | { kind: "setup_together"; steps: SetupPlanStep[] }
   | { kind: "resource"; name: string }
   | { kind: "start"; services: string[] }
   | { kind: "restart"; services: string[] }
@@ -61,9 +63,17 @@ export type PlanStep =
   | { kind: "remove_files" }
   | { kind: "release" };
 
+export interface SetupPlanStep {
+  kind: "setup";
+  index: number;
+  run: string;
+  skip: boolean;
+}
+
 /** Stable name of a step, for the journal and for `OperationEvent.step`. */
 export function stepName(step: PlanStep): string {
   if (step.kind === "setup") return `setup:${step.index}`;
+  if (step.kind === "setup_together") return `setup:${step.steps.map(({ index }) => index).join("+")}`;
   if (step.kind === "resource" || step.kind === "remove_resource") return `${step.kind}:${step.name}`;
   return step.kind;
 }
@@ -81,6 +91,8 @@ export function stepLabel(step: PlanStep): string {
       return "Lease ports";
     case "setup":
       return step.run;
+    case "setup_together":
+      return `${step.steps.map(({ run }) => run).join(", ")} (at once)`;
     case "resource":
       return `Prepare ${step.name}`;
     case "start":
@@ -132,11 +144,20 @@ function planPresence(observed: ObservedEnvironment, config: Config | null): Pla
   const filled = new Set<string>();
   for (const name of missing) if (fillsByCommand(config, name) || isNamedLate(config, name, filled)) filled.add(name);
   for (const name of missing) if (!filled.has(name)) steps.push({ kind: "resource", name });
-  for (const [index, step] of config.setup.entries()) {
-    steps.push({ kind: "setup", index, run: step.run, skip: observed.setupDone[index] === true });
-  }
+  steps.push(...planSetup(observed, config));
   for (const name of filled) steps.push({ kind: "resource", name });
   return steps;
+}
+
+function planSetup(observed: ObservedEnvironment, config: Config): PlanStep[] {
+  const steps = config.setup.map(({ run, group }, index) => {
+    return { group, step: { kind: "setup", index, run, skip: observed.setupDone[index] === true } as const };
+  });
+  return [...Map.groupBy(steps, ({ group }) => group).values()].flatMap((together): PlanStep[] => {
+    const due = together.flatMap(({ step }) => (step.skip ? [] : [step]));
+    const done = together.flatMap(({ step }) => (step.skip ? [step] : []));
+    return due.length > 1 ? [...done, { kind: "setup_together", steps: due }] : together.map(({ step }) => step);
+  });
 }
 
 /** It refers to one that is made late; in the order of `resourceOrder` that one was looked at before. */

@@ -13,6 +13,7 @@ import { GitStatusCache } from "../../src/daemon/git-status-cache.ts";
 import type { Call } from "../../src/daemon/journaled-run.ts";
 import { KeyedLock } from "../../src/daemon/keyed-lock.ts";
 import { locate } from "../../src/daemon/projects.ts";
+import { RunningCommands } from "../../src/daemon/running-commands.ts";
 import { Supervisor } from "../../src/daemon/supervisor.ts";
 import type { World } from "../../src/daemon/world.ts";
 import { memoryLedger } from "../../src/environment/memory-ledger.ts";
@@ -109,6 +110,7 @@ async function buildTestWorld(env: Record<string, string>, resources: World["res
     gitStatus: new GitStatusCache({ clock, atOnce: 2, watch: openChangeWatch(), env }),
     changes,
     locks: new KeyedLock(),
+    running: new RunningCommands(),
     setups: new Admission(2),
     ledgerRecovery: null,
     reached: () => undefined,

@@ -1,5 +1,5 @@
 import { type Finding, formatPath, type KeyPath } from "../check-written.ts";
-import { cleanPath, listOf } from "../normalize.ts";
+import { cleanPath, listOf, writtenHooks, writtenSteps } from "../normalize.ts";
 import type { Rule } from "../rules.ts";
 
 export const pathRules: readonly Rule[] = [
@@ -8,9 +8,10 @@ export const pathRules: readonly Rule[] = [
     check: ({ written }) => [
       ...listed(["copy"], written.copy),
       ...listed(["clone"], written.clone),
-      ...(written.setup ?? []).flatMap((step, index) =>
-        typeof step === "string" ? [] : [...listed(["setup", index, "inputs"], step.inputs), ...directories(["setup", index], step)],
+      ...writtenSteps(written).flatMap(({ path, step }) =>
+        typeof step === "string" ? [] : [...listed([...path, "inputs"], step.inputs), ...directories(path, step)],
       ),
+      ...writtenHooks(written.hooks).flatMap(({ path, step }) => (typeof step === "string" ? [] : directories(path, step))),
       ...Object.entries(written.services ?? {}).flatMap(([name, service]) =>
         typeof service === "string" ? [] : directories(["services", name], service),
       ),

@@ -1,8 +1,8 @@
-import type { Finding, KeyPath } from "../check-written.ts";
+import { type Finding, formatPath, type KeyPath } from "../check-written.ts";
 import { closest } from "../closest.ts";
 import type { Config, ResourceConfig } from "../config.ts";
 import { parseDurationMs } from "../duration.ts";
-import { listOf, spelledOut } from "../normalize.ts";
+import { listOf, spelledOut, writtenHooks, writtenSteps } from "../normalize.ts";
 import { exampleOptions, isMainShared, ownOptions } from "../resource-references.ts";
 import type { Rule } from "../rules.ts";
 import type { WrittenReadyProbe, WrittenService } from "../schema.ts";
@@ -90,8 +90,8 @@ export const valueRules: readonly Rule[] = [
   {
     name: "commands-not-empty",
     check: ({ written }) => [
-      ...(written.setup ?? []).flatMap((step, index) =>
-        typeof step === "string" ? command(["setup", index], step) : command(["setup", index, "run"], step.run),
+      ...[...writtenSteps(written), ...writtenHooks(written.hooks)].flatMap(({ path, step }) =>
+        typeof step === "string" ? command(path, step) : command([...path, "run"], step.run),
       ),
       ...Object.entries(written.services ?? {}).flatMap(([name, service]) =>
         typeof service === "string" ? command(["services", name], service) : command(["services", name, "run"], service.run),
@@ -154,7 +154,7 @@ export const valueRules: readonly Rule[] = [
 ];
 
 function command(path: KeyPath, text: string): Finding[] {
-  const where = path[0] === "setup" ? `setup[${path[1]}]` : `services.${path[1]}.run`;
+  const where = path[0] === "services" ? `services.${path[1]}.run` : formatPath(path.filter((part) => part !== "run"));
   if (text.trim() === "") return [{ path, message: `${where} is an empty command.`, hint: "Write a shell command." }];
   return text.includes("\0") ? [{ path, message: `${where} holds a NUL character, which no command can.`, hint: "Remove it." }] : [];
 }

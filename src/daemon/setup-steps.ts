@@ -1,0 +1,55 @@
+// `setup:` commands, one after the other or at once.
+import { resolveCommandReferences } from "../config/command-references.ts";
+import type { SetupPlanStep } from "../environment/plan.ts";
+import { referenceLookup } from "../environment/variables.ts";
+import { filledStamp } from "./environment-observer.ts";
+import { commandEnvironment, contractInput } from "./environment-session.ts";
+import { setupHash, stampKey } from "./setup-inputs.ts";
+import { runSetup } from "./setup-runner.ts";
+import type { StepContext } from "./steps.ts";
+
+export async function performSetup(context: StepContext, index: number): Promise<void> {
+  const { world, session, emit } = context;
+  const step = session.config.setup[index];
+  if (!step) return;
+  markFilled(context);
+  await runSetup(world, {
+    environment: session.environment,
+    name: `setup:${index}`,
+    place: step.place,
+    directory: step.directory,
+    command: resolveCommandReferences(step.run, referenceLookup(contractInput(world, session)), `${step.place}.run`),
+    env: commandEnvironment(world, session),
+    output: (line) => emit({ type: "output", step: `setup:${index}`, stream: "stdout", line }),
+    abort: context.abort,
+    within: context.within,
+  });
+  const hash = await setupHash(session.environment.path, step);
+  world.ledger.putSetupStamp({ environmentId: session.environment.id, step: stampKey(step), hash });
+}
+
+/** The first failure ends the others; it is the one that is told. What succeeded by then is not done again. */
+export async function performTogether(context: StepContext, steps: readonly SetupPlanStep[]): Promise<void> {
+  const { world, emit } = context;
+  const failed = new AbortController();
+  const together = { ...context, abort: AbortSignal.any([context.abort, failed.signal]) };
+  const startedMs = world.clock.now();
+  const failures: unknown[] = [];
+  const perform = async ({ index, run }: SetupPlanStep) => {
+    emit({ type: "step", step: `setup:${index}`, label: run });
+    try {
+      await performSetup(together, index);
+      emit({ type: "step_done", step: `setup:${index}`, ms: Math.max(0, Math.round(world.clock.now() - startedMs)) });
+    } catch (error) {
+      failures.push(error);
+      failed.abort(error);
+    }
+  };
+  await Promise.all(steps.map(perform));
+  context.abort.throwIfAborted();
+  if (failures.length > 0) throw failures[0];
+}
+
+export function markFilled({ world, session }: StepContext): void {
+  world.ledger.putSetupStamp({ environmentId: session.environment.id, step: filledStamp, hash: "done" });
+}

@@ -1,8 +1,20 @@
-// `npm test [-- <part of a file name>… <bun test options>]`: the tests of src in one run, then each end-to-end file by itself.
+// `npm test [-- <part of a file name>… <bun test options>]`: the tests of src in one run, those with real servers and the end-to-end ones file by
+// file, two at a time (`WT_TEST_JOBS`).
 // `--ordinary-user` (or WT_TEST_USER=<name>) runs only the end-to-end part and, where we are root, as that user.
 
-import { chmodSync, chownSync, existsSync, mkdirSync, mkdtempSync, readFileSync, realpathSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import {
+  chmodSync,
+  chownSync,
+  closeSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  openSync,
+  readFileSync,
+  realpathSync,
+  writeFileSync,
+} from "node:fs";
+import { availableParallelism, tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { Glob } from "bun";
 import { findLeaks } from "./leak-check.ts";
@@ -12,6 +24,8 @@ interface Plan {
   runs: string[][];
   options: string[];
   user: User | null;
+  /** Runs at once; with more than one, the output of each is shown when it ends. */
+  jobs: number;
 }
 
 interface User {
@@ -43,12 +57,16 @@ async function main(args: string[]): Promise<number> {
   const directory = makeDirectory(plan.user);
   if (plan.runs.some((files) => files[0]?.startsWith("test/e2e/"))) buildProgram();
   const total: Counts = { passed: 0, failed: 0, skipped: 0 };
-  for (const files of plan.runs) {
-    const counts = await runFiles(files, plan, directory);
-    total.passed += counts.passed;
-    total.failed += counts.failed;
-    total.skipped += counts.skipped;
-  }
+  const waiting = [...plan.runs];
+  const worker = async () => {
+    for (let files = waiting.shift(); files; files = waiting.shift()) {
+      const counts = await runFiles(files, plan, directory);
+      total.passed += counts.passed;
+      total.failed += counts.failed;
+      total.skipped += counts.skipped;
+    }
+  };
+  await Promise.all(Array.from({ length: plan.jobs }, worker));
   const leaks = await findLeaks(directory);
   for (const leak of leaks) console.error(`Left behind: ${leak}`);
   if (total.passed + total.failed === 0) console.error("Nothing ran.");
@@ -77,8 +95,12 @@ function planRuns(args: string[]): Plan {
   const matches = (name: string) => wanted.length === 0 || wanted.some((part) => name.includes(part));
   const find = (pattern: string) => [...new Glob(pattern).scanSync(root)].filter(matches).sort();
   const fast = ordinary ? [] : find("src/**/*.test.ts");
+  const serving = fast.filter((name) => /^src\/resource\/(postgres|mysql|redis)\//.test(name));
+  const rest = fast.filter((name) => !serving.includes(name));
   const slow = find("test/e2e/**/*.test.ts");
-  return { runs: [...(fast.length > 0 ? [fast] : []), ...slow.map((name) => [name])], options, user: ordinary ? ordinaryUser() : null };
+  const runs = [...(rest.length > 0 ? [rest] : []), ...[...serving, ...slow].map((name) => [name])];
+  const jobs = Math.min(runs.length, Number(process.env.WT_TEST_JOBS) || Math.min(2, availableParallelism()));
+  return { runs, options, user: ordinary ? ordinaryUser() : null, jobs };
 }
 
 /** null where we are an ordinary user already. */
@@ -126,18 +148,29 @@ function writeNpmSettings(path: string, user: User | null): void {
 async function runFiles(files: string[], plan: Plan, directory: string): Promise<Counts> {
   const single = files.length === 1 ? files[0] : `${files.length} files of src`;
   const who = plan.user ? ` as ${plan.user.name}` : "";
-  console.log(`\n── ${single}${who}`);
-  const report = join(directory, "home", `report-${Date.now()}.xml`);
+  const title = `\n── ${single}${who}`;
+  const [report, output] = ["xml", "txt"].map((ending) => join(directory, "home", `report-${crypto.randomUUID()}.${ending}`)) as [
+    string,
+    string,
+  ];
+  if (plan.jobs === 1) console.log(title);
   const command = [
     // Real servers, ports and browsers on a machine that others use too: one more try, which the output marks with "attempt 2".
     ...[...as(plan.user), process.execPath, "test", "--retry=1", ...plan.options, "--reporter=junit", `--reporter-outfile=${report}`],
     ...files.map((name) => `./${name}`),
   ];
-  const child = Bun.spawn(command, { cwd: root, env: testEnvironment(directory, plan.user), stdio: ["ignore", "inherit", "inherit"] });
+  const log = plan.jobs === 1 ? null : openSync(output, "a", 0o600);
+  const out = log ?? "inherit";
+  const child = Bun.spawn(command, { cwd: root, env: testEnvironment(directory, plan.user), stdio: ["ignore", out, out] });
   const isFast = files[0]?.startsWith("src/");
   const timer = setTimeout(() => child.kill("SIGKILL"), isFast ? 2 * fileTimeoutMs : fileTimeoutMs);
   const code = await child.exited;
   clearTimeout(timer);
+  if (log !== null) {
+    closeSync(log);
+    console.log(title);
+    process.stdout.write(readFileSync(output));
+  }
   if (child.signalCode) console.error(`${single} was ended by ${child.signalCode}.`);
   const counts = existsSync(report) ? readReport(readFileSync(report, "utf8")) : { passed: 0, failed: 0, skipped: 0 };
   // A crash, or an error outside any test, is a failure that no report counts. That a name filter left nothing to run is none.

@@ -84,9 +84,9 @@ export async function runStep<T>(
   const started = world.clock.now();
   world.ledger.advanceOperation(at.operation, at.step);
   call.emit({ type: "step", step: at.step, label: at.label });
-  world.reached(`before:${at.step}`);
+  await world.reached(`before:${at.step}`);
   const result = await at.work();
-  world.reached(`after:${at.step}`);
+  await world.reached(`after:${at.step}`);
   call.emit({ type: "step_done", step: at.step, ms: Math.max(0, Math.round(world.clock.now() - started)) });
   return result;
 }

@@ -14,8 +14,8 @@ export async function takeAtOnce(
   environment: EnvironmentRecord,
   taken: { id: string; resources: readonly LeasedResource[]; abort: AbortSignal },
 ): Promise<CheckpointResult["leftOut"]> {
-  const take = () => {
-    world.reached("paused:checkpoint");
+  const take = async () => {
+    await world.reached("paused:checkpoint");
     return takeAll(world, taken);
   };
   for (let attempt = 1; ; attempt++) {

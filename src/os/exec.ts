@@ -1,6 +1,7 @@
 // The one door to other programs that run to their end. Services are not started here (see runtime/).
 import { statSync } from "node:fs";
 import { WtError } from "../errors/wt-error.ts";
+import { isInjected, withFaults } from "./fault-layer.ts";
 
 export interface ExecOptions {
   cwd: string;
@@ -24,6 +25,19 @@ export interface ExecResult {
  */
 export async function exec(command: readonly string[], options: ExecOptions): Promise<ExecResult> {
   options.abort?.throwIfAborted();
+  try {
+    return await withFaults(
+      "exec",
+      () => command.join(" "),
+      () => run(command, options),
+    );
+  } catch (error) {
+    if (!isInjected(error)) throw error;
+    return { code: 128, stdout: "", stderr: `fatal: ${error.text}\n` };
+  }
+}
+
+async function run(command: readonly string[], options: ExecOptions): Promise<ExecResult> {
   const program = command[0] ?? "";
   let child: Bun.Subprocess<"pipe" | "ignore", "pipe", "pipe">;
   try {

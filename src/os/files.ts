@@ -2,6 +2,7 @@
 import { constants, type Dirent, lstatSync, mkdirSync, renameSync, type Stats } from "node:fs";
 import { chmod, copyFile, lstat, mkdir, open, readdir, readlink, rename, rm, symlink, utimes } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
+import { withFaults } from "./fault-layer.ts";
 
 /** Readers see the old content or all of the new one, also after a power cut. Follows no link: a link at `path` is replaced. */
 export async function writeFileAtomic(path: string, content: string | Uint8Array, { mode = 0o644 }: { mode?: number } = {}): Promise<void> {
@@ -10,7 +11,11 @@ export async function writeFileAtomic(path: string, content: string | Uint8Array
     const file = await open(temporary, "wx", mode);
     try {
       await file.chmod(mode);
-      await file.writeFile(content);
+      await withFaults(
+        "write",
+        () => path,
+        () => file.writeFile(content),
+      );
       await file.sync();
     } finally {
       await file.close();
@@ -51,7 +56,15 @@ export async function copyTree(from: string, to: string, { abort, link = (target
 }
 
 /** Moves `path` into the directory `trash` (made when absent) under a new name, at once; gives that place, or null across file systems. */
-export async function moveToTrash(path: string, trash: string): Promise<string | null> {
+export function moveToTrash(path: string, trash: string): Promise<string | null> {
+  return withFaults(
+    "move",
+    () => path,
+    async () => moveAtOnce(path, trash),
+  );
+}
+
+function moveAtOnce(path: string, trash: string): string | null {
   const place = join(trash, `${basename(path).slice(0, 200)}.${randomName()}`);
   for (let attempt = 1; ; attempt++) {
     // Both in one go: the less time between them, the less comes in between.
@@ -71,6 +84,14 @@ export async function moveToTrash(path: string, trash: string): Promise<string |
 export async function removeTree(path: string): Promise<void> {
   // On a read-only file system the removal of what is not there fails too.
   if (entryAt(path) === null) return;
+  await withFaults(
+    "remove",
+    () => path,
+    () => removeEntry(path),
+  );
+}
+
+async function removeEntry(path: string): Promise<void> {
   try {
     await rm(path, { recursive: true, force: true });
   } catch (error) {
@@ -139,7 +160,11 @@ async function copyEntry({ from, to, relative, outcome, abort, link }: Copying):
       }
       await symlink(target, to);
     } else if (stat.isFile()) {
-      await copyFile(from, to, constants.COPYFILE_FICLONE | constants.COPYFILE_EXCL);
+      await withFaults(
+        "copy",
+        () => to,
+        () => copyFile(from, to, constants.COPYFILE_FICLONE | constants.COPYFILE_EXCL),
+      );
       await chmod(to, stat.mode & 0o7777);
       await utimes(to, stat.atime, stat.mtime);
     } else {

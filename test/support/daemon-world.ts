@@ -4,6 +4,7 @@ import { createServer } from "node:net";
 import { join } from "node:path";
 import type { OperationEvent } from "../../src/api/environment.ts";
 import { Admission } from "../../src/daemon/admission.ts";
+import { createAgentMemory } from "../../src/daemon/agent-memory.ts";
 import { Changes } from "../../src/daemon/changes.ts";
 import { readConfig, readTrust } from "../../src/daemon/config-reader.ts";
 import { ConfiguredServices } from "../../src/daemon/configured-services.ts";
@@ -111,9 +112,10 @@ async function buildTestWorld(env: Record<string, string>, resources: World["res
     changes,
     locks: new KeyedLock(),
     running: new RunningCommands(),
+    agents: createAgentMemory(clock),
     setups: new Admission(2),
     ledgerRecovery: null,
-    reached: () => undefined,
+    reached: async () => undefined,
     report,
   };
   built.world = world;

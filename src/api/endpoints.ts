@@ -1,4 +1,5 @@
 // Method, path, request and response of every daemon operation; client and server are both typed by this table.
+import type * as agents from "./agents.ts";
 import type * as content from "./content.ts";
 import type * as environment from "./environment.ts";
 import type * as operations from "./operations.ts";
@@ -20,6 +21,12 @@ export interface CallEndpoints {
   "/v1/resources/connection": { request: resources.ResourceTarget; response: resources.ResourceConnectionView };
   "/v1/checkpoints/list": { request: { target: environment.Target }; response: resources.CheckpointList };
   "/v1/templates/list": { request: Record<string, never>; response: templates.TemplateList };
+  "/v1/agents/list": { request: { cwd: string; all: boolean }; response: agents.AgentList };
+  "/v1/agents/launch": { request: agents.AgentLaunchRequest; response: agents.AgentLaunch };
+  "/v1/agents/begin": { request: { id: string; pid: number }; response: agents.AgentStart };
+  /** `code` null: it was never started. */
+  "/v1/agents/end": { request: { id: string; code: number | null }; response: { ended: true } };
+  "/v1/agents/event": { request: agents.AgentEvent; response: { known: boolean } };
   /** Names for completion: answered from memory. */
   "/v1/names": { request: { cwd: string }; response: operations.KnownNames };
 }

@@ -1,9 +1,10 @@
 // Makes sure that exactly our build of the daemon listens. Loaded only when it does not already.
 import { closeSync, mkdirSync, openSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
-import { dirname, join, resolve } from "node:path";
+import { dirname, join } from "node:path";
 import type { DaemonView } from "../api/operations.ts";
 import type { ClientRequest } from "../client/daemon-client.ts";
 import { WtError } from "../errors/wt-error.ts";
+import { ownCommand } from "../os/own-command.ts";
 import type { WorldPaths } from "../os/paths.ts";
 import { isConnectionLost, isNobodyListening, observeDaemon, request } from "./daemon-connection.ts";
 import { counted } from "./render/age.ts";
@@ -186,19 +187,16 @@ function spawnDaemon(options: EnsureDaemonOptions, logDescriptor: number): Bun.S
 
 /** This very program, as the daemon. */
 export function daemonCommand(): string[] {
-  if (isCompiled()) return [process.execPath, "daemon", "run"];
-  const root = resolve(import.meta.dir, "../..");
-  return [process.execPath, `--config=${root}/bin/bunfig.toml`, "--no-env-file", `${root}/src/main.ts`, "daemon", "run"];
+  return [...ownCommand(), "daemon", "run"];
 }
 
-/** The files of an executable live in a file system of its own; `import.meta.dir` would name the build machine's. */
-function isCompiled(): boolean {
-  return Bun.main.startsWith("/$bunfs/");
-}
-
-/** Without what belongs to the one command or worktree that happened to start it. */
+/**
+ * Without what belongs to the one command or worktree that happened to start it. With the mark of an agent that starts the daemon, the servers
+ * that the daemon starts for everybody would count as that agent's and end with it.
+ */
 function daemonEnvironment(env: Environment): Environment {
-  const { WT_DIRECTIVE_FILE: _directive, WT_SHELL_SESSION: _session, PWD: _pwd, OLDPWD: _oldPwd, ...rest } = env;
+  const { WT_DIRECTIVE_FILE: _directive, WT_SHELL_SESSION: _session, PWD: _pwd, OLDPWD: _oldPwd, ...others } = env;
+  const { WT_INSTANCE: _mark, WT_AGENT: _agent, ...rest } = others;
   return { ...rest, PWD: "/" };
 }
 

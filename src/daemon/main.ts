@@ -10,6 +10,7 @@ import { readBootId } from "../os/process-identity.ts";
 import { createProcessDriver } from "../runtime/process/process-driver.ts";
 import { openLedger, type SqliteLedger } from "../state/sqlite-ledger.ts";
 import { Admission } from "./admission.ts";
+import { createAgentMemory } from "./agent-memory.ts";
 import { Changes } from "./changes.ts";
 import { ConfiguredServices } from "./configured-services.ts";
 import { createDriftMemory } from "./drift-memory.ts";
@@ -64,6 +65,7 @@ export async function runDaemon(_argv: readonly string[], env: Readonly<Record<s
 
 /** Services run on. */
 async function letGo(world: World): Promise<void> {
+  world.agents.closing.abort(new Error("the daemon stops"));
   await world.gateway.stop();
   world.supervisor.detach();
   await world.driver.close();
@@ -104,6 +106,7 @@ async function buildWorld({ ledger, paths, env }: Parts): Promise<World> {
     changes,
     locks: new KeyedLock(),
     running: new RunningCommands(),
+    agents: createAgentMemory(clock),
     setups: new Admission(Math.max(2, cores)),
     ledgerRecovery: ledger.recovery,
     reached: faultsFrom(env.WT_TEST_FAULT),

@@ -4,6 +4,9 @@ import { version } from "../../package.json";
 import type { CallEndpoints, OperationEndpoints, StreamEndpoints } from "../api/endpoints.ts";
 import type { DaemonView } from "../api/operations.ts";
 import { createGit } from "../git/git.ts";
+import { noteAgentEvent } from "./agent-events.ts";
+import { beginAgent, endAgent, launchAgent } from "./agent-launch.ts";
+import { listAgents } from "./agent-presence.ts";
 import { createCheckpoint, listCheckpoints, removeCheckpoint, restoreCheckpoint } from "./checkpoint-operations.ts";
 import { collectGarbage } from "./collect-garbage.ts";
 import { createEnvironment } from "./create-environment.ts";
@@ -84,6 +87,14 @@ function calls(options: ControlServerOptions): Calls {
     "/v1/resources/connection": (request) => resourceConnection(world, request),
     "/v1/checkpoints/list": (request) => listCheckpoints(world, request),
     "/v1/templates/list": () => listTemplates(world),
+    "/v1/agents/list": (request) => listAgents(world, request),
+    "/v1/agents/launch": (request) => launchAgent(world, request),
+    "/v1/agents/begin": (request) => beginAgent(world, request),
+    "/v1/agents/end": async (request) => {
+      endAgent(world, request);
+      return { ended: true };
+    },
+    "/v1/agents/event": async (request) => ({ known: await noteAgentEvent(world, request) }),
     "/v1/names": async (request) => knownNames(world, request.cwd),
   };
 }

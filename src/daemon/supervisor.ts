@@ -145,7 +145,9 @@ export class Supervisor {
     const busy = ledger.operations({ environmentId: environment.id }).length > 0;
     for (const stray of found.filter((one) => !known.has(one.service))) {
       // What a finished setup command left running on purpose stays until the environment goes.
-      if (busy || !stray.service.startsWith("setup:")) await end(stray);
+      // Nor does an agent end with the daemon that started it.
+      const lasting = stray.service.startsWith(agentServicePrefix) || (!busy && stray.service.startsWith("setup:"));
+      if (!lasting) await end(stray);
     }
     for (const lease of ledger.leases({ environmentId: environment.id, kind: "process" })) {
       const current = this.runners(environment.id).some((runner) => runner.instance && lease.key === processKey(runner.instance));
@@ -293,5 +295,8 @@ export class Supervisor {
     this.#options.ledger.putService(serviceRecord(runner));
   }
 }
+
+/** Of the names under which agents are marked: no service can be called so. */
+export const agentServicePrefix = "agent:";
 
 const strayPolicy = { signal: "SIGTERM" as const, graceMs: 5_000 };

@@ -4,6 +4,7 @@ import type { WorldPaths } from "../os/paths.ts";
 import type { ResourceDriver } from "../resource/resource-driver.ts";
 import type { RuntimeDriver } from "../runtime/runtime-driver.ts";
 import type { Admission } from "./admission.ts";
+import type { AgentMemory } from "./agent-memory.ts";
 import type { Changes } from "./changes.ts";
 import type { ConfiguredServices } from "./configured-services.ts";
 import type { DriftMemory } from "./drift-memory.ts";
@@ -33,6 +34,7 @@ export interface World {
   /** Keys: `environment:<id>`, `project:<id>:<slug or branch>`. */
   locks: KeyedLock;
   running: RunningCommands;
+  agents: AgentMemory;
   /** Places for setup commands. */
   setups: Admission;
   /** What the ledger had to recover from when it was opened; null normally. */

@@ -74,6 +74,15 @@ function readProcMark(pid: number, variable: string): string | "empty" | null {
   }
 }
 
+/** The environment a process was started with, as `parseEnviron` reads it; empty where the system does not tell (Linux only). */
+export function readEnviron(pid: number): Buffer {
+  try {
+    return readFileSync(`/proc/${pid}/environ`);
+  } catch {
+    return Buffer.alloc(0);
+  }
+}
+
 /** Value of a variable in a block of `KEY=value` strings that end with a zero byte; the first one counts, as in getenv(3). */
 export function parseEnviron(block: Buffer, variable: string): string | null {
   const wanted = Buffer.from(`${variable}=`);

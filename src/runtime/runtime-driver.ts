@@ -141,6 +141,12 @@ export interface RuntimeDriver {
    */
   find(mark: { environmentId: string; nonce: string }): Promise<ServiceInstance[]>;
 
+  /**
+   * Variables that make a process which somebody else starts (in a terminal, say) an instance of the environment: `find` sees it and what it starts,
+   * and `stop` ends it. A driver without it runs nothing outside of itself.
+   */
+  marks?(spec: Pick<ServiceSpec, "environmentId" | "nonce" | "service" | "generation">): Record<string, string>;
+
   /** Who listens on `port` on loopback, seen from this instance. */
   listener(instance: ServiceInstance, port: number): Promise<ListenerObservation>;
 

@@ -74,7 +74,7 @@ export function toLease(row: Row): Lease {
   return {
     id: integer(row, "id"),
     environmentId: text(row, "environment_id"),
-    kind: oneOf(row, "kind", ["port", "worktree", "branch", "directory", "process", "resource"]),
+    kind: oneOf(row, "kind", ["port", "worktree", "branch", "directory", "process", "resource", "agent"]),
     key: text(row, "key"),
     state: oneOf(row, "state", ["intended", "present", "removing"]),
     data: json(row, "data"),

@@ -5,7 +5,7 @@ import { readBootId, sendSignal } from "../../os/process-identity.ts";
 import { readProcess } from "../../os/process-table.ts";
 import type { RuntimeDriver, ServiceInstance, ServiceSpec } from "../runtime-driver.ts";
 import { findInstances } from "./find-instances.ts";
-import { type InstanceIdentity, markText, parseInstanceIdentity } from "./instance-identity.ts";
+import { type InstanceIdentity, markText, markVariable, parseInstanceIdentity } from "./instance-identity.ts";
 import { launchService } from "./launch-service.ts";
 import { createLogFiles } from "./log-files.ts";
 import { createMachineWatch } from "./machine-watch.ts";
@@ -50,6 +50,8 @@ export function createProcessDriver({ clock, rotateLogBytes }: ProcessDriverOpti
       observer.addChild(instance, identity, child);
       return instance;
     },
+
+    marks: (spec) => ({ [markVariable]: markText(spec) }),
 
     observe: observer.observe,
 

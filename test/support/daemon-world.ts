@@ -17,6 +17,7 @@ import { locate } from "../../src/daemon/projects.ts";
 import { RunningCommands } from "../../src/daemon/running-commands.ts";
 import { Supervisor } from "../../src/daemon/supervisor.ts";
 import type { World } from "../../src/daemon/world.ts";
+import type { Ledger } from "../../src/environment/ledger.ts";
 import { memoryLedger } from "../../src/environment/memory-ledger.ts";
 import { openChangeWatch } from "../../src/os/change-watch.ts";
 import { type Clock, systemClock } from "../../src/os/clock.ts";
@@ -29,6 +30,7 @@ import {
 } from "../../src/resource/memory/memory-resource.ts";
 import type { ResourceDriver, ResourceOptions } from "../../src/resource/resource-driver.ts";
 import { createMemoryDriver, type MemoryControls } from "../../src/runtime/memory/memory-driver.ts";
+import type { RuntimeDriver } from "../../src/runtime/runtime-driver.ts";
 import { gitRepository, type TestRepository } from "./git-repository.ts";
 
 export interface TestWorld extends AsyncDisposable {
@@ -56,7 +58,9 @@ export async function testWorld(files: Record<string, string>, types: Record<str
       return [type, { ...driver, parseOptions: (written: ResourceOptions) => ({ options: { ...written } }) }];
     }),
   );
-  const { world, services, reported } = await buildTestWorld(env, new Map(Object.entries(databases)));
+  const clock = fastClock();
+  const services = createMemoryDriver({ clock });
+  const { world, reported } = await buildTestWorld({ env, resources: new Map(Object.entries(databases)), driver: services, clock });
   await trustAll(world, repository);
   return {
     world,
@@ -79,14 +83,23 @@ export async function testWorld(files: Record<string, string>, types: Record<str
   };
 }
 
-async function buildTestWorld(env: Record<string, string>, resources: World["resources"]) {
-  const clock = fastClock();
-  const ledger = memoryLedger({ nowMs: () => clock.now() });
+export interface TestWorldParts {
+  env: Record<string, string>;
+  resources: World["resources"];
+  driver: RuntimeDriver;
+  clock: Clock;
+  /** Default: a new, empty one. */
+  ledger?: Ledger;
+  reached?: World["reached"];
+}
+
+export async function buildTestWorld(parts: TestWorldParts): Promise<{ world: World; reported: unknown[] }> {
+  const { env, resources, driver, clock, ...given } = parts;
+  const ledger = given.ledger ?? memoryLedger({ nowMs: () => clock.now() });
   const changes = new Changes();
-  const services = createMemoryDriver({ clock });
   const reported: unknown[] = [];
   const report = (error: unknown) => void reported.push(error);
-  const supervisor = new Supervisor({ ledger, driver: services, clock, changes, startsAtOnce: 4, report });
+  const supervisor = new Supervisor({ ledger, driver, clock, changes, startsAtOnce: 4, report });
   const built: { world: World | null } = { world: null };
   const gateway = await startGatewayControl({
     ledger,
@@ -102,7 +115,7 @@ async function buildTestWorld(env: Record<string, string>, resources: World["res
     env,
     clock,
     ledger,
-    driver: services,
+    driver,
     resources,
     supervisor,
     gateway,
@@ -115,15 +128,15 @@ async function buildTestWorld(env: Record<string, string>, resources: World["res
     agents: createAgentMemory(clock),
     setups: new Admission(2),
     ledgerRecovery: null,
-    reached: async () => undefined,
+    reached: given.reached ?? (async () => undefined),
     report,
   };
   built.world = world;
-  return { world, services, reported };
+  return { world, reported };
 }
 
 /** Services that listen on nothing count as ready after a second: nobody waits for it here, time passes by itself. */
-function fastClock(): Clock {
+export function fastClock(): Clock {
   let aheadMs = 0;
   return {
     now: () => systemClock.now() + aheadMs,
@@ -134,7 +147,7 @@ function fastClock(): Clock {
   };
 }
 
-async function trustAll(world: World, repository: TestRepository): Promise<void> {
+export async function trustAll(world: World, repository: Pick<TestRepository, "git" | "root">): Promise<void> {
   const { project } = await locate(world, repository.git, repository.root);
   const files = repositoryFiles(repository.root);
   const { hash, commands } = await readTrust(world, project, { config: await readConfig(project, files), files });

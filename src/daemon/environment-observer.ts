@@ -3,12 +3,15 @@ import type { Config } from "../config/config.ts";
 import type { EnvironmentRecord } from "../environment/ledger.ts";
 import type { ObservedEnvironment } from "../environment/plan.ts";
 import { leasedPorts } from "./port-leases.ts";
-import { leasedResources } from "./resources.ts";
+import { type LeasedResource, leasedResources } from "./resources.ts";
 import { isSetupDone } from "./setup-inputs.ts";
 import type { World } from "./world.ts";
 
 /** Stamp that `copy:` and `clone:` were carried out in this worktree. */
 export const filledStamp = "worldtree:files";
+
+/** Who does not say that it is gone within this time counts as there. */
+const absenceLookMs = 2_000;
 
 /** What is there of an environment now. `definitions` gives what each service would run by the present config. */
 export async function observeEnvironment(
@@ -27,12 +30,26 @@ export async function observeEnvironment(
       pausing: runner.status.phase === "Restarting" || runner.status.phase === "CrashLoopBackOff",
       current: wanted.definitions[runner.name] === undefined || runner.plan?.definition === wanted.definitions[runner.name],
     })),
-    resources: leasedResources(world, environment.id)
-      // One that did not come to its end is made anew when it is wanted, and removed like any other.
-      .filter((one) => one.connection !== null || wanted.config === null)
-      .map((one) => one.spec.name),
+    resources: await observeResources(world, environment, wanted.config),
     leasedPorts: validPortLeases(world, environment, wanted.config),
   };
+}
+
+/** One that did not come to its end, or that somebody removed, is made anew when it is wanted, and removed like any other. */
+async function observeResources(world: World, environment: EnvironmentRecord, config: Config | null): Promise<string[]> {
+  const leased = leasedResources(world, environment.id);
+  if (config === null) return leased.map((one) => one.spec.name);
+  const found = leased.map(async (one) => (one.connection !== null && !(await isAbsent(world, one)) ? [one.spec.name] : []));
+  return (await Promise.all(found)).flat();
+}
+
+async function isAbsent(world: World, { type, spec }: LeasedResource): Promise<boolean> {
+  const look = world.resources
+    .get(type)
+    ?.observe(spec)
+    .catch(() => null);
+  const seen = await Promise.race([look, world.clock.sleep(absenceLookMs).then(() => null)]);
+  return seen?.state === "absent";
 }
 
 function observeWorktree(world: World, environment: EnvironmentRecord): ObservedEnvironment["worktree"] {

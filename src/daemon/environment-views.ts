@@ -1,6 +1,7 @@
 // Environments as the wire shows them.
 import type { EnvironmentDocument, EnvironmentList, EnvironmentView, ListEvent, ListRequest } from "../api/environment.ts";
-import { environmentCondition } from "../environment/environment-status.ts";
+import type { ResourceView } from "../api/resources.ts";
+import { conditionWithResources, environmentCondition } from "../environment/environment-status.ts";
 import type { EnvironmentRecord, ProjectRecord } from "../environment/ledger.ts";
 import { environmentUrl, hostSuffix } from "../environment/routes.ts";
 import { createGit, type Git } from "../git/git.ts";
@@ -49,7 +50,12 @@ export function environmentView(world: World, { project, environment }: Listed):
 
 /** With the states of its resources, which takes a look at each. */
 async function fullView(world: World, listed: Listed): Promise<EnvironmentView> {
-  return { ...environmentView(world, listed), resources: await resourceViews(world, listed.environment.id) };
+  return withResources(environmentView(world, listed), await resourceViews(world, listed.environment.id));
+}
+
+function withResources(view: EnvironmentView, resources: ResourceView[]): EnvironmentView {
+  const states = resources.map(({ state }) => state);
+  return { ...view, status: conditionWithResources(view.status, states), resources };
 }
 
 /** With the details of `wt status`, and with git's facts unless `git` is null. Throws `internal` for an unknown id. */
@@ -62,7 +68,8 @@ export async function environmentDocument(world: World, git: Git | null, environ
     detailedResourceViews(world, environmentId),
     git ? world.gitStatus.status(git, project, environment) : null,
   ]);
-  return { schema: 1, environment: { ...environmentView(world, { project, environment }), services, resources, git: status } };
+  const view = withResources(environmentView(world, { project, environment }), resources);
+  return { schema: 1, environment: { ...view, services, git: status } };
 }
 
 /** The environments a list shows, main first, then by age. */

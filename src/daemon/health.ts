@@ -1,5 +1,8 @@
+import type { ResourceView } from "../api/resources.ts";
 import type { EnvironmentRecord } from "../environment/ledger.ts";
 import { WtError } from "../errors/wt-error.ts";
+import { describedView } from "./resource-views.ts";
+import { leasedResources } from "./resources.ts";
 import type { ServiceRunner } from "./service-runner.ts";
 import { isReady } from "./service-waits.ts";
 import type { World } from "./world.ts";
@@ -37,6 +40,34 @@ export async function awaitHealth(
       services: sick.map((runner) => ({ name: runner.name, state: runner.status.phase, reason: reasonOf(world, runner) })),
     },
   });
+}
+
+/** None of these resources is known not to work. Wakes nobody. Throws `WtError` (`unhealthy`, `resources_unhealthy`). */
+export async function requireResources(world: World, environment: EnvironmentRecord, names: readonly string[]): Promise<void> {
+  const views = (await madeResources(world, environment)).filter(({ name }) => names.includes(name));
+  const sick = views.filter(({ state }) => state === "Broken" || state === "Foreign");
+  const [first] = sick;
+  if (!first) return;
+  const { slug } = environment;
+  throw new WtError({
+    kind: "unhealthy",
+    code: "resources_unhealthy",
+    message: sick.map(({ name, state, detail }) => `${name} of ${slug} is ${state}: ${detail ?? "no reason is known."}`).join(" "),
+    hints: [
+      `Try to start it: wt db start ${first.name} -e ${slug}`,
+      `Give its content up and make it anew: wt db reset ${first.name} -e ${slug}`,
+    ],
+    details: { slug, resources: sick.map(({ name, state, detail }) => ({ name, state, reason: detail ?? null })) },
+  });
+}
+
+export async function brokenResources(world: World, environment: EnvironmentRecord): Promise<string[]> {
+  return (await madeResources(world, environment)).flatMap(({ name, state }) => (state === "Broken" ? [name] : []));
+}
+
+function madeResources(world: World, environment: EnvironmentRecord): Promise<ResourceView[]> {
+  const made = leasedResources(world, environment.id).filter((one) => one.connection !== null);
+  return Promise.all(made.map((one) => describedView(world, one)));
 }
 
 function reasonOf(world: World, runner: ServiceRunner): string {

@@ -13,13 +13,14 @@ import { observeEnvironment } from "./environment-observer.ts";
 import { callerEnvironment, definitions, type EnvironmentSession } from "./environment-session.ts";
 import { environmentDocument } from "./environment-views.ts";
 import { warnOfGateway } from "./gateway-warning.ts";
-import { awaitHealth } from "./health.ts";
+import { awaitHealth, brokenResources, requireResources } from "./health.ts";
 import { incompleteAt, isKept, keptFailure, markIncomplete, markWhole, readIncomplete } from "./incomplete.ts";
 import { beginOperation, type Call, callOffDeletion, endOperation, runPlan } from "./journaled-run.ts";
 import { releasePortsExcept } from "./port-leases.ts";
 import { locateNamed, seenFrom } from "./projects.ts";
 import { settleChangedResources } from "./resource-changes.ts";
-import { leasedResources, resourcePortName, restResources } from "./resources.ts";
+import { leasedResources, resourcePortName, restResources, wakeResources } from "./resources.ts";
+import type { StepContext } from "./steps.ts";
 import { adviseOnStorage } from "./storage-findings.ts";
 import { worktreeExists } from "./worktree-exists.ts";
 import type { World } from "./world.ts";
@@ -52,7 +53,7 @@ export interface BringUp {
 /** Setup that is due, ports, services, and the wait until they are ready. */
 export async function bringUp(world: World, wanted: BringUp, call: Call): Promise<void> {
   const { project, environment } = wanted;
-  const services = await withEnvironment(world, environment, {
+  const { services, resources } = await withEnvironment(world, environment, {
     call,
     work: async () => {
       if (!world.ledger.environment(environment.id)) throw environmentGone(environment);
@@ -73,7 +74,7 @@ export async function bringUp(world: World, wanted: BringUp, call: Call): Promis
       } finally {
         endOperation(world, { id: operation, environmentId: environment.id });
       }
-      return services;
+      return { services, resources: Object.keys(config.resources) };
     },
   });
   await warnOfGateway(world, call);
@@ -84,6 +85,7 @@ export async function bringUp(world: World, wanted: BringUp, call: Call): Promis
   } finally {
     stopListening();
   }
+  if (wanted.services !== "none") await requireResources(world, environment, resources);
 }
 
 /** A resume that failed too: the next one begins where this one stopped. */
@@ -113,7 +115,7 @@ async function carryUp(
     rescue: false,
     deleteBranch: false,
   };
-  const context = { world, session, ...call, branchPlan: null, branchCommit: null, outcome: { rescueRefs: [], branch: null } };
+  const context: StepContext = { world, session, ...call, branchPlan: null, branchCommit: null, outcome: { rescueRefs: [], branch: null } };
   await settleChangedResources(world, session, call);
   const incomplete = readIncomplete(world, environment.id);
   if (incomplete)
@@ -124,15 +126,30 @@ async function carryUp(
   if (up.up) world.ledger.updateEnvironment(environment.id, { wanted: "up" });
   const before = await observeEnvironment(world, environment, { config, definitions: {} });
   await runPlan(planEnvironment({ ...wantedState, up: [], down: [], anew: [] }, before, config), context, operation);
+  await mendResources(context, operation);
   // Only now what services would run is known: a resource that was made has given them its values.
   const observed = await observeEnvironment(world, environment, { config, definitions: definitions(world, session) });
   await runPlan(planServices(wantedState, observed), context, operation);
+  // Also where no service was to be started: whoever says `wt up` wants to use it now.
+  if (up.up) await wakeResources(world, environment.id);
   markWhole(world, environment.id);
   for (const runner of dropped) world.supervisor.forget(environment.id, runner.name);
   // Only now: until they were stopped, they held their ports.
   const resources = leasedResources(world, environment.id).map((one) => resourcePortName(one.spec.name));
   releasePortsExcept(world, environment.id, new Set([...known, ...resources]));
   world.gateway.sync(environment.id);
+}
+
+/** What does not work gets another chance to. What fails is told, and again at the end: services that do without it are started all the same. */
+async function mendResources(context: StepContext, operation: string): Promise<void> {
+  const { world, session } = context;
+  for (const name of await brokenResources(world, session.environment)) {
+    if (!session.config.resources[name]) continue;
+    await runPlan([{ kind: "resource", name }], context, operation).catch((error: unknown) => {
+      context.abort.throwIfAborted();
+      context.emit({ type: "note", message: WtError.from(error).message });
+    });
+  }
 }
 
 /** Tells the caller about every change of a service while it waits. */

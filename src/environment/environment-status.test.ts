@@ -1,5 +1,5 @@
 import { expect, test } from "bun:test";
-import { type ConditionInput, environmentCondition } from "./environment-status.ts";
+import { type ConditionInput, conditionWithResources, environmentCondition } from "./environment-status.ts";
 
 const calm: ConditionInput = { operation: null, worktreeExists: true, incomplete: false, wanted: "up", services: ["Running", "Completed"] };
 
@@ -22,4 +22,13 @@ test.each<[string, Partial<ConditionInput>]>([
   ["Deleting", { incomplete: true, operation: "delete" }],
 ])("%s", (condition, change) => {
   expect(environmentCondition({ ...calm, ...change })).toBe(condition as never);
+});
+
+test("a resource that cannot be used takes health away, and nothing else", () => {
+  expect(conditionWithResources("Healthy", ["Ready", "Asleep", "Shared", "Unknown"])).toBe("Healthy");
+  expect(conditionWithResources("Healthy", ["Ready", "Broken"])).toBe("Degraded");
+  expect(conditionWithResources("Healthy", ["Foreign"])).toBe("Degraded");
+  for (const condition of ["Stopped", "Starting", "Incomplete", "Deleting"] as const) {
+    expect(conditionWithResources(condition, ["Broken"])).toBe(condition);
+  }
 });

@@ -26,3 +26,8 @@ export function environmentCondition(input: ConditionInput): EnvironmentConditio
   if (phases.every((phase) => phase === "Stopped" || phase === "Stopping")) return "Stopped";
   return "Healthy";
 }
+
+/** With a database that cannot be used, services that run are not all there is to health. */
+export function conditionWithResources(condition: EnvironmentCondition, states: readonly string[]): EnvironmentCondition {
+  return condition === "Healthy" && states.some((state) => state === "Broken" || state === "Foreign") ? "Degraded" : condition;
+}

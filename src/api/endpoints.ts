@@ -2,6 +2,7 @@
 import type * as agents from "./agents.ts";
 import type * as content from "./content.ts";
 import type * as environment from "./environment.ts";
+import type * as gc from "./gc.ts";
 import type * as operations from "./operations.ts";
 import type * as resources from "./resources.ts";
 import type * as templates from "./templates.ts";
@@ -27,6 +28,7 @@ export interface CallEndpoints {
   /** `code` null: it was never started. */
   "/v1/agents/end": { request: { id: string; code: number | null }; response: { ended: true } };
   "/v1/agents/event": { request: agents.AgentEvent; response: { known: boolean } };
+  "/v1/pin": { request: gc.PinRequest; response: gc.PinResult };
   /** Names for completion: answered from memory. */
   "/v1/names": { request: { cwd: string }; response: operations.KnownNames };
 }
@@ -51,6 +53,7 @@ export interface OperationEndpoints {
   "/v1/checkpoints/delete": { request: resources.RemoveCheckpointRequest; result: resources.CheckpointList };
   "/v1/templates/build": { request: templates.TemplateBuildRequest; result: templates.TemplateBuildResult };
   "/v1/templates/remove": { request: { key: string }; result: templates.TemplateRemoveResult };
+  "/v1/gc": { request: gc.GcRequest; result: gc.GcReport };
   "/v1/garbage": { request: templates.GarbageRequest; result: templates.GarbageReport };
 }
 

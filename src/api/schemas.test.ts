@@ -3,6 +3,7 @@ import * as v from "valibot";
 import { WtError } from "../errors/wt-error.ts";
 import type { DiffDocument, DumpResult } from "./content.ts";
 import type { CreateResult, EnvironmentDocument, EnvironmentList } from "./environment.ts";
+import type { GcReport, PinResult } from "./gc.ts";
 import type { DoctorReport, ErrorBody, LogLine, TrustView, VariablesResult } from "./operations.ts";
 import type { CheckpointList, CheckpointResult, ResourceConnectionView, ResourceDocument, ResourceList } from "./resources.ts";
 import * as schemas from "./schemas.ts";
@@ -29,6 +30,8 @@ const dumped: Same<DumpResult, Output<typeof schemas.dumpResult>> = true;
 const templates: Same<TemplateList, Output<typeof schemas.templateList>> = true;
 const templateBuilt: Same<TemplateBuildResult, Output<typeof schemas.templateBuildResult>> = true;
 const templateRemoved: Same<TemplateRemoveResult, Output<typeof schemas.templateRemoveResult>> = true;
+const gc: Same<GcReport, Output<typeof schemas.gcReport>> = true;
+const pin: Same<PinResult, Output<typeof schemas.pinResult>> = true;
 const garbage: Same<GarbageReport, Output<typeof schemas.garbageReport>> = true;
 const error: Same<ErrorBody["error"]["kind"], Output<typeof schemas.errorBody>["error"]["kind"]> = true;
 const errorKeys: Same<keyof ErrorBody["error"], keyof Output<typeof schemas.errorBody>["error"]> = true;
@@ -54,6 +57,8 @@ test("each schema has the type of its interface", () => {
     templates,
     templateBuilt,
     templateRemoved,
+    gc,
+    pin,
     garbage,
   ]).not.toContain(false);
 });

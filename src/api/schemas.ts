@@ -206,6 +206,45 @@ export const garbageReport = v.strictObject({
   freedBytes: described(v.number(), "Of what was (or would be) removed, where it is known."),
 });
 
+export const gcReport = v.strictObject({
+  schema: v.literal(1),
+  dryRun: v.boolean(),
+  items: v.array(
+    v.strictObject({
+      kind: v.picklist([
+        "environment",
+        "deleted",
+        "process",
+        "port",
+        "lease",
+        "operation",
+        "project",
+        "trash",
+        "template",
+        "building",
+        "directory",
+        "database",
+      ]),
+      name: described(v.string(), "`<project>/<slug>` of an environment, a path, a key."),
+      path: described(v.nullable(v.string()), "Of an environment: its worktree."),
+      bytes: v.nullable(v.number()),
+      outcome: described(
+        v.picklist(["removed", "kept", "reported", "failed"]),
+        "In a dry run `removed` is what would be; `reported` may be garbage, but that is not proven.",
+      ),
+      reason: described(v.string(), "A sentence."),
+    }),
+  ),
+  freedBytes: described(v.number(), "Of what was (or would be) removed, where it is known."),
+});
+
+export const pinResult = v.strictObject({
+  schema: v.literal(1),
+  slug: v.string(),
+  pinned: v.boolean(),
+  reason: described(v.nullable(v.string()), "null when it is not pinned; may be empty."),
+});
+
 const diffSide = v.strictObject({ environment: v.string(), resource: v.string(), version: described(v.string(), "`PostgreSQL 18.4`.") });
 const rowCount = v.strictObject({
   rows: described(v.nullable(v.number()), "null when nobody knows."),
@@ -318,5 +357,7 @@ export const publishedSchemas: Readonly<Record<string, { title: string; schema: 
   templates: { title: "wt db template list --json", schema: templateList },
   template: { title: "wt db template build --json, wt db template refresh --json", schema: templateBuildResult },
   "template-removed": { title: "wt db template remove --json", schema: templateRemoveResult },
+  gc: { title: "wt gc --json, wt clean --json", schema: gcReport },
+  pin: { title: "wt pin --json, wt unpin --json", schema: pinResult },
   garbage: { title: "wt db gc --json", schema: garbageReport },
 };

@@ -15,6 +15,7 @@ const use = "Use";
 const data = "Databases and other resources";
 const system = "The system";
 const shell = "Shell";
+const agent = "Coding agents";
 
 export const commandTable: readonly CommandEntry[] = [
   { name: "init", aliases: [], group: start, load: async () => (await import("./commands/init.ts")).init },
@@ -22,6 +23,7 @@ export const commandTable: readonly CommandEntry[] = [
   { name: "pr", aliases: [], group: start, load: async () => (await import("./commands/pr.ts")).pr },
   { name: "trust", aliases: [], group: start, load: async () => (await import("./commands/trust.ts")).trust },
   { name: "list", aliases: ["ls"], group: look, load: async () => (await import("./commands/list.ts")).list },
+  { name: "agents", aliases: [], group: look, load: async () => (await import("./commands/agents.ts")).agents },
   { name: "status", aliases: [], group: look, load: async () => (await import("./commands/status.ts")).status },
   { name: "here", aliases: [], group: look, load: async () => (await import("./commands/here.ts")).here },
   { name: "logs", aliases: [], group: look, load: async () => (await import("./commands/logs.ts")).logs },
@@ -35,6 +37,7 @@ export const commandTable: readonly CommandEntry[] = [
   { name: "pin", aliases: [], group: steer, load: async () => (await import("./commands/pin.ts")).pin },
   { name: "unpin", aliases: [], group: steer, load: async () => (await import("./commands/unpin.ts")).unpin },
   { name: "switch", aliases: [], group: use, load: async () => (await import("./commands/switch.ts")).switchCommand },
+  { name: "go", aliases: [], group: use, load: async () => (await import("./commands/go.ts")).go },
   { name: "run", aliases: [], group: use, load: async () => (await import("./commands/run.ts")).run },
   { name: "env", aliases: [], group: use, load: async () => (await import("./commands/env.ts")).env },
   { name: "db list", aliases: [], group: data, load: async () => (await import("./commands/db-list.ts")).dbList },
@@ -116,6 +119,8 @@ export const commandTable: readonly CommandEntry[] = [
   { name: "completion", aliases: [], group: shell, load: async () => (await import("./commands/completion.ts")).completion },
   { name: "help", aliases: [], group: shell, load: async () => (await import("./commands/help.ts")).help },
   { name: "version", aliases: [], group: shell, load: async () => (await import("./commands/version.ts")).versionCommand },
+  { name: "agent event", aliases: [], group: agent, load: async () => (await import("./commands/agent-event.ts")).agentEvent },
+  { name: "agent run", aliases: [], group: "", load: async () => (await import("./commands/agent-run.ts")).agentRun },
   { name: "__complete", aliases: [], group: "", load: async () => (await import("./commands/complete.ts")).complete },
 ];
 

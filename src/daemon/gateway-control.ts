@@ -10,6 +10,7 @@ import type { Clock } from "../os/clock.ts";
 import { lastLines } from "./health.ts";
 import { portHolderName } from "./port-holder.ts";
 import { serviceViews } from "./service-views.ts";
+import { createRequestMemory } from "./activity.ts";
 import type { World } from "./world.ts";
 
 const portSetting = "gateway.port";
@@ -40,8 +41,10 @@ export interface GatewayControlOptions {
 export async function startGatewayControl(options: GatewayControlOptions): Promise<GatewayControl> {
   const table = new RouteTable();
   const stopping = new AbortController();
+  const requests = createRequestMemory(options.world);
   const start = (port: number) =>
     startGateway({
+      onActivity: requests.note,
       port,
       table,
       condition: (environmentId, service) => condition(options.world(), environmentId, service),

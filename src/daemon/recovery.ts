@@ -7,6 +7,7 @@ import { resumeDeletion } from "./delete-environment.ts";
 import { emptyConfig } from "./empty-config.ts";
 import { markWhole } from "./incomplete.ts";
 import { endOperation, never } from "./journaled-run.ts";
+import { isRelease, resumeRelease } from "./release-environment.ts";
 import { adoptResources } from "./resources.ts";
 import { emptyTrash } from "./trash.ts";
 import type { World } from "./world.ts";
@@ -55,6 +56,7 @@ async function settleOperation(world: World, operation: OperationRecord): Promis
   const environment = world.ledger.environment(operation.environmentId);
   const project = environment ? world.ledger.project(environment.projectId) : null;
   if (!environment || !project) return;
+  if (isRelease(operation)) return resumeRelease(world, operation, { project, environment });
   if (operation.kind === "delete") return resumeDeletion(world, operation, { project, environment });
   if (operation.kind === "create" && !wholeSteps.has(operation.step ?? "")) {
     const session = { project, environment, git: createGit(world.env), config: emptyConfig(project.name), callerEnv: world.env };

@@ -16,9 +16,11 @@ import { doctorReport } from "./doctor.ts";
 import { dumpOperation, loadOperation } from "./dump-operations.ts";
 import { environmentDocument, listEnvironments, watchEnvironments } from "./environment-views.ts";
 import type { Call } from "./journaled-run.ts";
+import { collect } from "./gc.ts";
 import { knownNames } from "./known-names.ts";
 import { listResources } from "./list-resources.ts";
 import { itemsResponse, operationResponse } from "./operation-stream.ts";
+import { pinEnvironment } from "./pin-environment.ts";
 import { locateTarget } from "./projects.ts";
 import { readLogs } from "./read-logs.ts";
 import { removeOperation } from "./remove-resource.ts";
@@ -95,6 +97,7 @@ function calls(options: ControlServerOptions): Calls {
       return { ended: true };
     },
     "/v1/agents/event": async (request) => ({ known: await noteAgentEvent(world, request) }),
+    "/v1/pin": (request) => pinEnvironment(world, request),
     "/v1/names": async (request) => knownNames(world, request.cwd),
   };
 }
@@ -119,6 +122,7 @@ function operations(world: World): Operations {
     "/v1/checkpoints/delete": (request, call) => removeCheckpoint(world, request, call),
     "/v1/templates/build": (request, call) => buildTemplate(world, request, call),
     "/v1/templates/remove": (request) => removeTemplate(world, request),
+    "/v1/gc": (request, call) => collect(world, request, call),
     "/v1/garbage": (request, call) => collectGarbage(world, request, call),
   };
 }

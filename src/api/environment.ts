@@ -147,6 +147,10 @@ export interface CreateRequest {
   env: Record<string, string>;
   /** Carry on with an environment whose create failed, by what its worktree says now. */
   resume?: boolean;
+  /** False leaves the hooks out this time. */
+  hooks?: boolean;
+  /** False leaves the setup commands to the next `wt up`. */
+  setup?: boolean;
   /** `skip` leaves `git` of the result null and saves the time that git takes to look at every file (default `wait`). */
   git?: "wait" | "skip";
 }
@@ -156,11 +160,19 @@ export interface UpRequest {
   /** Empty: all. */
   services: string[];
   env: Record<string, string>;
+  /** False leaves the hooks out this time. */
+  hooks?: boolean;
+  /** False leaves the setup commands to the next one. */
+  setup?: boolean;
 }
 
 export interface DownRequest {
   target: Target;
   services: string[];
+  /** The caller's shell environment, for hooks. */
+  env?: Record<string, string>;
+  /** False leaves the hooks out this time. */
+  hooks?: boolean;
 }
 
 export interface DeleteRequest {
@@ -169,6 +181,10 @@ export interface DeleteRequest {
   force: boolean;
   /** Consent to delete a branch whose commits are not merged or pushed (they are kept). */
   branch: boolean;
+  /** The caller's shell environment, for hooks. */
+  env?: Record<string, string>;
+  /** False leaves the hooks out this time. */
+  hooks?: boolean;
 }
 
 export interface DeleteResult {

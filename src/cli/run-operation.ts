@@ -51,7 +51,7 @@ async function runOnce<Path extends keyof OperationEndpoints>(
 
 /** A command's output comes twice: while it runs, and its ends in the error. */
 function quotesOutput(error: unknown): error is WtError {
-  return error instanceof WtError && error.code === "setup_failed";
+  return error instanceof WtError && /^(setup|hook)_failed$/.test(error.code);
 }
 
 function withoutOutput(error: WtError): WtError {

@@ -1,11 +1,10 @@
 // `wt create`: everything is checked before the first effect, every effect is journalled. What fails is rolled back, or kept where a person can mend it.
-import { existsSync, readdirSync } from "node:fs";
-import { dirname, isAbsolute, join, resolve } from "node:path";
+import { join } from "node:path";
 import type { CreateRequest, CreateResult } from "../api/environment.ts";
 import type { Config } from "../config/config.ts";
 import { leavesNeighbourhood } from "../config/trust-commands.ts";
 import type { EnvironmentRecord, OperationRecord, ProjectRecord } from "../environment/ledger.ts";
-import { planEnvironment, type WantedEnvironment } from "../environment/plan.ts";
+import { isSetup, planEnvironment, type WantedEnvironment } from "../environment/plan.ts";
 import { WtError } from "../errors/wt-error.ts";
 import { type BranchPlan, planBranch } from "../git/branches.ts";
 import { createGit, type Git } from "../git/git.ts";
@@ -18,24 +17,36 @@ import { callerEnvironment, type EnvironmentSession, servicePlan } from "./envir
 import { environmentDocument } from "./environment-views.ts";
 import { warnOfGateway } from "./gateway-warning.ts";
 import { awaitHealth } from "./health.ts";
+import { runHooks } from "./hooks.ts";
 import { incompleteAt, incompleteError, isKept, keptFailure, markIncomplete, readIncomplete, withoutLog } from "./incomplete.ts";
 import { beginOperation, type Call, endOperation, never, runPlan } from "./journaled-run.ts";
+import { expectAfterCreate, prepareBeforeCreate, runHooksAfterUp } from "./operation-hooks.ts";
 import { locate, registerEnvironment, syncWorktrees } from "./projects.ts";
+import { refuseWithin } from "./running-commands.ts";
 import type { StepContext } from "./steps.ts";
 import { adviseOnStorage } from "./storage-findings.ts";
 import { bringUp, reportServices } from "./up-environment.ts";
+import { occupied, refuseOccupiedPath, worktreesDirectory } from "./worktree-place.ts";
 import type { World } from "./world.ts";
 
 export async function createEnvironment(world: World, request: CreateRequest, call: Call): Promise<CreateResult> {
   const callerEnv = callerEnvironment(request.env);
   const git = createGit(callerEnv);
   const { project } = await locate(world, git, request.cwd);
-  return createNamed(world, { request, project, git, callerEnv }, call);
+  const result = await createNamed(world, { request, project, git, callerEnv }, call);
+  const environment = world.ledger.environments({ projectId: project.id }).find(({ slug }) => slug === result.environment.slug);
+  if (environment && request.hooks !== false) {
+    const subject = { project, environment, git, callerEnv, cwd: request.cwd };
+    await runHooksAfterUp(world, { ...subject, operation: "create", services: "all", up: request.up }, call);
+  }
+  return result;
 }
 
 /** One create of a branch at a time: whoever comes second finds the environment of the first. */
 function createNamed(world: World, creation: Creation, call: Call): Promise<CreateResult> {
   const { request, project } = creation;
+  const known = world.ledger.environments({ projectId: project.id }).find((one) => [one.branch, one.slug].includes(request.branch));
+  if (known) refuseWithin(world, known, call.within);
   return world.locks.run(`create:${project.id}:${request.branch}`, () => createUnlessThere(world, creation, call), call.abort);
 }
 
@@ -93,7 +104,11 @@ async function bringUpExisting(world: World, creation: Creation & { environment:
   call.emit({ type: "note", message: existsAlready(environment) });
   const services = request.up ? "all" : "none";
   if (request.up || incomplete)
-    await bringUp(world, { project, environment, git, callerEnv, services, anew: false, cwd: request.cwd }, call);
+    await bringUp(
+      world,
+      { project, environment, git, callerEnv, services, anew: false, cwd: request.cwd, hooks: request.hooks, setup: request.setup },
+      call,
+    );
   return { ...(await environmentDocument(world, gitForResult(request, git), environment.id)), created: false };
 }
 
@@ -124,11 +139,12 @@ async function createNew(world: World, creation: Creation & { planning: Promise<
     const name = branch.kind === "new" ? (request.from ?? branch.commit.slice(0, 12)) : request.branch;
     await requireTrust(world, project, { config, files, name });
   }
+  const beforeCreate = await prepareBeforeCreate(world, { project, cwd: request.cwd, wanted: request.hooks !== false });
   call.abort.throwIfAborted();
   const claimed = claimEnvironment(world, creation, { name: branch.branch, config, branch });
   const session: EnvironmentSession = { project, environment: claimed.environment, config, git, callerEnv: creation.callerEnv };
   return world.locks.run(`environment:${claimed.environment.id}`, () =>
-    buildClaimed(world, { session, branch, operation: claimed.operation, request }, call),
+    buildClaimed(world, { session, branch, operation: claimed.operation, request, beforeCreate }, call),
   );
 }
 
@@ -168,37 +184,12 @@ function claimEnvironment(world: World, { project }: Creation, claim: Claim): { 
   });
 }
 
-function worktreesDirectory(project: ProjectRecord, config: Config): string {
-  if (config.worktrees === null) return `${project.root.replace(/\.git$/, "")}.worktrees`;
-  return isAbsolute(config.worktrees) ? config.worktrees : resolve(project.root, config.worktrees);
-}
-
-function refuseOccupiedPath(path: string): void {
-  if (!existsSync(path)) return;
-  let empty = false;
-  try {
-    empty = readdirSync(path).length === 0;
-  } catch {
-    throw occupied(path, "exists and is not a directory");
-  }
-  if (!empty) throw occupied(path, "exists and is not empty");
-}
-
-function occupied(path: string, how: string): WtError {
-  return new WtError({
-    kind: "refused",
-    code: "path_exists",
-    message: `The worktree's path ${path} ${how}.`,
-    hints: [`Move it away, or choose another place with worktrees: in wt.yaml (now ${dirname(path)}).`],
-    details: { path },
-  });
-}
-
 interface Building {
   session: EnvironmentSession;
   branch: BranchPlan;
   operation: string;
   request: CreateRequest;
+  beforeCreate: Awaited<ReturnType<typeof prepareBeforeCreate>>;
 }
 
 async function buildClaimed(world: World, building: Building, call: Call): Promise<CreateResult> {
@@ -216,8 +207,16 @@ async function buildClaimed(world: World, building: Building, call: Call): Promi
   try {
     const wanted: WantedEnvironment = { presence: "present", up: services, down: [], anew: [], rescue: false, deleteBranch: false };
     if (request.up) world.ledger.updateEnvironment(environment.id, { wanted: "up" });
+    await building.beforeCreate(session, operation, call);
+    if (request.hooks !== false) expectAfterCreate(world, session);
     const observed = await observeEnvironment(world, environment, { config: session.config, definitions: {} });
-    await runPlan(planEnvironment(wanted, observed, session.config), context, operation);
+    const plan = planEnvironment(wanted, observed, session.config).filter((step) => request.setup !== false || !isSetup(step));
+    const starts = plan.filter(({ kind }) => kind === "start");
+    await runPlan(plan.slice(0, plan.length - starts.length), context, operation);
+    if (request.up && request.hooks !== false) {
+      await runHooks(world, { session, event: "before_up", operation: "create", services, journal: operation }, call);
+    }
+    await runPlan(starts, context, operation);
     for (const service of session.config.services) world.supervisor.announce(environment.id, servicePlan(world, session, service));
     world.gateway.sync(environment.id);
     if (request.up) await warnOfGateway(world, call);

@@ -32,7 +32,7 @@ export function markWhole(world: World, environmentId: string): void {
  */
 export function isKept(environment: EnvironmentRecord, failed: { step: string | null; failure: WtError }): boolean {
   const { step, failure } = failed;
-  if (step === null || !/^(setup:|resource:|start$)/.test(step)) return false;
+  if (step === null || !/^(setup:|resource:|hook:before_up:|start$)/.test(step)) return false;
   if (failure.kind === "cancelled" || failure.kind === "internal") return false;
   return !/^(disk|ledger)_full$/.test(failure.code) && !isDiskFull(environment.path);
 }
@@ -94,7 +94,7 @@ export function withoutLog(failure: WtError): WtError {
 
 /** A failed command's own advice says less than where to mend it and how to go on. */
 function ownHints({ code, hints }: WtError): string[] {
-  return code === "setup_failed" ? hints.filter((hint) => hint.startsWith("  ")) : hints;
+  return code === "setup_failed" || code === "hook_failed" ? hints.filter((hint) => hint.startsWith("  ")) : hints;
 }
 
 /** Of a plain `wt create`: what is there is not what was asked for, and carrying on runs commands again. */

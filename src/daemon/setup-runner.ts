@@ -28,6 +28,8 @@ export interface SetupRun {
   unqueued?: boolean;
   /** No operation holds the environment while it runs. */
   free?: boolean;
+  /** The environment it is about, where that is not the one it runs in. */
+  about?: string;
   /** Token of the command that asked for the operation. */
   within?: string | undefined;
   /** What it leaves running is ended with it. */
@@ -40,7 +42,7 @@ const stopPolicy = { signal: "SIGTERM" as const, graceMs: 3_000 };
 export async function runSetup(world: World, run: SetupRun): Promise<void> {
   const leave = run.unqueued ? () => undefined : await world.setups.enter(run.abort);
   const { environment, place } = run;
-  const running = world.running.begin({ environmentId: environment.id, place, holds: !run.free, within: run.within ?? null });
+  const running = world.running.begin({ environmentId: run.about ?? environment.id, place, holds: !run.free, within: run.within ?? null });
   try {
     await runAdmitted(world, { ...run, env: { ...run.env, [callerVariable]: running.token } });
   } finally {

@@ -3,7 +3,7 @@ import { existsSync } from "node:fs";
 import type { DownRequest, EnvironmentDocument, UpRequest } from "../api/environment.ts";
 import type { Config } from "../config/config.ts";
 import type { EnvironmentRecord, ProjectRecord } from "../environment/ledger.ts";
-import { planEnvironment, planServices, type WantedEnvironment } from "../environment/plan.ts";
+import { isSetup, planEnvironment, planServices, type WantedEnvironment } from "../environment/plan.ts";
 import { WtError } from "../errors/wt-error.ts";
 import { createGit, type Git } from "../git/git.ts";
 import { repositoryFiles } from "../os/repository-files.ts";
@@ -14,8 +14,10 @@ import { callerEnvironment, definitions, type EnvironmentSession } from "./envir
 import { environmentDocument } from "./environment-views.ts";
 import { warnOfGateway } from "./gateway-warning.ts";
 import { awaitHealth, brokenResources, requireResources } from "./health.ts";
+import { runHooks } from "./hooks.ts";
 import { incompleteAt, isKept, keptFailure, markIncomplete, markWhole, readIncomplete } from "./incomplete.ts";
 import { beginOperation, type Call, callOffDeletion, endOperation, runPlan } from "./journaled-run.ts";
+import { type HookSubject, runHooksAfterUp, runHooksBeforeDown } from "./operation-hooks.ts";
 import { releasePortsExcept } from "./port-leases.ts";
 import { locateNamed, seenFrom } from "./projects.ts";
 import { settleChangedResources } from "./resource-changes.ts";
@@ -31,9 +33,24 @@ export async function upEnvironment(world: World, request: UpRequest & { anew: b
   const { project, environment, services } = await locateNamed(world, git, request);
   await bringUp(
     world,
-    { project, environment, git, callerEnv, services: services.length > 0 ? services : "all", anew: request.anew, cwd: request.target.cwd },
+    {
+      project,
+      environment,
+      git,
+      callerEnv,
+      services: services.length > 0 ? services : "all",
+      anew: request.anew,
+      cwd: request.target.cwd,
+      hooks: request.hooks,
+      setup: request.setup,
+    },
     call,
   );
+  if (request.hooks !== false) {
+    const named = services.length > 0 ? services : "all";
+    const subject = { project, environment, git, callerEnv, cwd: request.target.cwd };
+    await runHooksAfterUp(world, { ...subject, operation: request.anew ? "restart" : "up", services: named, up: true }, call);
+  }
   return environmentDocument(world, git, environment.id);
 }
 
@@ -48,6 +65,10 @@ export interface BringUp {
   services: string[] | "all" | "none";
   /** Start running services anew. */
   anew: boolean;
+  /** False: `before_up` is left out. */
+  hooks?: boolean | undefined;
+  /** False: setup commands are left to the next one. */
+  setup?: boolean | undefined;
 }
 
 /** Setup that is due, ports, services, and the wait until they are ready. */
@@ -68,7 +89,7 @@ export async function bringUp(world: World, wanted: BringUp, call: Call): Promis
       const operation = beginOperation(world, { environmentId: environment.id, kind: wanted.anew ? "restart" : "up" });
       const named = Array.isArray(wanted.services) ? wanted.services : services;
       try {
-        await carryUp(world, { session, services, up: wanted.services !== "none", anew: wanted.anew ? named : [], operation }, call);
+        await carryUp(world, { session, services, named, wanted, operation }, call);
       } catch (error) {
         throw stillIncomplete(world, environment, { operation, failure: WtError.from(error) });
       } finally {
@@ -100,10 +121,12 @@ function stillIncomplete(world: World, environment: EnvironmentRecord, failed: {
 
 async function carryUp(
   world: World,
-  up: { session: EnvironmentSession; services: string[]; up: boolean; anew: string[]; operation: string },
+  up: { session: EnvironmentSession; services: string[]; named: string[]; wanted: BringUp; operation: string },
   call: Call,
 ): Promise<void> {
-  const { session, services, anew, operation } = up;
+  const { session, services, operation, wanted } = up;
+  const isUp = wanted.services !== "none";
+  const anew = wanted.anew ? up.named : [];
   const { environment, config } = session;
   const known = new Set(config.services.map((service) => service.name));
   const dropped = world.supervisor.runners(environment.id).filter((runner) => !known.has(runner.name));
@@ -123,15 +146,20 @@ async function carryUp(
       type: "note",
       message: `Carrying on with the create of ${environment.slug}, which stopped at ${incomplete.place ?? incomplete.step}.`,
     });
-  if (up.up) world.ledger.updateEnvironment(environment.id, { wanted: "up" });
+  if (isUp) world.ledger.updateEnvironment(environment.id, { wanted: "up" });
   const before = await observeEnvironment(world, environment, { config, definitions: {} });
-  await runPlan(planEnvironment({ ...wantedState, up: [], down: [], anew: [] }, before, config), context, operation);
+  const plan = planEnvironment({ ...wantedState, up: [], down: [], anew: [] }, before, config);
+  await runPlan(wanted.setup === false ? plan.filter((step) => !isSetup(step)) : plan, context, operation);
+  if (isUp && wanted.hooks !== false) {
+    const event = { event: "before_up", operation: wanted.anew ? "restart" : "up" } as const;
+    await runHooks(world, { session, ...event, services, journal: operation }, call);
+  }
   await mendResources(context, operation);
   // Only now what services would run is known: a resource that was made has given them its values.
   const observed = await observeEnvironment(world, environment, { config, definitions: definitions(world, session) });
   await runPlan(planServices(wantedState, observed), context, operation);
   // Also where no service was to be started: whoever says `wt up` wants to use it now.
-  if (up.up) await wakeResources(world, environment.id);
+  if (isUp) await wakeResources(world, environment.id);
   markWhole(world, environment.id);
   for (const runner of dropped) world.supervisor.forget(environment.id, runner.name);
   // Only now: until they were stopped, they held their ports.
@@ -170,7 +198,9 @@ export function reportServices(world: World, environment: EnvironmentRecord, cal
 
 export async function downEnvironment(world: World, request: DownRequest, call: Call): Promise<EnvironmentDocument> {
   const git = createGit(world.env);
-  const { environment, services } = await locateNamed(world, git, request);
+  const { project, environment, services } = await locateNamed(world, git, request);
+  const subject: HookSubject = { project, environment, git, callerEnv: callerEnvironment(request.env ?? world.env), cwd: request.target.cwd };
+  let runAfter: (call: Call) => Promise<void> = async () => undefined;
   await withEnvironment(world, environment, {
     call,
     work: async () => {
@@ -179,6 +209,7 @@ export async function downEnvironment(world: World, request: DownRequest, call: 
       const chosen = services.length > 0 ? services : running;
       const operation = beginOperation(world, { environmentId: environment.id, kind: "down" });
       try {
+        if (request.hooks !== false) runAfter = await runHooksBeforeDown(world, { ...subject, services: chosen, journal: operation }, call);
         if (services.length === 0) world.ledger.updateEnvironment(environment.id, { wanted: "down" });
         call.emit({ type: "step", step: "stop", label: chosen.length > 0 ? `Stop ${chosen.join(", ")}` : "Nothing runs here" });
         const started = world.clock.now();
@@ -191,6 +222,7 @@ export async function downEnvironment(world: World, request: DownRequest, call: 
       }
     },
   });
+  await runAfter(call);
   return environmentDocument(world, git, environment.id);
 }
 

@@ -70,6 +70,10 @@ export interface SetupPlanStep {
   skip: boolean;
 }
 
+export function isSetup({ kind }: PlanStep): boolean {
+  return kind === "setup" || kind === "setup_together";
+}
+
 /** Stable name of a step, for the journal and for `OperationEvent.step`. */
 export function stepName(step: PlanStep): string {
   if (step.kind === "setup") return `setup:${step.index}`;

@@ -68,7 +68,7 @@ export function parseFaults(setting: string): FaultLayer | null {
 }
 
 /** An error as the system would give it for this effect. */
-export function systemError(kind: SystemError, { verb, subject }: Effect): InjectedFault {
+export function systemError(kind: SystemError, { verb, subject }: { verb: string; subject: string }): InjectedFault {
   const { code, text } = systemErrors[kind];
   return Object.assign(new Error(`${code}: ${text.toLowerCase()}, ${verb} '${subject}'`), { code, text, path: subject });
 }

@@ -34,7 +34,13 @@ export async function createCheckpoint(world: World, request: CheckpointRequest,
     try {
       const work = async () => {
         putEntries(world, environment, { entry, names: held });
-        const refusals = await takeAtOnce(world, environment, { id, resources: holdersOf(world, environment, held), abort: call.abort });
+        const report = (message: string) => call.emit({ type: "note", message });
+        const refusals = await takeAtOnce(world, environment, {
+          id,
+          resources: holdersOf(world, environment, held),
+          abort: call.abort,
+          report,
+        });
         leftOut.push(...refusals);
         taken.push(...held.filter((name) => !refusals.some(({ resource }) => resource === name)));
       };

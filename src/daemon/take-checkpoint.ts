@@ -12,15 +12,19 @@ const betweenAttemptsMs = 20;
 export async function takeAtOnce(
   world: World,
   environment: EnvironmentRecord,
-  taken: { id: string; resources: readonly LeasedResource[]; abort: AbortSignal },
+  taken: { id: string; resources: readonly LeasedResource[]; abort: AbortSignal; report: (line: string) => void },
 ): Promise<CheckpointResult["leftOut"]> {
+  const notes = new Set<string>();
   const take = async () => {
     await world.reached("paused:checkpoint");
-    return takeAll(world, taken);
+    notes.clear();
+    return takeAll(world, { ...taken, report: (line) => void notes.add(line) });
   };
   for (let attempt = 1; ; attempt++) {
     try {
-      return await world.supervisor.pauses.around(environment, taken.abort, take);
+      const refusals = await world.supervisor.pauses.around(environment, taken.abort, take);
+      for (const note of notes) taken.report(note);
+      return refusals;
     } catch (error) {
       if (WtError.from(error).code !== "database_locked" || attempt === attempts) throw error;
     }
@@ -36,9 +40,9 @@ export async function takeAtOnce(
  */
 async function takeAll(
   world: World,
-  { id, resources }: { id: string; resources: readonly LeasedResource[] },
+  { id, resources, report }: { id: string; resources: readonly LeasedResource[]; report: (line: string) => void },
 ): Promise<CheckpointResult["leftOut"]> {
-  const outcomes = await Promise.allSettled(resources.map((one) => driverOf(world, one.type).checkpoint(one.spec, id)));
+  const outcomes = await Promise.allSettled(resources.map((one) => driverOf(world, one.type).checkpoint(one.spec, id, report)));
   const failures = outcomes.flatMap((outcome, index) =>
     outcome.status === "rejected" ? [{ resource: resources[index]?.spec.name ?? "", error: WtError.from(outcome.reason) }] : [],
   );

@@ -264,14 +264,20 @@ export interface ResourceDriver {
   reset(spec: ResourceSpec, call: ResourceCall): Promise<ResourceConnection>;
   /** Verified removal. Removing the absent succeeds; the foreign is refused with `WtError` (`refused`). Clients are disconnected. */
   remove(spec: ResourceSpec): Promise<void>;
+  /**
+   * Stops it and keeps its content: no process, no listener, nobody holds its port. `ensure` brings it back with that content and without running
+   * commands, with another port too; the worktree then lies where it lay, having been moved away meanwhile with all its files. Idempotent.
+   * False: it cannot be kept, and nothing has changed. A driver without it keeps nothing.
+   */
+  retire?(spec: ResourceSpec): Promise<boolean>;
   /** Values of an existing resource (asleep or not); null when it is absent. Cheap: files only. */
   connection(spec: ResourceSpec): Promise<ResourceConnection | null>;
   /**
    * Keeps the present content under `id`, without disconnecting clients where that is possible. They may be held still meanwhile: for a lock that one
    * of them holds it does not wait long, but throws `WtError` (`database_locked`), and the caller tries again. Throws `WtError` (`refused`) without
-   * the feature and for an id that is taken.
+   * the feature and for an id that is taken. `report` takes sentences about what a restore will not bring back.
    */
-  checkpoint(spec: ResourceSpec, id: string): Promise<void>;
+  checkpoint(spec: ResourceSpec, id: string, report?: (line: string) => void): Promise<void>;
   /** Brings that content back. Throws `WtError` (`not_found`) for an unknown id. */
   restore(spec: ResourceSpec, id: string): Promise<void>;
   removeCheckpoint(spec: ResourceSpec, id: string): Promise<void>;

@@ -19,6 +19,7 @@ import { readMajor } from "./data-directory.ts";
 import { createDiskGuard } from "./disk-guard.ts";
 import { dumpVerbs } from "./dump-branch.ts";
 import { inspectVerbs } from "./inspect-branch.ts";
+import { unloggedTables } from "./live-defuse.ts";
 import { captureBranch, forkBranch, forkStaging } from "./live-fork.ts";
 import { thawServer } from "./live-freeze.ts";
 import { findServer, isCarried, serverPlace } from "./postmaster.ts";
@@ -90,7 +91,7 @@ function stopForRoom(life: BranchLife, spec: ResourceSpec): Promise<void> {
   });
 }
 
-function contentVerbs(parts: BranchParts): Pick<BranchServer, "ensure" | "fork" | "reset" | "remove"> {
+function contentVerbs(parts: BranchParts): Pick<BranchServer, "ensure" | "fork" | "reset" | "remove" | "retire"> {
   const { life, clock } = parts;
   return {
     fork: (spec, source, call) => forkBranch(parts, spec, { source, call }),
@@ -116,6 +117,15 @@ function contentVerbs(parts: BranchParts): Pick<BranchServer, "ensure" | "fork" 
         await writeBranchRecord(spec.directory, next);
         return connectionOf(appLogin(next), branchOptions(spec).variable);
       }),
+    retire: (spec) =>
+      life.exclusively(spec, async (branch) => {
+        const record = await readBranchRecord(spec.directory);
+        if (!record?.complete || record.nonce !== spec.nonce) return false;
+        await thawServer(branch.place);
+        await life.halt(branch);
+        life.forget(branch);
+        return true;
+      }),
     remove: (spec) =>
       life.exclusively(spec, async (branch) => {
         const record = await readBranchRecord(spec.directory);
@@ -130,11 +140,15 @@ function contentVerbs(parts: BranchParts): Pick<BranchServer, "ensure" | "fork" 
 function checkpointVerbs(parts: BranchParts): Pick<BranchServer, "checkpoint" | "restore" | "removeCheckpoint"> {
   const { life, clock, path, templates } = parts;
   return {
-    checkpoint: (spec, id) =>
+    checkpoint: (spec, id, report) =>
       life.exclusively(spec, async (branch) => {
         const record = await readOwnRecord(spec);
         refuseTaken(spec.directory, id);
-        await writeCheckpoint(spec.directory, id, async (to) => void (await captureBranch(parts, branch, { record, to })));
+        await writeCheckpoint(spec.directory, id, async (to) => {
+          const { way } = await captureBranch(parts, branch, { record, to });
+          const emptied = way === "asleep" || way === "stopped" ? [] : await unloggedTables(branch.place, record.port);
+          if (emptied.length > 0) report?.(`Unlogged tables of ${spec.name} will be empty after a restore: ${emptied.join(", ")}.`);
+        });
         await syncFileSystem(spec.directory);
       }),
     restore: (spec, id) =>

@@ -30,12 +30,24 @@ export async function defuseFork(place: ServerPlace, port: number, report: (line
       for (const { srvname } of await session.query("SELECT srvname FROM pg_foreign_server")) {
         report(`note: the foreign server ${srvname} still leads out of ${datname}`);
       }
-      const [unlogged] = await session.query(
-        "SELECT string_agg(relname, ', ' ORDER BY relname) AS names FROM pg_class WHERE relpersistence = 'u' AND relkind = 'r'",
-      );
-      if (unlogged?.names) report(`note: unlogged tables are empty in a copy of a running server: ${unlogged.names}`);
+      const names = await unloggedIn(session);
+      if (names) report(`note: unlogged tables are empty in a copy of a running server: ${names}`);
     });
   }
+}
+
+/** Those of the server's databases, which a copy of it as it runs brings along empty. */
+export async function unloggedTables(place: ServerPlace, port: number): Promise<string[]> {
+  const { databases } = await asAdmin(place, port, readTies);
+  const found = databases.map(({ datname }) => withSession(adminTarget(place, port, datname ?? ""), unloggedIn));
+  return (await Promise.all(found)).flatMap((names) => names ?? []);
+}
+
+async function unloggedIn(session: Session): Promise<string | null> {
+  const [row] = await session.query(
+    "SELECT string_agg(relname, ', ' ORDER BY relname) AS names FROM pg_class WHERE relpersistence = 'u' AND relkind = 'r'",
+  );
+  return row?.names ?? null;
 }
 
 interface Ties {

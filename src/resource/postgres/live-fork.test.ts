@@ -179,3 +179,18 @@ test("a daemon that was killed while it held a server still: the next one lets i
   expect(await world.query(url, "SELECT i FROM t")).toEqual([{ i: 1 }]);
   expect(existsSync(staging)).toBe(false);
 });
+
+test("a checkpoint says which tables a restore will not fill; a sleeping one has none of that", async () => {
+  const { spec, url } = await ensured("scratches");
+  await world.query(url, "CREATE UNLOGGED TABLE scratch AS SELECT 1 AS i");
+  const told: string[] = [];
+  await world.driver.checkpoint(spec, "awake", (line) => told.push(line));
+  expect(told).toEqual([`Unlogged tables of ${spec.name} will be empty after a restore: scratch.`]);
+  expect(await world.driver.sleep(spec)).toBe(true);
+  await world.driver.checkpoint(spec, "asleep", (line) => told.push(line));
+  expect(told).toHaveLength(1);
+  await world.driver.restore(spec, "awake");
+  expect(await world.query(url, "SELECT count(*)::int AS n FROM scratch")).toEqual([{ n: 0 }]);
+  await world.driver.restore(spec, "asleep");
+  expect(await world.query(url, "SELECT count(*)::int AS n FROM scratch")).toEqual([{ n: 1 }]);
+});

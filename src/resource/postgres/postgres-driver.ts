@@ -148,13 +148,17 @@ function byMode(modes: Modes): BranchServer {
       // Also when wt.yaml says something else by now: a branch from before goes.
       await modes.branch.remove(spec);
     },
+    async retire(spec) {
+      if (shared(spec) !== null) return true;
+      return own(spec) === modes.branch ? ((await modes.branch.retire?.(spec)) ?? false) : false;
+    },
     async connection(spec) {
       const url = shared(spec);
       return url === null ? own(spec).connection(spec) : connect(spec, url);
     },
-    async checkpoint(spec, id) {
+    async checkpoint(spec, id, report) {
       refuse(spec, "kept as a checkpoint");
-      return own(spec).checkpoint(spec, id);
+      return own(spec).checkpoint(spec, id, report);
     },
     async restore(spec, id) {
       refuse(spec, "restored");

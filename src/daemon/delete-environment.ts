@@ -11,7 +11,9 @@ import { listWorktrees } from "../git/worktrees.ts";
 import { emptyConfig } from "./empty-config.ts";
 import { withEnvironment } from "./environment-lock.ts";
 import { observeEnvironment } from "./environment-observer.ts";
+import { callerEnvironment } from "./environment-session.ts";
 import { beginOperation, type Call, callOffDeletion, endOperation, never, runPlan } from "./journaled-run.ts";
+import { afterResumedDeletion, endedBeforeDeletion, noDeletionHooks, prepareDeletionHooks } from "./operation-hooks.ts";
 import { locateTarget } from "./projects.ts";
 import type { StepContext } from "./steps.ts";
 import { keptDirectory } from "./trash.ts";
@@ -27,7 +29,9 @@ export async function deleteEnvironment(world: World, request: DeleteRequest, ca
   const { project, environment } = await locateTarget(world, git, request.target);
   refuseMain(environment);
   const consent: Consent = { force: request.force, branch: request.branch };
-  return withEnvironment(world, environment, {
+  const callerEnv = callerEnvironment(request.env ?? world.env);
+  let hooks = noDeletionHooks;
+  const result = await withEnvironment(world, environment, {
     call,
     work: async () => {
       const current = world.ledger.environment(environment.id);
@@ -35,13 +39,21 @@ export async function deleteEnvironment(world: World, request: DeleteRequest, ca
       callOffDeletion(world, current);
       const seen = await lossOf(git, project, current);
       refuseLoss({ project, environment: current }, seen, consent);
+      const subject = { project, environment: current, git, callerEnv, cwd: request.target.cwd, consent };
+      if (request.hooks !== false) hooks = await prepareDeletionHooks(world, subject, call);
       call.abort.throwIfAborted();
-      const data = { force: consent.force, branch: consent.branch };
+      const data = { force: consent.force, branch: consent.branch, hooks: request.hooks !== false };
       const operation = beginOperation(world, { environmentId: current.id, kind: "delete", data });
+      await hooks.runBefore(operation, call).catch((error) => {
+        endOperation(world, { id: operation, environmentId: current.id });
+        throw error;
+      });
       world.ledger.updateEnvironment(current.id, { wanted: "down" });
-      return carryDeletion(world, { git, project, environment: current, consent, operation, seen }, call);
+      return carryDeletion(world, { git, project, environment: current, consent, operation, seen: hooks.before ? null : seen }, call);
     },
   });
+  await hooks.runAfter(call);
+  return result;
 }
 
 interface Deletion {
@@ -107,12 +119,14 @@ export async function resumeDeletion(
   operation: OperationRecord,
   found: { project: ProjectRecord; environment: EnvironmentRecord },
 ): Promise<void> {
+  if (endedBeforeDeletion(world, operation)) return;
   const consent: Consent = { force: operation.data.force === true, branch: operation.data.branch === true };
   await carryDeletion(
     world,
     { git: createGit(world.env), ...found, consent, operation: operation.id, seen: null },
     { emit: () => undefined, abort: never() },
   );
+  await afterResumedDeletion(world, operation, found);
 }
 
 function refuseMain(environment: EnvironmentRecord): void {

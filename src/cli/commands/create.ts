@@ -17,6 +17,8 @@ export const create = defineCommand({
     from: { type: "string", placeholder: "ref", summary: "Where a new branch starts", complete: "branch" },
     resume: { type: "boolean", summary: "Carry on with an incomplete environment, by what its worktree says now" },
     "no-up": { type: "boolean", summary: "Do not start the services" },
+    "no-setup": { type: "boolean", summary: "Leave the setup commands to the next `wt up`" },
+    "no-hooks": { type: "boolean", summary: "Leave the hooks of wt.yaml out this time" },
   },
   examples: [
     { command: "wt create earl/fib-123-feature", summary: "a new branch from the default branch, or the one that exists" },
@@ -30,6 +32,8 @@ export const create = defineCommand({
       cwd: context.cwd,
       branch,
       up: !options["no-up"],
+      ...(options["no-hooks"] ? { hooks: false } : {}),
+      ...(options["no-setup"] ? { setup: false } : {}),
       ...(options.resume ? { resume: true } : {}),
       env: callerEnvironment(context.env),
       // Only the JSON shows git's facts.

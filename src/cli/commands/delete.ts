@@ -1,6 +1,6 @@
-import type { DeleteResult, EnvironmentView, GitView, Target } from "../../api/environment.ts";
+import type { DeleteRequest, DeleteResult, EnvironmentView, GitView, Target } from "../../api/environment.ts";
 import { WtError } from "../../errors/wt-error.ts";
-import { type Context, defineCommand, targetOf } from "../command.ts";
+import { type Context, callerEnvironment, defineCommand, targetOf } from "../command.ts";
 import { canAsk, confirm } from "../confirm.ts";
 import { writeDirective } from "../directive.ts";
 import { deleteJson } from "../render/delete-json.ts";
@@ -27,6 +27,7 @@ export const deleteCommand = defineCommand({
   options: {
     force: { type: "boolean", short: "f", summary: "Also with uncommitted or untracked work" },
     branch: { type: "boolean", short: "b", summary: "Also delete a branch that is not merged" },
+    "no-hooks": { type: "boolean", summary: "Leave the hooks of wt.yaml out, when one of them refuses or fails" },
   },
   examples: [
     { command: "wt delete earl-fib-123-feature", summary: "one that is merged and clean" },
@@ -42,7 +43,7 @@ export const deleteCommand = defineCommand({
     for (const name of chosen) {
       const target = targetOf(context, name);
       try {
-        const result = await deleteOne(context, target, { force: options.force, branch: options.branch });
+        const result = await deleteOne(context, target, { force: options.force, branch: options.branch, hooks: !options["no-hooks"] });
         deleted.push(result);
         if (result.slug === current?.slug) await leave(context, environments);
         if (!context.json) await context.terminal.out(`${deleteLines(result, context.terminal.paint).join("\n")}\n`);
@@ -57,8 +58,11 @@ export const deleteCommand = defineCommand({
   },
 });
 
-function deleteOne(context: Context, target: Target, consent: { force: boolean; branch: boolean }): Promise<DeleteResult> {
-  return runOperation(context, { path: "/v1/environments/delete", request: { target, ...consent } }, { target });
+type DeleteConsent = Pick<DeleteRequest, "force" | "branch" | "hooks">;
+
+function deleteOne(context: Context, target: Target, consent: DeleteConsent): Promise<DeleteResult> {
+  const request = { target, env: callerEnvironment(context.env), ...consent };
+  return runOperation(context, { path: "/v1/environments/delete", request }, { target });
 }
 
 async function currentAfterAsking(context: Context, current: EnvironmentView | null, force: boolean): Promise<string[]> {

@@ -1,4 +1,4 @@
-import { defineCommand, environmentOption, targetOf } from "../command.ts";
+import { callerEnvironment, defineCommand, environmentOption, targetOf } from "../command.ts";
 import { environmentJson } from "../render/environment-json.ts";
 import { runOperation } from "../run-operation.ts";
 
@@ -13,14 +13,18 @@ export const down = defineCommand({
       complete: "service",
     },
   ],
-  options: { environment: environmentOption },
+  options: {
+    environment: environmentOption,
+    "no-hooks": { type: "boolean", summary: "Leave the hooks of wt.yaml out this time" },
+  },
   examples: [
     { command: "wt down", summary: "everything of the current environment" },
     { command: "wt down worker", summary: "one service" },
   ],
   async handler({ options, arguments: services }, context) {
     const target = targetOf(context, options.environment);
-    const result = await runOperation(context, { path: "/v1/environments/down", request: { target, services } }, { target });
+    const request = { target, services, env: callerEnvironment(context.env), ...(options["no-hooks"] ? { hooks: false } : {}) };
+    const result = await runOperation(context, { path: "/v1/environments/down", request }, { target });
     if (context.json) {
       await context.terminal.out(environmentJson(result));
       return 0;

@@ -152,6 +152,21 @@ test("removal takes read-only directories, does not follow links, and is idempot
   expect(existsSync(join(base, "outside/kept"))).toBe(true);
 });
 
+test("two removals of one tree at once: each comes back only when nothing is left", async () => {
+  for (let round = 0; round < 3; round++) {
+    const tree = join(base, "shared-tree");
+    for (let directory = 0; directory < 20; directory++) {
+      mkdirSync(join(tree, `${directory}/below`), { recursive: true });
+      for (let file = 0; file < 40; file++) writeFileSync(join(tree, `${directory}/below/${file}`), "");
+    }
+    const remove = async () => {
+      await removeTree(tree);
+      return entryAt(tree);
+    };
+    expect(await Promise.all([remove(), remove(), remove()])).toEqual([null, null, null]);
+  }
+});
+
 test("what is at a path", () => {
   writeFileSync(join(base, "file"), "");
   symlinkSync("/nowhere", join(base, "link"));

@@ -80,7 +80,9 @@ function moveAtOnce(path: string, trash: string): string | null {
   }
 }
 
-/** Removes a file or a whole directory, read-only directories in it too (Go's module cache makes them). Absent is fine. */
+const removalAttempts = 10;
+
+/** Removes a file or a whole directory, verified, read-only directories in it too (Go's module cache makes them). Absent is fine. */
 export async function removeTree(path: string): Promise<void> {
   // On a read-only file system the removal of what is not there fails too.
   if (entryAt(path) === null) return;
@@ -91,13 +93,15 @@ export async function removeTree(path: string): Promise<void> {
   );
 }
 
+/** While somebody else removes or writes in the same tree, Bun's `rm` may stop early without a word, so what is left is looked at. */
 async function removeEntry(path: string): Promise<void> {
-  try {
-    await rm(path, { recursive: true, force: true });
-  } catch (error) {
-    if (!["EACCES", "EPERM", "ENOTEMPTY"].includes(errorCode(error))) throw error;
-    await makeDirectoriesWritable(path);
-    await rm(path, { recursive: true, force: true, maxRetries: 3 });
+  for (let attempt = 1; ; attempt++) {
+    const failure = await rm(path, { recursive: true, force: true }).catch((error: unknown) => error);
+    if (entryAt(path) === null) return;
+    const mended = failure === undefined || ["EACCES", "EPERM", "ENOTEMPTY", "ENOENT"].includes(errorCode(failure));
+    if (!mended || attempt === removalAttempts)
+      throw failure ?? new Error(`${path} could not be removed: something is written to it again and again`);
+    await makeDirectoriesWritable(path).catch(() => undefined);
   }
 }
 

@@ -75,7 +75,7 @@ export function createBranchServer(options: BranchServerOptions): BranchServer {
   };
 }
 
-function contentVerbs(parts: BranchParts): Pick<BranchServer, "ensure" | "fork" | "reset" | "remove"> {
+function contentVerbs(parts: BranchParts): Pick<BranchServer, "ensure" | "fork" | "reset" | "remove" | "retire"> {
   const { life, clock } = parts;
   return {
     ensure: (spec, call) =>
@@ -92,6 +92,15 @@ function contentVerbs(parts: BranchParts): Pick<BranchServer, "ensure" | "fork" 
       }),
     fork: async (spec, source, call) => branchConnection(spec, await forkBranch(parts, spec, { source, call })),
     reset: (spec, call) => life.exclusively(spec, async (branch) => branchConnection(spec, await resetBranch(parts, branch, call))),
+    retire: (spec) =>
+      life.exclusively(spec, async (branch) => {
+        const record = await readBranchRecord(spec.directory);
+        if (!record?.complete || record.nonce !== spec.nonce) return false;
+        await thaw(branch.place.data);
+        await life.halt(branch);
+        life.forget(branch);
+        return true;
+      }),
     remove: (spec) =>
       life.exclusively(spec, async (branch) => {
         const record = await readBranchRecord(spec.directory);

@@ -9,6 +9,7 @@ import { type BranchServer, createBranchServer } from "./branch-server.ts";
 import { createDatabaseOnServer } from "./database-on-server.ts";
 import { inspectVerb } from "./inspect-database.ts";
 import { connectionOf, loginDetail, loginOfUrl, variableNames } from "./mysql-connection.ts";
+import { mysqlIdentity } from "./mysql-identity.ts";
 import { mysqlOptions, parseMysqlOptions } from "./mysql-options.ts";
 import { asUser } from "./mysql-session.ts";
 import { findRunner, type Runner } from "./server-home.ts";
@@ -38,6 +39,7 @@ export function createMysqlDriver(options: MysqlDriverOptions): ResourceDriver {
   return {
     type,
     features: { checkpoints: true, sleep: true, port: true },
+    identity: (written) => mysqlIdentity(type, written),
     variableNames: (written) => variableNames(mysqlOptions(written).variable),
     parseOptions: parseMysqlOptions,
     ...modes,
@@ -114,6 +116,10 @@ function byMode(modes: Modes): BranchServer {
       if (mysqlOptions(spec.options).mode === "server") await modes.server.remove(spec);
       // Also when wt.yaml says something else by now: a branch from before goes.
       await modes.branch.remove(spec);
+    },
+    async retire(spec) {
+      if (sharedUrl(spec) !== null) return true;
+      return own(spec) === modes.branch ? ((await modes.branch.retire?.(spec)) ?? false) : false;
     },
     async connection(spec) {
       const url = sharedUrl(spec);

@@ -17,8 +17,7 @@ const connectTimeoutS = 5;
 /** The server's own root, whom nobody but us reaches: the socket lies in a directory that is closed to others. */
 export function asRoot<T>(place: ServerHome, use: (session: Session) => Promise<T>): Promise<T> {
   return withSocketPath(place.home, socketName, (path) => {
-    // All of it is spelled out: what is missing would be taken from MYSQL_* variables of ours.
-    return withSql(new SQL({ adapter: "mysql", path, username: "root", password: "", database: "mysql", tls: false, ...single }), use);
+    return withSql(spelledOut({ path, hostname: "localhost", port: 3306, username: "root", password: "", database: "mysql" }), use);
   });
 }
 
@@ -28,17 +27,9 @@ const noDatabase = "information_schema";
 /** As this user over TCP; `database` may be empty. Throws `WtError` (`machine`, `database_unreachable`) where nobody answers. `key` is the option that named it. */
 export async function asUser<T>(login: Login, key: string, use: (session: Session) => Promise<T>): Promise<T> {
   const { host, port, user, password, database } = login;
-  const options = {
-    adapter: "mysql" as const,
-    hostname: host,
-    port,
-    username: user,
-    password,
-    database: database || noDatabase,
-    tls: false,
-  };
-  const sql = new SQL({ ...options, allowPublicKeyRetrieval: ["127.0.0.1", "localhost", "::1"].includes(host), ...single });
-  return withSql(sql, async (session) => {
+  const allowPublicKeyRetrieval = ["127.0.0.1", "localhost", "::1"].includes(host);
+  const options = { hostname: host, port, username: user, password, database: database || noDatabase, allowPublicKeyRetrieval };
+  return withSql(spelledOut(options), async (session) => {
     await session.query("SELECT 1").catch((error: unknown) => {
       throw unreachable(login, key, error);
     });
@@ -46,7 +37,21 @@ export async function asUser<T>(login: Login, key: string, use: (session: Sessio
   });
 }
 
-const single = { max: 1, idleTimeout: 0, connectionTimeout: connectTimeoutS } as const;
+interface Spelled {
+  path?: string;
+  hostname: string;
+  port: number;
+  username: string;
+  password: string;
+  database: string;
+  allowPublicKeyRetrieval?: boolean;
+}
+
+/** What is left open, Bun takes from `MYSQL_*`, `MARIADB_*` and `DATABASE_URL` of our own environment; an empty password counts as left open. */
+function spelledOut({ password, ...options }: Spelled): SQL {
+  const single = { max: 1, idleTimeout: 0, connectionTimeout: connectTimeoutS } as const;
+  return new SQL("mysql://localhost", { adapter: "mysql", ...options, password: () => password, tls: false, ...single });
+}
 
 async function withSql<T>(sql: SQL, use: (session: Session) => Promise<T>): Promise<T> {
   try {

@@ -3,6 +3,7 @@ import fc from "fast-check";
 import { resourceKinds } from "../../config/schema.ts";
 import type { ResourceOptions } from "../resource-driver.ts";
 import { appLogin, connectionOf, loginDetail, loginOfUrl, mysqlUrl, randomPassword, variableNames } from "./mysql-connection.ts";
+import { mysqlIdentity } from "./mysql-identity.ts";
 import { mysqlKeys, parseMysqlOptions } from "./mysql-options.ts";
 import { quoteGrantedName, quoteName, quoteText } from "./mysql-session.ts";
 import { parseServerVersion } from "./server-programs.ts";
@@ -137,4 +138,18 @@ test("settings may be written with dashes, and as true and false", () => {
 test("the documented options are those that the driver reads", () => {
   for (const kind of [resourceKinds.mysql, resourceKinds.mariadb])
     expect(Object.keys(kind.entries).sort()).toEqual(["type", ...mysqlKeys].sort());
+});
+
+test("another mode, server or type is another database; what is set about it is not, and no password is told", () => {
+  const identity = (written: ResourceOptions, type: "mysql" | "mariadb" = "mysql") => {
+    const parsed = parseMysqlOptions(written);
+    if ("problems" in parsed) throw new Error(JSON.stringify(parsed.problems));
+    return mysqlIdentity(type, parsed.options);
+  };
+  const server = "mysql://root:secret@db.example.com:3307";
+  expect(identity({ server, from: "shop" })).toBe("a database of its own on db.example.com:3307");
+  expect(identity({ branch: "shared", url: `${server}/shop` })).toBe("the shared database db.example.com:3307/shop");
+  expect(identity({}, "mariadb")).toBe("a MariaDB server of its own");
+  expect(identity({})).toBe("a MySQL server of its own");
+  expect(identity({ version: "10.11", from: "a.sql", sleep: "2h", settings: { max_connections: 5 }, scheme: "mysql2" })).toBe(identity({}));
 });

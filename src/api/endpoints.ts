@@ -1,6 +1,7 @@
 // Method, path, request and response of every daemon operation; client and server are both typed by this table.
 import type * as agents from "./agents.ts";
 import type * as content from "./content.ts";
+import type * as deleted from "./deleted.ts";
 import type * as environment from "./environment.ts";
 import type * as gc from "./gc.ts";
 import type * as operations from "./operations.ts";
@@ -17,9 +18,10 @@ export interface CallEndpoints {
   "/v1/trust": { request: operations.TrustRequest; response: operations.TrustView };
   "/v1/trust/grant": { request: operations.TrustGrantRequest; response: operations.TrustView };
   "/v1/gateway": { request: Record<string, never>; response: operations.GatewayView };
-  "/v1/doctor": { request: { cwd: string }; response: operations.DoctorReport };
+  "/v1/doctor": { request: { cwd: string; fix?: boolean }; response: operations.DoctorReport };
   "/v1/resources/list": { request: resources.ResourceListRequest; response: resources.ResourceList };
   "/v1/resources/connection": { request: resources.ResourceTarget; response: resources.ResourceConnectionView };
+  "/v1/deleted/list": { request: { cwd: string; all: boolean }; response: deleted.DeletedList };
   "/v1/checkpoints/list": { request: { target: environment.Target }; response: resources.CheckpointList };
   "/v1/templates/list": { request: Record<string, never>; response: templates.TemplateList };
   "/v1/agents/list": { request: { cwd: string; all: boolean }; response: agents.AgentList };
@@ -29,8 +31,6 @@ export interface CallEndpoints {
   "/v1/agents/end": { request: { id: string; code: number | null }; response: { ended: true } };
   "/v1/agents/event": { request: agents.AgentEvent; response: { known: boolean } };
   "/v1/pin": { request: gc.PinRequest; response: gc.PinResult };
-  /** Names for completion: answered from memory. */
-  "/v1/names": { request: { cwd: string }; response: operations.KnownNames };
 }
 
 /** Operations: the response is newline-delimited `OperationEvent<Result>`. */
@@ -40,6 +40,8 @@ export interface OperationEndpoints {
   "/v1/environments/down": { request: environment.DownRequest; result: environment.EnvironmentDocument };
   "/v1/environments/restart": { request: environment.UpRequest; result: environment.EnvironmentDocument };
   "/v1/environments/delete": { request: environment.DeleteRequest; result: environment.DeleteResult };
+  "/v1/environments/undelete": { request: deleted.UndeleteRequest; result: deleted.UndeleteResult };
+  "/v1/deleted/purge": { request: { cwd: string; name: string }; result: deleted.DeletedList };
   "/v1/resources/branch": { request: resources.BranchRequest; result: resources.ResourceDocument };
   "/v1/resources/reset": { request: resources.ResetRequest; result: resources.ResourceDocument };
   "/v1/resources/start": { request: resources.ResourceTarget; result: resources.ResourceDocument };

@@ -1,5 +1,6 @@
 // What goes over the wire and out of `--json` about environments. Published as JSON Schemas in docs/schemas/ (schema version 1).
 import type { WireError } from "../errors/wt-error.ts";
+import type { AgentView } from "./agents.ts";
 import type { ResourceView } from "./resources.ts";
 
 /**
@@ -99,6 +100,8 @@ export interface EnvironmentView {
   git: GitView | null;
   services: ServiceView[];
   resources: ResourceView[];
+  /** Coding agents, also those that have ended since; absent where there are none. */
+  agents?: AgentView[];
   /** Only while `wt create` did not come to its end because a step failed. */
   incomplete?: IncompleteView;
 }
@@ -181,6 +184,12 @@ export interface DeleteRequest {
   force: boolean;
   /** Consent to delete a branch whose commits are not merged or pushed (they are kept). */
   branch: boolean;
+  /** Consent to end the agents that live there, with everything they started. */
+  agents?: boolean;
+  /** The process that asks: an agent that asks for itself is not in its own way, and is not ended. */
+  callerPid?: number;
+  /** Keep nothing that `wt undelete` could bring back, and no rescue ref. */
+  purge?: boolean;
   /** The caller's shell environment, for hooks. */
   env?: Record<string, string>;
   /** False leaves the hooks out this time. */
@@ -193,6 +202,8 @@ export interface DeleteResult {
   branchOutcome: "deleted" | "kept_unmerged" | "kept_checked_out" | "kept_not_ours" | "none";
   /** Refs that keep what `--force` or `--branch` gave up, such as `refs/wt/rescue/<slug>/<time>`. */
   rescueRefs: string[];
+  /** ISO 8601, UTC: until then `wt undelete` brings it back; null: it does not. */
+  undeleteUntil: string | null;
 }
 
 /**

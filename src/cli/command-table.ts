@@ -36,6 +36,7 @@ export const commandTable: readonly CommandEntry[] = [
   { name: "clean", aliases: [], group: steer, load: async () => (await import("./commands/clean.ts")).clean },
   { name: "pin", aliases: [], group: steer, load: async () => (await import("./commands/pin.ts")).pin },
   { name: "unpin", aliases: [], group: steer, load: async () => (await import("./commands/unpin.ts")).unpin },
+  { name: "undelete", aliases: [], group: steer, load: async () => (await import("./commands/undelete.ts")).undelete },
   { name: "switch", aliases: [], group: use, load: async () => (await import("./commands/switch.ts")).switchCommand },
   { name: "go", aliases: [], group: use, load: async () => (await import("./commands/go.ts")).go },
   { name: "run", aliases: [], group: use, load: async () => (await import("./commands/run.ts")).run },

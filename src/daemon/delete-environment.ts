@@ -8,27 +8,34 @@ import { createGit, type Git } from "../git/git.ts";
 import { assessLoss, type LossReport } from "../git/integration.ts";
 import { defaultBranch } from "../git/repository.ts";
 import { listWorktrees } from "../git/worktrees.ts";
+import { type AgentConsent, endAgents, refuseLiveAgents } from "./agent-end.ts";
 import { emptyConfig } from "./empty-config.ts";
 import { withEnvironment } from "./environment-lock.ts";
 import { observeEnvironment } from "./environment-observer.ts";
 import { callerEnvironment } from "./environment-session.ts";
 import { beginOperation, type Call, callOffDeletion, endOperation, never, runPlan } from "./journaled-run.ts";
+import { dayMs, keepDays } from "./kept-environment.ts";
+import { settleKept } from "./kept-upkeep.ts";
 import { afterResumedDeletion, endedBeforeDeletion, noDeletionHooks, prepareDeletionHooks } from "./operation-hooks.ts";
 import { locateTarget } from "./projects.ts";
 import type { StepContext } from "./steps.ts";
 import { keptDirectory } from "./trash.ts";
+import { worktreeExists } from "./worktree-exists.ts";
 import type { World } from "./world.ts";
 
 interface Consent {
   force: boolean;
   branch: boolean;
+  /** Nothing is kept, not even under a rescue ref. */
+  purge: boolean;
 }
 
 export async function deleteEnvironment(world: World, request: DeleteRequest, call: Call): Promise<DeleteResult> {
   const git = createGit(world.env);
   const { project, environment } = await locateTarget(world, git, request.target);
   refuseMain(environment);
-  const consent: Consent = { force: request.force, branch: request.branch };
+  const consent: Consent = { force: request.force, branch: request.branch, purge: request.purge === true };
+  const agents: AgentConsent = { agents: request.agents === true, callerPid: request.callerPid ?? null };
   const callerEnv = callerEnvironment(request.env ?? world.env);
   let hooks = noDeletionHooks;
   const result = await withEnvironment(world, environment, {
@@ -39,17 +46,24 @@ export async function deleteEnvironment(world: World, request: DeleteRequest, ca
       callOffDeletion(world, current);
       const seen = await lossOf(git, project, current);
       refuseLoss({ project, environment: current }, seen, consent);
+      await refuseLiveAgents(world, current, agents);
       const subject = { project, environment: current, git, callerEnv, cwd: request.target.cwd, consent };
       if (request.hooks !== false) hooks = await prepareDeletionHooks(world, subject, call);
       call.abort.throwIfAborted();
-      const data = { force: consent.force, branch: consent.branch, hooks: request.hooks !== false };
+      const agentsEnded = await endAgents(world, current, agents);
+      const keepUntilMs = keepUntil(world, current, consent);
+      const data = { ...consent, keepUntilMs, unsavedFiles: seen.dirty + seen.untracked, hooks: request.hooks !== false };
       const operation = beginOperation(world, { environmentId: current.id, kind: "delete", data });
       await hooks.runBefore(operation, call).catch((error) => {
         endOperation(world, { id: operation, environmentId: current.id });
         throw error;
       });
       world.ledger.updateEnvironment(current.id, { wanted: "down" });
-      return carryDeletion(world, { git, project, environment: current, consent, operation, seen: hooks.before ? null : seen }, call);
+      return carryDeletion(
+        world,
+        { git, project, environment: current, consent, operation, seen: hooks.before || agentsEnded ? null : seen, keepUntilMs },
+        call,
+      );
     },
   });
   await hooks.runAfter(call);
@@ -62,13 +76,15 @@ interface Deletion {
   environment: EnvironmentRecord;
   consent: Consent;
   operation: string;
+  /** Until when it can be brought back; null: it cannot. */
+  keepUntilMs: number | null;
   /** What the look right before found; null after a crash. */
   seen: LossReport | null;
 }
 
 /** Stops, looks again (services write files), removes. A refusal on the second look ends the operation and keeps everything. */
 async function carryDeletion(world: World, deletion: Deletion, call: Call): Promise<DeleteResult> {
-  const { git, project, environment, consent, operation, seen } = deletion;
+  const { git, project, environment, consent, operation, seen, keepUntilMs } = deletion;
   const session = { project, environment, git, config: emptyConfig(project.name), callerEnv: world.env };
   const context: StepContext = {
     world,
@@ -77,6 +93,8 @@ async function carryDeletion(world: World, deletion: Deletion, call: Call): Prom
     abort: never(),
     branchPlan: null,
     branchCommit: null,
+    keepUntilMs,
+    purge: consent.purge,
     outcome: { rescueRefs: [], branch: null },
   };
   try {
@@ -92,16 +110,19 @@ async function carryDeletion(world: World, deletion: Deletion, call: Call): Prom
       up: [],
       down: [],
       anew: [],
-      rescue: consent.force && (!loss.known || isUnsaved(loss)),
+      rescue: consent.force && !consent.purge && (!loss.known || isUnsaved(loss)),
       deleteBranch: branch !== null,
+      keep: keepUntilMs === null ? null : { dirty: !loss.known || isUnsaved(loss) },
     };
     const observed = await observeEnvironment(world, environment, { config: null, definitions: {} });
     await runPlan(planEnvironment(wanted, observed, null), context, operation);
+    if (keepUntilMs !== null) void settleKept(world, environment.id);
     return {
       slug: environment.slug,
       branch: environment.branch,
       branchOutcome: outcomeOf(context, loss),
       rescueRefs: context.outcome.rescueRefs,
+      undeleteUntil: keepUntilMs === null ? null : new Date(keepUntilMs).toISOString(),
     };
   } catch (error) {
     const failure = WtError.from(error);
@@ -120,13 +141,28 @@ export async function resumeDeletion(
   found: { project: ProjectRecord; environment: EnvironmentRecord },
 ): Promise<void> {
   if (endedBeforeDeletion(world, operation)) return;
-  const consent: Consent = { force: operation.data.force === true, branch: operation.data.branch === true };
+  const { force, branch, purge, keepUntilMs } = operation.data;
+  const consent: Consent = { force: force === true, branch: branch === true, purge: purge === true };
   await carryDeletion(
     world,
-    { git: createGit(world.env), ...found, consent, operation: operation.id, seen: null },
+    {
+      git: createGit(world.env),
+      ...found,
+      consent,
+      operation: operation.id,
+      seen: null,
+      keepUntilMs: typeof keepUntilMs === "number" ? keepUntilMs : null,
+    },
     { emit: () => undefined, abort: never() },
   );
   await afterResumedDeletion(world, operation, found);
+}
+
+/** What is not there any more cannot be kept, but a deletion that was cut off may have put it away already. */
+function keepUntil(world: World, environment: EnvironmentRecord, consent: Consent): number | null {
+  const days = consent.purge ? 0 : keepDays(world);
+  const begun = world.ledger.operations({ environmentId: environment.id }).some(({ data }) => typeof data.keepUntilMs === "number");
+  return days > 0 && (begun || worktreeExists(environment)) ? world.clock.now() + days * dayMs : null;
 }
 
 function refuseMain(environment: EnvironmentRecord): void {
@@ -226,5 +262,5 @@ function outcomeOf(context: StepContext, loss: LossReport): DeleteResult["branch
 }
 
 function alreadyGone(environment: EnvironmentRecord): DeleteResult {
-  return { slug: environment.slug, branch: environment.branch, branchOutcome: "none", rescueRefs: [] };
+  return { slug: environment.slug, branch: environment.branch, branchOutcome: "none", rescueRefs: [], undeleteUntil: null };
 }

@@ -13,12 +13,15 @@ import { Admission } from "./admission.ts";
 import { createAgentMemory } from "./agent-memory.ts";
 import { Changes } from "./changes.ts";
 import { ConfiguredServices } from "./configured-services.ts";
+import { bootTimeMs } from "./doctor-machine.ts";
 import { createDriftMemory } from "./drift-memory.ts";
 import { createResourceDrivers } from "./drivers.ts";
 import { faultsFrom } from "./faults.ts";
 import { startGatewayControl } from "./gateway-control.ts";
 import { GitStatusCache } from "./git-status-cache.ts";
+import { keepDeletedTidy } from "./kept-upkeep.ts";
 import { KeyedLock } from "./keyed-lock.ts";
+import { keepOverview } from "./overview.ts";
 import { adoptServices, settleOperations } from "./recovery.ts";
 import { restResources } from "./resources.ts";
 import { RunningCommands } from "./running-commands.ts";
@@ -54,11 +57,16 @@ export async function runDaemon(_argv: readonly string[], env: Readonly<Record<s
     return 1;
   }
   settleOperations(world).catch(report);
+  const overview = keepOverview(world);
   keepTemplatesTidy(world);
+  const stopped = new AbortController();
+  void keepDeletedTidy(world, stopped.signal);
   const how = await ended;
+  stopped.abort();
   if (how.services) await stopAllServices(world);
   await Bun.sleep(20);
   await server.stop();
+  await overview.stop();
   await letGo(world);
   return 0;
 }
@@ -109,6 +117,7 @@ async function buildWorld({ ledger, paths, env }: Parts): Promise<World> {
     agents: createAgentMemory(clock),
     setups: new Admission(Math.max(2, cores)),
     ledgerRecovery: ledger.recovery,
+    bootTimeMs: bootTimeMs(clock.now()),
     reached: faultsFrom(env.WT_TEST_FAULT),
     report,
   };

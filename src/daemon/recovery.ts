@@ -10,6 +10,7 @@ import { endOperation, never } from "./journaled-run.ts";
 import { isRelease, resumeRelease } from "./release-environment.ts";
 import { adoptResources } from "./resources.ts";
 import { emptyTrash } from "./trash.ts";
+import { resumeUndelete } from "./undelete-environment.ts";
 import type { World } from "./world.ts";
 
 const bootSetting = "boot.id";
@@ -57,6 +58,7 @@ async function settleOperation(world: World, operation: OperationRecord): Promis
   const project = environment ? world.ledger.project(environment.projectId) : null;
   if (!environment || !project) return;
   if (isRelease(operation)) return resumeRelease(world, operation, { project, environment });
+  if (operation.kind === "undelete") return resumeUndelete(world, operation, { project, environment });
   if (operation.kind === "delete") return resumeDeletion(world, operation, { project, environment });
   if (operation.kind === "create" && !wholeSteps.has(operation.step ?? "")) {
     const session = { project, environment, git: createGit(world.env), config: emptyConfig(project.name), callerEnv: world.env };

@@ -96,6 +96,20 @@ export async function removeResource(world: World, environment: EnvironmentRecor
   world.ledger.release(leased.lease.id);
 }
 
+/**
+ * Stops a leased resource and keeps its content with its lease; false: its driver cannot, and it was removed. Without its connection it counts as
+ * never made, and making it brings the content back.
+ */
+export async function retireResource(world: World, environment: EnvironmentRecord, name: string): Promise<boolean> {
+  const leased = leasedResources(world, environment.id).find((one) => one.spec.name === name);
+  if (!leased) return true;
+  const driver = driverOf(world, leased.type);
+  world.ledger.updateLease(leased.lease.id, { state: "removing", data: { ...leased.lease.data, connection: null } });
+  if (await driver.retire?.(leased.spec)) return true;
+  await removeResource(world, environment, name);
+  return false;
+}
+
 export async function wakeResources(world: World, environmentId: string): Promise<void> {
   await Promise.all(leasedResources(world, environmentId).map((one) => driverOf(world, one.type).wake(one.spec)));
 }
@@ -103,6 +117,24 @@ export async function wakeResources(world: World, environmentId: string): Promis
 /** Puts what nobody uses to sleep; never an error. */
 export async function restResources(world: World, environmentId: string): Promise<void> {
   await Promise.all(leasedResources(world, environmentId).map((one) => driverOf(world, one.type).sleep(one.spec).catch(world.report)));
+}
+
+/** Makes what was retired whole again, by what it was: nothing of wt.yaml is needed, and no command runs. */
+export async function reviveResource(
+  world: World,
+  environment: EnvironmentRecord,
+  { leased, abort }: { leased: LeasedResource; abort: AbortSignal },
+): Promise<void> {
+  const driver = driverOf(world, leased.type);
+  const { name } = leased.spec;
+  const port = driver.features.port
+    ? await ensurePort(world, environment, { name: resourcePortName(name), port: { kind: "leased" } })
+    : null;
+  const spec = { ...leased.spec, port };
+  world.ledger.updateLease(leased.lease.id, { data: { ...leased.lease.data, spec: asJson(spec) } });
+  const run = () => Promise.reject(new WtError({ kind: "machine", code: "resource_lost", message: `The content of ${name} is gone.` }));
+  const connection = await driver.ensure(spec, { abort, report: () => undefined, run, env: world.env });
+  keepConnection(world, environment.id, { name, connection });
 }
 
 /** At daemon start: stable ports are taken up again, running servers adopted. */

@@ -6,7 +6,6 @@ import type { DaemonView } from "../api/operations.ts";
 import { createGit } from "../git/git.ts";
 import { noteAgentEvent } from "./agent-events.ts";
 import { beginAgent, endAgent, launchAgent } from "./agent-launch.ts";
-import { listAgents } from "./agent-presence.ts";
 import { createCheckpoint, listCheckpoints, removeCheckpoint, restoreCheckpoint } from "./checkpoint-operations.ts";
 import { collectGarbage } from "./collect-garbage.ts";
 import { createEnvironment } from "./create-environment.ts";
@@ -15,9 +14,9 @@ import { diffDatabases } from "./diff-databases.ts";
 import { doctorReport } from "./doctor.ts";
 import { dumpOperation, loadOperation } from "./dump-operations.ts";
 import { environmentDocument, listEnvironments, watchEnvironments } from "./environment-views.ts";
-import type { Call } from "./journaled-run.ts";
 import { collect } from "./gc.ts";
-import { knownNames } from "./known-names.ts";
+import type { Call } from "./journaled-run.ts";
+import { listAgents } from "./list-agents.ts";
 import { listResources } from "./list-resources.ts";
 import { itemsResponse, operationResponse } from "./operation-stream.ts";
 import { pinEnvironment } from "./pin-environment.ts";
@@ -29,6 +28,7 @@ import { resourceConnection } from "./resource-views.ts";
 import type { ControlServerOptions } from "./server.ts";
 import { buildTemplate, listTemplates, removeTemplate } from "./template-operations.ts";
 import { grantTrust, trustQuestion } from "./trust-question.ts";
+import { listDeleted, purgeNamed, undeleteEnvironment } from "./undelete-environment.ts";
 import { downEnvironment, upEnvironment } from "./up-environment.ts";
 import { readVariables } from "./variables.ts";
 import type { World } from "./world.ts";
@@ -84,9 +84,10 @@ function calls(options: ControlServerOptions): Calls {
     "/v1/trust": async (request) => (await trustQuestion(world, request)).view,
     "/v1/trust/grant": (request) => grantTrust(world, request),
     "/v1/gateway": () => world.gateway.view(),
-    "/v1/doctor": () => doctorReport(world),
+    "/v1/doctor": (request) => doctorReport(world, { fix: request.fix === true }),
     "/v1/resources/list": (request) => listResources(world, request),
     "/v1/resources/connection": (request) => resourceConnection(world, request),
+    "/v1/deleted/list": (request) => listDeleted(world, request),
     "/v1/checkpoints/list": (request) => listCheckpoints(world, request),
     "/v1/templates/list": () => listTemplates(world),
     "/v1/agents/list": (request) => listAgents(world, request),
@@ -98,7 +99,6 @@ function calls(options: ControlServerOptions): Calls {
     },
     "/v1/agents/event": async (request) => ({ known: await noteAgentEvent(world, request) }),
     "/v1/pin": (request) => pinEnvironment(world, request),
-    "/v1/names": async (request) => knownNames(world, request.cwd),
   };
 }
 
@@ -109,6 +109,8 @@ function operations(world: World): Operations {
     "/v1/environments/down": (request, call) => downEnvironment(world, request, call),
     "/v1/environments/restart": (request, call) => upEnvironment(world, { ...request, anew: true }, call),
     "/v1/environments/delete": (request, call) => deleteEnvironment(world, request, call),
+    "/v1/environments/undelete": (request, call) => undeleteEnvironment(world, request, call),
+    "/v1/deleted/purge": (request) => purgeNamed(world, request),
     "/v1/resources/branch": (request, call) => branchOperation(world, request, call),
     "/v1/resources/reset": (request, call) => resetOperation(world, request, call),
     "/v1/resources/start": (request, call) => startOperation(world, request, call),

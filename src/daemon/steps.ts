@@ -12,11 +12,13 @@ import { moveRemains } from "../git/worktree-remains.ts";
 import { addWorktree, removeWorktree, undoAddWorktree } from "../git/worktrees.ts";
 import { removeResourcePlace } from "../os/storage-image.ts";
 import type { ResourceCall } from "../resource/resource-driver.ts";
+import { discardKept } from "./discard-kept.ts";
 import { noteMainSchema } from "./drift.ts";
 import { warnOfOverrides } from "./env-files.ts";
 import { commandEnvironment, type EnvironmentSession, servicePlan } from "./environment-session.ts";
 import { cloneDirectories, copyFiles } from "./fill-files.ts";
 import { configuredSource } from "./fork-source.ts";
+import { keptPerformers, releaseKept } from "./kept-steps.ts";
 import { ensureMainResource } from "./main-resource.ts";
 import { ensurePort } from "./port-leases.ts";
 import { removeDirectory } from "./remove-directory.ts";
@@ -39,6 +41,10 @@ export interface StepContext {
   /** Only `delete`: the branch's commit that the safety check saw, and whether its work is on the base already. */
   branchCommit: { commit: string; integrated: boolean; reachable: boolean } | null;
   /** Filled in by the steps. */
+  /** Only `delete`: until when it can be brought back; null or absent: not at all. */
+  keepUntilMs?: number | null;
+  /** Only `delete`: nothing at all is kept. */
+  purge?: boolean;
   outcome: { rescueRefs: string[]; branch: "deleted" | "checked_out" | "raced" | "absent" | null };
 }
 
@@ -81,6 +87,7 @@ export function stepPerformers(context: StepContext): StepPerformers {
       await removeResourcePlace(world.paths.state, environment.id);
     },
     release: async () => releaseAll(context),
+    ...keptPerformers(context),
   };
 }
 
@@ -185,6 +192,7 @@ async function dropWorktree(context: StepContext): Promise<void> {
   const kept = await moveRemains(session.git, { ...place, gitCommonDir: project.gitCommonDir, kept: keptDirectory(project) });
   if (kept !== null) context.emit({ type: "note", message: `What was left in ${environment.path} is kept in ${kept}.` });
   await removeWorktree(session.git, place);
+  await discardKept(session.git, project, environment);
   await removeEmptyParent(project, environment.path);
   void emptyTrash(world, project);
 }
@@ -213,7 +221,7 @@ async function dropBranch(context: StepContext): Promise<void> {
   const { world, session, branchCommit } = context;
   const { environment, project } = session;
   if (environment.branch === null || !branchCommit) return;
-  if (!branchCommit.reachable) {
+  if (!branchCommit.reachable && !context.keepUntilMs && !context.purge) {
     const branch = environment.branch;
     const ref = await saveBranchRescue(session.git, { root: project.root, slug: environment.slug, branch, nowMs: world.clock.now() });
     // Work that is on the base in another form (squashed, say) needs no word; the commits themselves are kept all the same.
@@ -226,12 +234,14 @@ async function dropBranch(context: StepContext): Promise<void> {
   });
 }
 
-function releaseAll({ world, session }: StepContext): void {
+function releaseAll(context: StepContext): void {
+  const { world, session } = context;
   const { ledger, supervisor, gateway } = world;
   const { environment } = session;
   for (const runner of supervisor.runners(environment.id)) supervisor.forget(environment.id, runner.name);
   gateway.forget(environment.id);
   ledger.transaction(() => {
+    if (context.keepUntilMs) releaseKept(context, context.keepUntilMs);
     for (const operation of ledger.operations({ environmentId: environment.id })) ledger.endOperation(operation.id);
     for (const lease of ledger.leases({ environmentId: environment.id })) ledger.release(lease.id);
     ledger.deleteEnvironment(environment.id);

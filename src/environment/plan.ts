@@ -15,6 +15,8 @@ export interface WantedEnvironment {
   rescue: boolean;
   /** Delete the branch with the worktree. */
   deleteBranch: boolean;
+  /** Of what is deleted: keep all of it, so that it can come back; `dirty`: there are files that no commit has. */
+  keep?: { dirty: boolean } | null;
 }
 
 export interface ObservedEnvironment {
@@ -57,6 +59,11 @@ export type PlanStep =
   | { kind: "sweep" }
   | { kind: "rescue" }
   | { kind: "remove_resource"; name: string }
+  /** Hold commits and files where git does not collect them. */
+  | { kind: "keep_work"; dirty: boolean }
+  /** Stop it and keep its content. */
+  | { kind: "retire_resource"; name: string }
+  | { kind: "keep_worktree" }
   | { kind: "remove_worktree" }
   | { kind: "undo_worktree" }
   | { kind: "delete_branch" }
@@ -78,7 +85,9 @@ export function isSetup({ kind }: PlanStep): boolean {
 export function stepName(step: PlanStep): string {
   if (step.kind === "setup") return `setup:${step.index}`;
   if (step.kind === "setup_together") return `setup:${step.steps.map(({ index }) => index).join("+")}`;
-  if (step.kind === "resource" || step.kind === "remove_resource") return `${step.kind}:${step.name}`;
+  if (step.kind === "resource" || step.kind === "remove_resource" || step.kind === "retire_resource") {
+    return `${step.kind}:${step.name}`;
+  }
   return step.kind;
 }
 
@@ -109,6 +118,12 @@ export function stepLabel(step: PlanStep): string {
       return "End what is left running";
     case "rescue":
       return "Keep unsaved work under a rescue ref";
+    case "keep_work":
+      return "Keep the work";
+    case "retire_resource":
+      return `Stop ${step.name}`;
+    case "keep_worktree":
+      return "Take the worktree away";
     case "remove_resource":
       return `Remove ${step.name}`;
     case "remove_worktree":
@@ -189,11 +204,22 @@ export function planServices(wanted: WantedEnvironment, observed: ObservedEnviro
   return steps;
 }
 
+function planKeeping(wanted: WantedEnvironment, observed: ObservedEnvironment, { dirty }: { dirty: boolean }): PlanStep[] {
+  return [
+    { kind: "keep_work", dirty },
+    ...observed.resources.map((name) => ({ kind: "retire_resource", name }) as const),
+    { kind: "keep_worktree" },
+    ...(wanted.deleteBranch ? [{ kind: "delete_branch" } as const] : []),
+    { kind: "release" },
+  ];
+}
+
 function planRemoval(wanted: WantedEnvironment, observed: ObservedEnvironment): PlanStep[] {
   const steps: PlanStep[] = [];
   const live = observed.services.filter((service) => service.live || service.pausing).map((service) => service.name);
   if (live.length > 0) steps.push({ kind: "stop", services: live });
   steps.push({ kind: "sweep" });
+  if (wanted.keep) return [...steps, ...planKeeping(wanted, observed, wanted.keep)];
   if (wanted.rescue && observed.worktree === "present") steps.push({ kind: "rescue" });
   for (const name of observed.resources) steps.push({ kind: "remove_resource", name });
   if (wanted.presence === "rolled_back") {

@@ -11,6 +11,8 @@ export interface SaveRescueOptions {
   slug: string;
   branch: string | null;
   nowMs: number;
+  /** Another place for the refs, which are free. */
+  prefix?: string;
 }
 
 /**
@@ -19,13 +21,13 @@ export interface SaveRescueOptions {
  * ones and the insides of other repositories are not kept, and the message says which those are). Gives the full names of the refs.
  * Throws when anything could not be saved; then there is no ref.
  */
-export async function saveRescue(git: Git, { root, path, slug, branch, nowMs }: SaveRescueOptions): Promise<string[]> {
+export async function saveRescue(git: Git, { root, path, slug, branch, nowMs, prefix: given }: SaveRescueOptions): Promise<string[]> {
   const env = ceilingAt(path);
   const head = (await git.run(path, ["rev-parse", "--quiet", "--verify", "HEAD^{commit}"], { env, allow: [1] })).trim() || null;
   const skipped = await readSkipped(git, path);
   return withTemporaryIndex(path, async (indexEnv) => {
     const parents = head === null ? [] : [head];
-    const prefix = await freePrefix(git, { root, slug, nowMs });
+    const prefix = given ?? (await freePrefix(git, { root, slug, nowMs }));
     const about = { prefix, path, branch, skipped };
     const refs: [string, string][] = head === null ? [] : [[`${prefix}/head`, head]];
     const staged = await writeStagedTree(git, path, indexEnv);

@@ -246,13 +246,13 @@ async function ensureRoomFor(place: string): Promise<string | null> {
 }
 
 /** The main worktree is never touched, whatever the registrations say, nor is a directory that has the repository in it. */
-async function refuseMain(place: string, gitCommonDir: string): Promise<void> {
+export async function refuseMain(place: string, gitCommonDir: string): Promise<void> {
   const holdsRepository = gitCommonDir === place || gitCommonDir.startsWith(`${place}/`);
   if (holdsRepository || (await readGitDirectory(place)) === gitCommonDir) throw mainWorktree(place);
 }
 
 /** Worktrees made inside of this one would go with it. */
-async function refuseWorktreesInside(gitCommonDir: string, place: string): Promise<void> {
+export async function refuseWorktreesInside(gitCommonDir: string, place: string): Promise<void> {
   const registrations = await readRegistrations(gitCommonDir);
   const inside = registrations.find(({ path }) => path?.startsWith(`${place}/`) && existsSync(path));
   if (inside?.path) throw worktreeInside(place, inside.path);

@@ -8,6 +8,7 @@ import { createAgentMemory } from "../../src/daemon/agent-memory.ts";
 import { Changes } from "../../src/daemon/changes.ts";
 import { readConfig, readTrust } from "../../src/daemon/config-reader.ts";
 import { ConfiguredServices } from "../../src/daemon/configured-services.ts";
+import { bootTimeMs } from "../../src/daemon/doctor-machine.ts";
 import { createDriftMemory } from "../../src/daemon/drift-memory.ts";
 import { startGatewayControl } from "../../src/daemon/gateway-control.ts";
 import { GitStatusCache } from "../../src/daemon/git-status-cache.ts";
@@ -51,7 +52,12 @@ export interface TestWorld extends AsyncDisposable {
 /** Types are real ones, so that wt.yaml may name them; what stands behind them is in memory and takes any option. */
 export async function testWorld(files: Record<string, string>, types: Record<string, MemoryResourceOptions>): Promise<TestWorld> {
   const repository = await gitRepository({ files });
-  const env = { ...repository.env, XDG_STATE_HOME: join(repository.base, "state"), XDG_RUNTIME_DIR: join(repository.base, "run") };
+  const env = {
+    ...repository.env,
+    XDG_STATE_HOME: join(repository.base, "state"),
+    XDG_RUNTIME_DIR: join(repository.base, "run"),
+    WT_UNDELETE_DAYS: "0",
+  };
   const databases = Object.fromEntries(
     Object.entries(types).map(([type, options]) => {
       const driver = createMemoryResource({ ...options, type });
@@ -128,6 +134,7 @@ export async function buildTestWorld(parts: TestWorldParts): Promise<{ world: Wo
     agents: createAgentMemory(clock),
     setups: new Admission(2),
     ledgerRecovery: null,
+    bootTimeMs: bootTimeMs(clock.now()),
     reached: given.reached ?? (async () => undefined),
     report,
   };

@@ -89,6 +89,8 @@ function hermeticEnvironment(directory: string, gatewayPort: number): Record<str
     XDG_CONFIG_HOME: join(directory, "config"),
     XDG_RUNTIME_DIR: join(directory, "run"),
     WT_GATEWAY_PORT: String(gatewayPort),
+    // What is deleted is gone, unless a test is about bringing it back.
+    WT_UNDELETE_DAYS: "0",
     GIT_CONFIG_NOSYSTEM: "1",
     GIT_AUTHOR_NAME: "Test",
     GIT_AUTHOR_EMAIL: "test@example.com",

@@ -12,8 +12,9 @@ export const deleteCommand = defineCommand({
   name: "delete",
   summary: "Stop everything, then remove worktree, resources and (if merged) the branch",
   details: [
-    "Refuses uncommitted and untracked files, and commits that no branch has. With --force they go, and are kept for a while.",
-    "The branch is deleted when its work is merged, and stays otherwise; with --branch it goes also then, and its commits are kept for a while.",
+    "Refuses uncommitted and untracked files, and commits that no branch has; with --force they go.",
+    "The branch is deleted when its work is merged, and stays otherwise; with --branch it goes also then.",
+    "All of it is kept for 7 days, and `wt undelete` brings it back; with --purge nothing is kept.",
     "The main checkout is never deleted.",
   ],
   arguments: [
@@ -27,10 +28,13 @@ export const deleteCommand = defineCommand({
   options: {
     force: { type: "boolean", short: "f", summary: "Also with uncommitted or untracked work" },
     branch: { type: "boolean", short: "b", summary: "Also delete a branch that is not merged" },
+    purge: { type: "boolean", summary: "Keep nothing that `wt undelete` could bring back" },
+    "end-agents": { type: "boolean", summary: "End the agents that live there, with everything they started" },
     "no-hooks": { type: "boolean", summary: "Leave the hooks of wt.yaml out, when one of them refuses or fails" },
   },
   examples: [
     { command: "wt delete earl-fib-123-feature", summary: "one that is merged and clean" },
+    { command: "wt delete spike --force --purge", summary: "one that nobody will miss, for good" },
     { command: "wt rm spike-1 spike-2 --force --branch", summary: "two experiments, whatever their state" },
   ],
   async handler({ options, arguments: names }, context) {
@@ -43,7 +47,13 @@ export const deleteCommand = defineCommand({
     for (const name of chosen) {
       const target = targetOf(context, name);
       try {
-        const result = await deleteOne(context, target, { force: options.force, branch: options.branch, hooks: !options["no-hooks"] });
+        const result = await deleteOne(context, target, {
+          agents: options["end-agents"],
+          force: options.force,
+          branch: options.branch,
+          purge: options.purge,
+          hooks: !options["no-hooks"],
+        });
         deleted.push(result);
         if (result.slug === current?.slug) await leave(context, environments);
         if (!context.json) await context.terminal.out(`${deleteLines(result, context.terminal.paint).join("\n")}\n`);
@@ -58,11 +68,19 @@ export const deleteCommand = defineCommand({
   },
 });
 
-type DeleteConsent = Pick<DeleteRequest, "force" | "branch" | "hooks">;
+type DeleteConsent = Pick<DeleteRequest, "force" | "branch" | "purge" | "hooks" | "agents">;
 
-function deleteOne(context: Context, target: Target, consent: DeleteConsent): Promise<DeleteResult> {
+/** A person at a terminal is asked about agents that live there; everybody else is refused. */
+async function deleteOne(context: Context, target: Target, consent: DeleteConsent): Promise<DeleteResult> {
   const request = { target, env: callerEnvironment(context.env), ...consent };
-  return runOperation(context, { path: "/v1/environments/delete", request }, { target });
+  const run = (now: DeleteRequest) => runOperation(context, { path: "/v1/environments/delete", request: now }, { target });
+  try {
+    return await run(request);
+  } catch (error) {
+    if (!(error instanceof WtError) || error.code !== "agent_live" || !canAsk(context)) throw error;
+    if (!(await confirm(context, `${error.message} End all of it and delete?`))) throw error;
+    return await run({ ...request, agents: true });
+  }
 }
 
 async function currentAfterAsking(context: Context, current: EnvironmentView | null, force: boolean): Promise<string[]> {

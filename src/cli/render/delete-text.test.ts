@@ -5,10 +5,13 @@ import { deleteLines, workAtStake } from "./delete-text.ts";
 const paint = createPaint(false);
 
 test("says what became of the branch and where the work is kept", () => {
-  const base = { slug: "one", branch: "feature/one", rescueRefs: [] };
+  const base = { slug: "one", branch: "feature/one", rescueRefs: [], undeleteUntil: null };
   expect(deleteLines({ ...base, branchOutcome: "deleted" }, paint)).toEqual(["Deleted one and its branch feature/one."]);
   expect(deleteLines({ ...base, branchOutcome: "kept_unmerged" }, paint)[0]).toContain("--branch deletes it");
   expect(deleteLines({ ...base, branch: null, branchOutcome: "none" }, paint)).toEqual(["Deleted one."]);
+  expect(deleteLines({ ...base, branchOutcome: "deleted", undeleteUntil: "2026-03-04T05:06:07.008Z" }, paint)[1]).toBe(
+    "  Until 2026-03-04 it comes back with: wt undelete one",
+  );
   const prefix = "refs/wt/rescue/one/1";
   const rescueRefs = [`${prefix}/head`, `${prefix}/index`, `${prefix}/worktree`, `${prefix}/branch`];
   const rescued = deleteLines({ ...base, branchOutcome: "deleted", rescueRefs }, paint);

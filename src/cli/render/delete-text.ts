@@ -6,6 +6,8 @@ import { counted } from "./age.ts";
 export function deleteLines(result: DeleteResult, paint: Paint): string[] {
   const lines = [`Deleted ${paint.bold(result.slug)}${branchSentence(result)}`];
   const branch = result.rescueRefs.find((ref) => ref.endsWith("/branch"));
+  if (result.undeleteUntil !== null)
+    lines.push(`  Until ${result.undeleteUntil.slice(0, 10)} it comes back with: ${paint.accent(`wt undelete ${result.slug}`)}`);
   // Of the refs of a worktree, this one holds everything; the others are named in --json.
   const worktree = result.rescueRefs.filter((ref) => ref !== branch).at(-1);
   if (worktree)

@@ -41,6 +41,8 @@ export function createDirectoryResource(): ResourceDriver {
     fork,
     reset,
     remove: (spec) => (spec.main ? removeMarkedDirectory(spec.directory, markOf(spec)) : removeOwned(entryOf(spec))),
+    // It goes where the worktree goes.
+    retire: async () => true,
     async connection(spec) {
       const { state } = await observe(spec);
       return state === "ready" ? connectionOf(spec) : null;

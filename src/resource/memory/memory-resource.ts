@@ -113,6 +113,14 @@ export function createMemoryResource(options: MemoryResourceOptions = {}): Resou
       if (own(spec)) server.resources.delete(spec.label);
     },
 
+    async retire(spec) {
+      begin("retire", spec);
+      const found = own(spec);
+      if (!found || found.state === "half") return false;
+      Object.assign(found, { state: "asleep", clients: 0 });
+      return true;
+    },
+
     async connection(spec) {
       const found = server.resources.get(spec.label);
       return found && found.nonce === spec.nonce && found.state !== "half" ? structuredClone(found.connection) : null;

@@ -48,6 +48,7 @@ export function createRedisResource(options: RedisResourceOptions): ResourceDriv
       isOnServer(spec) || isOnServer(source) ? Promise.reject(notForkedOnServer(spec)) : own.fork(spec, source, call),
     reset: (spec, call) => of(spec).reset(spec, call),
     remove: (spec) => of(spec).remove(spec),
+    retire: (spec) => (isOnServer(spec) ? Promise.resolve(false) : own.retire(spec)),
     connection: (spec) => of(spec).connection(spec),
     checkpoint: (spec, id) => of(spec).checkpoint(spec, id),
     restore: (spec, id) => of(spec).restore(spec, id),
@@ -83,6 +84,7 @@ function createOwnRedis(options: RedisResourceOptions) {
     },
     reset: (spec, call) => exclusive(spec, () => reset(spec, call, servers)),
     remove: (spec) => exclusive(spec, () => remove(spec, servers)),
+    retire: (spec) => exclusive(spec, () => retire(spec, servers)),
     async connection(spec) {
       const record = await ownRecord(spec);
       return record?.made ? connectionOf(spec, record) : null;
@@ -211,6 +213,18 @@ async function remove(spec: ResourceSpec, servers: Servers): Promise<void> {
     await killRedis(spec);
   }
   await removeMarkedDirectory(spec.directory, markOf(spec));
+}
+
+async function retire(spec: ResourceSpec, servers: Servers): Promise<boolean> {
+  const record = await ownRecord(spec);
+  if (!record?.made) return false;
+  // What it holds is on disk before it ends.
+  if (await findRedis(spec)) {
+    await withLink(spec, record, (link) => saveAndStopRedis(spec, link));
+    await writeRecord(spec, { ...record, asleep: true });
+  }
+  await servers.closeDoor(spec);
+  return true;
 }
 
 async function checkpoint(spec: ResourceSpec, id: string, servers: Servers): Promise<void> {

@@ -48,6 +48,8 @@ export function createSqliteResource(): ResourceDriver {
       return connectionOf(spec);
     },
     remove: (spec) => (spec.main ? removeMarkedDirectory(spec.directory, markOf(spec)) : removeOwned(entryOf(spec))),
+    // The file goes where the worktree goes.
+    retire: async () => true,
     async connection(spec) {
       const { state } = await observe(spec);
       return state === "ready" ? connectionOf(spec) : null;

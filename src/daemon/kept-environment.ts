@@ -1,0 +1,47 @@
+// What is kept of a deleted environment, as its row in the ledger says it; for how long, and where.
+import { join } from "node:path";
+import type { DeletedRecord, EnvironmentRecord, ProjectRecord } from "../environment/ledger.ts";
+import type { JsonValue } from "../errors/wt-error.ts";
+import type { BranchSettings } from "../git/kept-branch.ts";
+import type { World } from "./world.ts";
+
+export interface KeptEnvironment {
+  environment: EnvironmentRecord;
+  /** Data of the leases of resources whose content is kept. */
+  resources: { [key: string]: JsonValue }[];
+  /** Names of those that could not be kept. */
+  removedResources: string[];
+  ports: { service: string; port: number }[];
+  stamps: { step: string; hash: string }[];
+  branch: { name: string; commit: string; settings: BranchSettings; deleted: boolean } | null;
+  /** What git saw in it: files that no commit has. */
+  unsavedFiles: number;
+  /** Ignored directories that were thrown away, for they are made again; null: nobody has looked yet. */
+  dropped: string[] | null;
+  bytes: number | null;
+  /** `purging`: it is being thrown away, and does not come back. */
+  state: "kept" | "purging";
+}
+
+export const dayMs = 24 * 3600_000;
+export const defaultKeepDays = 7;
+
+/** For how many days a deleted environment is kept; 0: not at all. */
+export function keepDays(world: World): number {
+  const written = world.env.WT_UNDELETE_DAYS;
+  const days = Number(written);
+  return written === undefined || written === "" || !Number.isFinite(days) || days < 0 ? defaultKeepDays : days;
+}
+
+export function keepPlace(project: ProjectRecord, environmentId: string): string {
+  return join(project.gitCommonDir, "wt/deleted", environmentId);
+}
+
+export function keptOf(record: DeletedRecord): KeptEnvironment {
+  // Written by `putKept` below; the ledger keeps JSON as it was given.
+  return record.data as unknown as KeptEnvironment;
+}
+
+export function putKept(world: World, record: Omit<DeletedRecord, "data">, kept: KeptEnvironment): void {
+  world.ledger.putDeleted({ ...record, data: kept as unknown as { [key: string]: JsonValue } });
+}

@@ -83,6 +83,18 @@ describe("statements from a pipe", () => {
     expect(await runSqlText(session, piped("-- nothing\n"), { terminal, json: false })).toBe(0);
   });
 
+  test("the prompt's own commands work in a pipe and between statements", async () => {
+    const text = "create table t (x);\n\\dt\nselect 1 as n;\n\\dt";
+    const tables = "name  type\nt     table\n(1 row)\n";
+    expect(await runSqlText(session, piped(text), { terminal, json: false })).toBe(0);
+    expect(printed.out.replace(/ +$/gm, "").slice(printed.out.indexOf("name"))).toBe(`${tables}n\n1\n(1 row)\n${tables}`);
+    printed.out = "";
+    expect(await runSqlStatements(session, "select 1 as n; \\dt", { terminal, json: false })).toBe(0);
+    expect(printed.out).toContain(tables);
+    expect(await runSqlText(session, piped("\\what\nselect 1;"), { terminal, json: false })).toBe(1);
+    expect(printed.err).toContain("There is no command \\what");
+  });
+
   test("as JSON: a line a statement, then the error", async () => {
     expect(await runSqlStatements(session, "select 1 as a, null as b; oops", { terminal, json: true })).toBe(1);
     const [first, second] = printed.out

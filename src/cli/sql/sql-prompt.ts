@@ -30,26 +30,44 @@ export async function runSqlText(session: SqlSession, source: ReadableStream<Uin
     const { statements, rest } = splitSql(open, session.dialect);
     for (const statement of statements) {
       if (/^(?:\\q|exit|quit)(?:\s|$)/i.test(statement)) return 0;
-      if (!(await runner.run(statement))) return runner.failureCode();
+      const outcome = await runPiece(runner, statement, { dialect: session.dialect, context });
+      if (outcome !== "done") return outcome === "leave" ? 0 : runner.failureCode();
     }
     open = rest;
   }
   const rest = open + decoder.decode();
-  if (isBlankSql(rest, session.dialect) || isLeave(rest)) return 0;
-  return (await runner.run(rest.trim())) ? 0 : runner.failureCode();
+  if (isLeave(rest)) return 0;
+  return (await runPiece(runner, rest, { dialect: session.dialect, context })) === "failed" ? runner.failureCode() : 0;
 }
 
 /** Statements given as an argument; stops at the first that fails. Resolves with the exit code. */
 export async function runSqlStatements(session: SqlSession, text: string, context: PromptContext): Promise<number> {
   const runner = createRunner(session, context);
   using _ = onInterrupt(runner.interrupt);
-  const meta = parseMeta(text, session.dialect);
-  if (meta) return (await runMeta(runner, meta, context)) === "failed" ? 1 : 0;
   const { statements, rest } = splitSql(text, session.dialect);
-  for (const statement of [...statements, ...(isBlankSql(rest, session.dialect) ? [] : [rest.trim()])]) {
-    if (!(await runner.run(statement))) return runner.failureCode();
+  for (const statement of [...statements, rest]) {
+    const outcome = await runPiece(runner, statement, { dialect: session.dialect, context });
+    if (outcome !== "done") return outcome === "leave" ? 0 : runner.failureCode();
   }
   return 0;
+}
+
+/** A statement, and the lines with commands of the prompt that stand before it. */
+async function runPiece(
+  runner: Runner,
+  text: string,
+  { dialect, context }: { dialect: Dialect; context: PromptContext },
+): Promise<"leave" | "failed" | "done"> {
+  let rest = text.trim();
+  for (;;) {
+    const [line = ""] = rest.split("\n", 1);
+    const meta = parseMeta(line, dialect);
+    if (!meta) break;
+    const outcome = await runMeta(runner, meta, context);
+    if (outcome !== "done") return outcome;
+    rest = rest.slice(line.length).trim();
+  }
+  return isBlankSql(rest, dialect) || (await runner.run(rest)) === true ? "done" : "failed";
 }
 
 /** Asks at a terminal until the person leaves; a failed statement is only told. */

@@ -33,16 +33,6 @@ export interface VariablesRequest {
   explain?: boolean;
 }
 
-export interface KnownNames {
-  environments: string[];
-  branches: string[];
-  services: string[];
-  resources: string[];
-  checkpoints: string[];
-  /** Keys; of all projects. */
-  templates: string[];
-}
-
 export interface Variable {
   key: string;
   value: string;
@@ -107,6 +97,10 @@ export interface DoctorFinding {
   message: string;
   /** The command that mends it, if there is one. */
   fix: string | null;
+  /** `wt doctor --fix` mends it. */
+  fixable?: true;
+  /** What `wt doctor --fix` has done about it, a sentence. */
+  fixed?: string;
 }
 
 export interface DoctorReport {

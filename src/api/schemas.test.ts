@@ -1,6 +1,7 @@
 import { expect, test } from "bun:test";
 import * as v from "valibot";
 import { WtError } from "../errors/wt-error.ts";
+import type { AgentList } from "./agents.ts";
 import type { DiffDocument, DumpResult } from "./content.ts";
 import type { CreateResult, EnvironmentDocument, EnvironmentList } from "./environment.ts";
 import type { GcReport, PinResult } from "./gc.ts";
@@ -16,6 +17,7 @@ type Output<Schema extends v.GenericSchema> = v.InferOutput<Schema>;
 const list: Same<EnvironmentList, Output<typeof schemas.environmentList>> = true;
 const document: Same<EnvironmentDocument, Output<typeof schemas.environmentDocument>> = true;
 const created: Same<CreateResult, Output<typeof schemas.createResult>> = true;
+const agents: Same<AgentList, Output<typeof schemas.agentList>> = true;
 const logs: Same<LogLine, Output<typeof schemas.logLine>> = true;
 const variables: Same<VariablesResult, Output<typeof schemas.variablesResult>> = true;
 const trust: Same<TrustView, Output<typeof schemas.trustView>> = true;
@@ -41,6 +43,7 @@ test("each schema has the type of its interface", () => {
     list,
     document,
     created,
+    agents,
     logs,
     variables,
     trust,

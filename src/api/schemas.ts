@@ -74,6 +74,29 @@ const resourceView = v.strictObject({
   drift: v.optional(described(v.nullable(driftView), "Only in `status` and `create`; null where there is nothing to say.")),
 });
 
+const agentView = v.strictObject({
+  id: v.string(),
+  project: v.string(),
+  environment: described(v.string(), "Slug."),
+  kind: described(v.string(), "`claude`, `codex` …; the program's name for one that wt does not know."),
+  state: described(
+    v.picklist(["running", "working", "waiting", "done", "gone"]),
+    "`running`: it does not say what it does. `waiting`: for a person. `done`: its turn is over, or it ended well. `gone`: it failed or vanished.",
+  ),
+  since: described(v.string(), "ISO 8601, UTC: since when it is in this state."),
+  live: described(v.boolean(), "Whether its process is there."),
+  pid: v.nullable(v.number()),
+  place: v.picklist(["terminal", "tmux", "zellij", "detached", "by_hand"]),
+  window: described(v.nullable(v.string()), "`session:window` of tmux, `session:tab` of zellij."),
+  detail: described(v.nullable(v.string()), "More about the state."),
+  exitCode: v.nullable(v.number()),
+  startedAt: described(v.string(), "ISO 8601, UTC."),
+  logPath: described(v.nullable(v.string()), "Absolute; only of a detached one."),
+});
+
+export const agentList = v.strictObject({ schema: v.literal(1), agents: v.array(agentView) });
+export const agentDocument = v.strictObject({ schema: v.literal(1), agent: agentView });
+
 const environmentView = v.strictObject({
   project: v.string(),
   slug: described(v.string(), "The environment's name; chosen once, never changed."),
@@ -87,6 +110,7 @@ const environmentView = v.strictObject({
   git: described(v.nullable(gitView), "null when git cannot tell."),
   services: v.array(serviceView),
   resources: v.array(resourceView),
+  agents: v.optional(described(v.array(agentView), "Coding agents, also those that have ended since; absent where there are none.")),
   incomplete: v.optional(
     described(
       v.strictObject({
@@ -320,6 +344,8 @@ export const doctorReport = v.strictObject({
       level: v.picklist(["ok", "warning", "error"]),
       message: v.string(),
       fix: described(v.nullable(v.string()), "The command that mends it, if there is one."),
+      fixable: v.optional(described(v.literal(true), "`wt doctor --fix` mends it.")),
+      fixed: v.optional(described(v.string(), "What `wt doctor --fix` has done about it.")),
     }),
   ),
 });
@@ -342,6 +368,8 @@ export const errorBody = v.strictObject({
 export const publishedSchemas: Readonly<Record<string, { title: string; schema: v.GenericSchema }>> = {
   list: { title: "wt list --json", schema: environmentList },
   environment: { title: "wt status --json, wt here --json, wt create --json", schema: environmentDocument },
+  agents: { title: "wt agents --json", schema: agentList },
+  agent: { title: "wt go --json", schema: agentDocument },
   logs: { title: "One line of wt logs --json", schema: logLine },
   trust: { title: "wt trust --json", schema: trustView },
   doctor: { title: "wt doctor --json", schema: doctorReport },

@@ -1,29 +1,47 @@
 // Compares the ledger with the machine; each finding has a cause and the command that mends it.
-import { statfsSync } from "node:fs";
 import type { DoctorFinding, DoctorReport } from "../api/operations.ts";
 import type { EnvironmentRecord } from "../environment/ledger.ts";
+import { WtError } from "../errors/wt-error.ts";
 import { isPortFree } from "../os/ports.ts";
 import { setupFindings } from "./doctor-environment.ts";
+import { leftoverFindings } from "./doctor-leftovers.ts";
+import { machineFindings } from "./doctor-machine.ts";
 import { driftFindings } from "./drift.ts";
+import type { Finding } from "./finding.ts";
 import { portHolderName } from "./port-holder.ts";
+import { settleOperations } from "./recovery.ts";
 import { storageFindings } from "./storage-findings.ts";
-import { worktreeExists } from "./worktree-exists.ts";
 import type { World } from "./world.ts";
 
-const lowDiskBytes = 1024 ** 3;
+/** With `fix` what can be mended safely is mended, one after the other, and each finding says what was done. */
+export async function doctorReport(world: World, { fix = false }: { fix?: boolean } = {}): Promise<DoctorReport> {
+  const found = await allFindings(world);
+  const findings: DoctorFinding[] = [];
+  for (const { repair, ...finding } of found) {
+    if (!repair) findings.push(finding);
+    else findings.push(fix ? await repaired(finding, repair) : { ...finding, fixable: true });
+  }
+  return { schema: 1, findings };
+}
 
-export async function doctorReport(world: World): Promise<DoctorReport> {
+async function allFindings(world: World): Promise<Finding[]> {
   const perEnvironment = await Promise.all(world.ledger.environments().map((environment) => environmentFindings(world, environment)));
-  return {
-    schema: 1,
-    findings: [
-      ...ledgerFindings(world),
-      ...(await gatewayFindings(world)),
-      ...diskFindings(world),
-      ...(await storageFindings(world)),
-      ...perEnvironment.flat(),
-    ],
-  };
+  return [
+    ...ledgerFindings(world),
+    ...(await gatewayFindings(world)),
+    ...machineFindings(world),
+    ...(await storageFindings(world)),
+    ...(await leftoverFindings(world)),
+    ...perEnvironment.flat(),
+  ];
+}
+
+async function repaired(finding: DoctorFinding, repair: () => Promise<string>): Promise<DoctorFinding> {
+  try {
+    return { ...finding, fixed: await repair() };
+  } catch (error) {
+    return { ...finding, message: `${finding.message} It could not be mended: ${WtError.from(error).message}` };
+  }
 }
 
 function ledgerFindings(world: World): DoctorFinding[] {
@@ -49,31 +67,20 @@ async function gatewayFindings(world: World): Promise<DoctorFinding[]> {
   return [{ code: "gateway_port_taken", level: "error", message, fix: "wt daemon stop && WT_GATEWAY_PORT=<a free port> wt list" }];
 }
 
-function diskFindings(world: World): DoctorFinding[] {
-  const disk = statfsSync(world.paths.state);
-  const free = disk.bavail * disk.bsize;
-  if (free >= lowDiskBytes) return [];
-  const message = `Only ${Math.round(free / 1024 ** 2)} MB are free where ${world.paths.state} is.`;
-  return [{ code: "disk_low", level: "warning", message, fix: "df -h" }];
-}
-
-async function environmentFindings(world: World, environment: EnvironmentRecord): Promise<DoctorFinding[]> {
-  const findings = [...(await setupFindings(world, environment)), ...(await driftFindings(world, environment))];
-  if (!worktreeExists(environment)) {
-    findings.push({
-      code: "worktree_missing",
-      level: "warning",
-      message: `The directory of ${environment.slug}, ${environment.path}, is gone, but its names and ports are still leased.`,
-      fix: `wt delete ${environment.slug}`,
-    });
-  }
+async function environmentFindings(world: World, environment: EnvironmentRecord): Promise<Finding[]> {
+  const findings: Finding[] = [...(await setupFindings(world, environment)), ...(await driftFindings(world, environment))];
   for (const operation of world.ledger.operations({ environmentId: environment.id })) {
     if (world.locks.busy(`environment:${environment.id}`)) continue;
     findings.push({
       code: "operation_stuck",
       level: "error",
       message: `The ${operation.kind} of ${environment.slug} stopped at step ${operation.step ?? "none"}.`,
-      fix: operation.kind === "delete" ? `wt delete ${environment.slug}` : "wt daemon stop",
+      fix: operation.kind === "delete" ? `wt delete ${environment.slug}` : "wt doctor --fix",
+      repair: async () => {
+        await settleOperations(world);
+        if (world.ledger.operations().some(({ id }) => id === operation.id)) throw new Error("the daemon's log says why");
+        return `Brought the ${operation.kind} of ${environment.slug} to its end.`;
+      },
     });
   }
   for (const runner of world.supervisor.runners(environment.id)) {

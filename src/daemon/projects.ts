@@ -11,6 +11,8 @@ import { findRepository, type Repository } from "../git/repository.ts";
 import { listWorktrees, type Worktree } from "../git/worktrees.ts";
 import { readProjectName } from "./config-reader.ts";
 import type { World } from "./world.ts";
+import { worktreeExists } from "./worktree-exists.ts";
+import { noteMount } from "./worktree-presence.ts";
 
 export interface Location {
   project: ProjectRecord;
@@ -114,6 +116,7 @@ export async function syncWorktrees(world: World, git: Git, project: ProjectReco
     const environment = known.get(worktree.path);
     if (environment && environment.branch !== worktree.branch && worktree.exists && !isBusy(world, environment.id)) {
       ledger.updateEnvironment(environment.id, { branch: worktree.branch });
+      world.changes.emit(environment.id);
     }
     if (!environment && worktree.exists) {
       registerEnvironment(world, project, {
@@ -155,6 +158,8 @@ export function registerEnvironment(world: World, project: ProjectRecord, wanted
       createdAtMs: world.clock.now(),
     };
     ledger.insertEnvironment(environment);
+    if (worktreeExists(environment)) noteMount(world, environment);
+    world.changes.emit(environment.id);
     return environment;
   });
 }

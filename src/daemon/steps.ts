@@ -29,6 +29,7 @@ import { markFilled, performSetup, performTogether } from "./setup-steps.ts";
 import { emptyTrash, keptDirectory, removeEmptyParent, trashDirectory } from "./trash.ts";
 import { worktreeExists } from "./worktree-exists.ts";
 import type { World } from "./world.ts";
+import { noteMount } from "./worktree-presence.ts";
 
 export interface StepContext {
   world: World;
@@ -131,6 +132,7 @@ async function createWorktree(context: StepContext): Promise<void> {
     throw error;
   }
   if (lease) world.ledger.updateLease(lease.id, { state: "present" });
+  noteMount(world, environment);
 }
 
 async function performResource(context: StepContext, name: string): Promise<void> {

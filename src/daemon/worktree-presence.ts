@@ -59,7 +59,8 @@ function hiddenBy(world: World, environment: EnvironmentRecord): string | null {
   return `The file system it was on, ${before.at || before.what}, is not mounted.`;
 }
 
-function noteMount(world: World, environment: EnvironmentRecord): void {
+/** So that later it can be told whether the file system is there. */
+export function noteMount(world: World, environment: EnvironmentRecord): void {
   const now = readMountPoint(environment.path);
   if (now === null) return;
   const text = JSON.stringify({ at: now.at, what: now.what } satisfies MountPoint);

@@ -39,6 +39,8 @@ export interface World {
   setups: Admission;
   /** What the ledger had to recover from when it was opened; null normally. */
   ledgerRecovery: string | null;
+  /** When the machine started, by the clock of the daemon's start. */
+  bootTimeMs: number;
   reached: ReachedPoint;
   report: (error: unknown) => void;
 }

@@ -1,4 +1,5 @@
-import type { DoctorFinding } from "../../api/operations.ts";
+import { version } from "../../../package.json";
+import type { DaemonView, DoctorFinding } from "../../api/operations.ts";
 import { WtError } from "../../errors/wt-error.ts";
 import { type Context, callerEnvironment, defineCommand } from "../command.ts";
 import { findingLines } from "../render/doctor-text.ts";
@@ -7,28 +8,49 @@ import { symbolsFor } from "../symbols.ts";
 export const doctor = defineCommand({
   name: "doctor",
   summary: "Check this machine and what the daemon finds, with the command that mends each problem",
-  details: ["Exit code 0 when there is no error; warnings alone are no error."],
+  details: [
+    "It compares what wt has noted with the machine, both ways. --fix mends what can be mended without losing anything: it gives back what environments had whose worktree was removed, ends stray processes, drops rows that stand for nothing and empty directories, and brings operations to their end. It says what it did.",
+    "Exit code 0 when no error is left, else 7; warnings alone are no error.",
+  ],
   arguments: [],
-  options: {},
-  examples: [{ command: "wt doctor", summary: "when something does not work" }],
-  async handler(_invocation, context) {
+  options: {
+    fix: { type: "boolean", summary: "Mend what is safe to mend" },
+    full: { type: "boolean", summary: "Also try names in a browser and in a container, which takes some seconds" },
+  },
+  examples: [
+    { command: "wt doctor", summary: "when something does not work" },
+    { command: "wt doctor --fix", summary: "after somebody removed worktrees by hand" },
+  ],
+  async handler({ options: { fix, full } }, context) {
     const { observeMachine } = await import("../doctor/observe-machine.ts");
-    const [own, daemon] = await Promise.all([observeMachine(callerEnvironment(context.env)), daemonFindings(context)]);
+    const [own, daemon] = await Promise.all([observeMachine(callerEnvironment(context.env), { full }), daemonFindings(context, fix)]);
     const findings = [...own, ...daemon];
     const { terminal } = context;
     if (context.json) await terminal.out(`${JSON.stringify({ schema: 1, findings })}\n`);
     else await terminal.out(`${findingLines(findings, terminal.paint, symbolsFor(terminal.unicode)).join("\n")}\n`);
-    return findings.some(({ level }) => level === "error") ? 7 : 0;
+    return findings.some(({ level, fixed }) => level === "error" && fixed === undefined) ? 7 : 0;
   },
 });
 
 /** A daemon that does not start is itself the most important finding. */
-async function daemonFindings(context: Context): Promise<DoctorFinding[]> {
+async function daemonFindings(context: Context, fix: boolean): Promise<DoctorFinding[]> {
   try {
-    const report = await context.client.call("/v1/doctor", { cwd: context.cwd });
-    return report.findings;
+    const [view, report] = await Promise.all([
+      context.client.call("/v1/daemon", {}),
+      context.client.call("/v1/doctor", { cwd: context.cwd, fix }),
+    ]);
+    return [daemonFinding(view), ...report.findings];
   } catch (error) {
     if (!(error instanceof WtError)) throw error;
     return [{ code: error.code, level: "error", message: error.message, fix: error.hints[0] ?? null }];
   }
+}
+
+/** One of another build is replaced by the next command, unless it is in the middle of something. */
+function daemonFinding(view: DaemonView): DoctorFinding {
+  if (view.version === version) {
+    return { code: "daemon", level: "ok", message: `The daemon (pid ${view.pid}) is of this version, ${version}.`, fix: null };
+  }
+  const message = `The daemon (pid ${view.pid}) is of version ${view.version}, this command of ${version}.`;
+  return { code: "daemon_version", level: "warning", message, fix: "wt daemon stop" };
 }

@@ -6,7 +6,12 @@ import { observeShell } from "./shell-check.ts";
 import { observeStateDirectory } from "./state-check.ts";
 
 /** What only the caller's side can see: its PATH, its shell, its resolver. */
-export async function observeMachine(env: Record<string, string>): Promise<DoctorFinding[]> {
-  const findings = await Promise.all([observeGit(env), observeStateDirectory(worldPaths(env)), observeShell(env), observeResolution(env)]);
+export async function observeMachine(env: Record<string, string>, options: { full: boolean }): Promise<DoctorFinding[]> {
+  const findings = await Promise.all([
+    observeGit(env),
+    observeStateDirectory(worldPaths(env)),
+    observeShell(env),
+    observeResolution(env, options),
+  ]);
   return findings.flat();
 }

@@ -1,0 +1,138 @@
+// `wt doctor` on a real repository: the ledger and the machine differ, in each way that was told of.
+import { describe, expect, test } from "bun:test";
+import { existsSync, mkdirSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { type TestWorld, testWorld } from "../../test/support/daemon-world.ts";
+import type { DoctorFinding } from "../api/operations.ts";
+import { createEnvironment } from "./create-environment.ts";
+import { doctorReport } from "./doctor.ts";
+
+const doctorWorld = () => testWorld({ "wt.yaml": "services: {}\n", "app.txt": "one\n" }, {});
+
+async function create(at: TestWorld, branch: string): Promise<string> {
+  const request = { cwd: at.repository.root, branch, up: false, env: at.repository.env };
+  return (await createEnvironment(at.world, request, at.call())).environment.path;
+}
+
+async function find(at: TestWorld, code: string, fix = false): Promise<DoctorFinding | undefined> {
+  const { findings } = await doctorReport(at.world, { fix });
+  return findings.find((finding) => finding.code === code);
+}
+
+describe("worktrees", () => {
+  for (const [how, remove] of [
+    ["rm -rf", (_: TestWorld, path: string) => rmSync(path, { recursive: true })],
+    ["git worktree remove (orca#10562)", (at: TestWorld, path: string) => void at.repository.run(["worktree", "remove", path])],
+  ] as const) {
+    test(`removed by ${how}: found, mended once, and its branch stays`, async () => {
+      await using at = await doctorWorld();
+      const path = await create(at, "gone");
+      await create(at, "beside");
+      await doctorReport(at.world);
+      remove(at, path);
+      const finding = await find(at, "worktree_missing");
+      expect(finding).toMatchObject({ level: "warning", fixable: true, fix: "wt doctor --fix" });
+      expect(finding?.message).toContain("What gone had is still leased. The branch gone stays.");
+      expect((await find(at, "worktree_missing", true))?.fixed).toBe("Gave back what gone had: processes, ports, resources, names.");
+      expect(await find(at, "worktree_missing")).toBeUndefined();
+      expect(at.world.ledger.environments().map(({ slug }) => slug)).toEqual(["main", "beside"]);
+      expect(at.repository.run(["branch", "--list", "gone"])).toContain("gone");
+      expect(readdirSync(join(at.repository.root, ".git/worktrees"))).toEqual(["beside"]);
+    });
+  }
+
+  test("on a file system that is not mounted: said, and nothing is touched by --fix", async () => {
+    await using at = await doctorWorld();
+    const path = await create(at, "stick");
+    rmSync(path, { recursive: true });
+    const { ledger } = at.world;
+    const id = ledger.environments().find(({ slug }) => slug === "stick")?.id ?? "";
+    const mount = JSON.stringify({ at: at.repository.base, what: "ext4 /dev/stick /" });
+    ledger.putSetupStamp({ environmentId: id, step: "worldtree:mount", hash: mount });
+    const before = ledger.leases({ environmentId: id });
+    const finding = await find(at, "worktree_unseen", true);
+    expect(finding?.fixed).toBeUndefined();
+    expect(finding?.message).toContain("Nothing of it is given back.");
+    expect(ledger.leases({ environmentId: id })).toEqual(before);
+  });
+
+  test("its branch was deleted under it", async () => {
+    await using at = await doctorWorld();
+    await create(at, "lost");
+    at.repository.run(["update-ref", "-d", "refs/heads/lost"]);
+    expect((await find(at, "branch_gone"))?.message).toBe("The branch lost of lost is gone, and its worktree is on it.");
+  });
+
+  test("claude-code#45737: the registration is gone and the directory is left; an empty one is removed, one with files is only named", async () => {
+    await using at = await doctorWorld();
+    await create(at, "a");
+    const [empty, full] = ["empty", "full"].map((name) => `${at.repository.root}.worktrees/${name}`);
+    if (!empty || !full) throw new Error("no paths");
+    mkdirSync(empty);
+    mkdirSync(full);
+    writeFileSync(join(full, "notes.txt"), "mine");
+    const { findings } = await doctorReport(at.world, { fix: true });
+    const left = findings.filter(({ code }) => code === "directory_left");
+    expect(left.map(({ fixed }) => fixed)).toContain(`Removed the empty directory ${empty}.`);
+    expect(left.find(({ message }) => message.includes(full))?.message).toContain("with notes.txt");
+    expect([existsSync(empty), existsSync(full)]).toEqual([false, true]);
+  });
+
+  test("orca#17653, worktrunk#3650: a registration without its directory is named by itself, never pruned", async () => {
+    await using at = await doctorWorld();
+    const path = join(at.repository.base, "theirs");
+    at.repository.run(["worktree", "add", "-q", "--detach", path]);
+    rmSync(path, { recursive: true });
+    const finding = await find(at, "registration_left", true);
+    expect(finding?.fix).toBe(`git -C ${at.repository.root} worktree remove ${path}`);
+    expect(readdirSync(join(at.repository.root, ".git/worktrees"))).toEqual(["theirs"]);
+    // The command that it names does just that.
+    at.repository.run(["worktree", "remove", path]);
+    expect(await find(at, "registration_left")).toBeUndefined();
+  });
+});
+
+describe("the ledger and the machine", () => {
+  test("a row of an operation without an environment is dropped", async () => {
+    await using at = await doctorWorld();
+    await create(at, "a");
+    const row = { id: "left", environmentId: "0123456789abcdef", kind: "create" as const, step: null, data: {}, startedAtMs: 1 };
+    at.world.ledger.beginOperation(row);
+    expect((await find(at, "operation_orphaned"))?.fixable).toBe(true);
+    expect((await find(at, "operation_orphaned", true))?.fixed).toBe("Removed operation create.");
+    expect(at.world.ledger.operations()).toEqual([]);
+  });
+
+  test("a delete that stopped half-way is brought to its end", async () => {
+    await using at = await doctorWorld();
+    const path = await create(at, "half");
+    const environmentId = at.world.ledger.environments().find(({ slug }) => slug === "half")?.id ?? "";
+    const data = { force: false, branch: false };
+    at.world.ledger.beginOperation({ id: "stopped", environmentId, kind: "delete", step: "sweep", data, startedAtMs: 1 });
+    expect((await find(at, "operation_stuck", true))?.fixed).toBe("Brought the delete of half to its end.");
+    expect(existsSync(path)).toBe(false);
+    expect(at.world.ledger.environment(environmentId)).toBeNull();
+  });
+
+  test("the clock was set forward, or back behind an environment's birth", async () => {
+    await using at = await doctorWorld();
+    expect(await find(at, "clock_jumped")).toBeUndefined();
+    const clock = at.world.clock;
+    at.world.clock = { ...clock, now: () => clock.now() + 3_600_000 };
+    expect((await find(at, "clock_jumped"))?.message).toMatch(/^The clock was set forward by 3[56]\d\d s since the daemon started/);
+    at.world.clock = { ...clock, now: () => clock.now() - 86_400_000 };
+    expect((await find(at, "clock_behind"))?.message).toBe("The clock is behind: main was made in its future.");
+  });
+
+  test("the rows of a repository that is gone are given back", async () => {
+    await using at = await doctorWorld();
+    await create(at, "a");
+    await doctorReport(at.world);
+    rmSync(at.repository.root, { recursive: true });
+    rmSync(`${at.repository.root}.worktrees`, { recursive: true });
+    expect((await find(at, "repository_gone"))?.fixable).toBe(true);
+    await doctorReport(at.world, { fix: true });
+    expect(at.world.ledger.projects()).toEqual([]);
+    expect(await find(at, "repository_gone")).toBeUndefined();
+  });
+});

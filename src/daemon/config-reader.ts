@@ -83,6 +83,9 @@ export async function requireTrust(world: World, project: ProjectRecord, read: T
   const trust = await readTrust(world, project, read);
   if (trust.state === "trusted" || trust.state === "nothing_to_trust") return;
   const changed = trust.commands.filter((command) => command.change !== "same");
+  const last = trust.state === "changed" ? world.ledger.trusted(project.id).at(-1) : undefined;
+  const gone = last?.commands.filter(({ source }) => !trust.commands.some((command) => command.source === source)) ?? [];
+  changed.push(...gone.map(({ source, text }) => ({ source: `${source} (which is gone)`, text, change: null })));
   throw new WtError({
     kind: "untrusted",
     code: trust.state === "changed" ? "trust_changed" : "trust_missing",

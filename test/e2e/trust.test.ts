@@ -1,6 +1,6 @@
 // Rule 6: a repository runs nothing that a person has not approved, and nobody but a person approves.
 import { describe, expect, test } from "bun:test";
-import { existsSync, mkdirSync, readdirSync, readFileSync, symlinkSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, symlinkSync } from "node:fs";
 import { hermeticWorld } from "../support/hermetic-world.ts";
 import { expectRefusal, leavesNothing } from "../support/refusal.ts";
 
@@ -140,6 +140,15 @@ describe("trust", () => {
         await world.write({ [name]: files[name as keyof typeof files] }, path);
         await world.ok(["up", "a"]);
       }
+      rmSync(`${path}/lib.sh`);
+      const hint = "wt trust";
+      await expectRefusal(world, ["up", "a"], {
+        kind: "untrusted",
+        code: "trust_changed",
+        names: ["A command", "lib.sh (which is gone)"],
+        hint,
+      });
+      await world.write({ "lib.sh": files["lib.sh"] }, path);
       // What no command reaches may change.
       await world.write({ "README.md": "2\n", "package.json": '{"scripts":{"build":"echo build","other":"echo changed"}}\n' }, path);
       await world.ok(["up", "a"]);

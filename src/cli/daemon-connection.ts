@@ -43,6 +43,7 @@ const repeatable = new Set([
   "/v1/resources/list",
   "/v1/resources/connection",
   "/v1/checkpoints/list",
+  "/v1/agents/list",
 ]);
 
 export function connectDaemon(options: ConnectOptions): DaemonConnection {

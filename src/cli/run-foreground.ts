@@ -6,6 +6,8 @@ export interface ForegroundOptions {
   env: Record<string, string>;
   /** Whether Ctrl-C comes from a terminal, which sends it to the whole foreground group: then the program has it already. */
   onTerminal: boolean;
+  /** Descriptor to read from instead of our own standard input. */
+  stdin?: number;
 }
 
 const fromTerminal = ["SIGINT", "SIGQUIT"] as const;
@@ -36,7 +38,7 @@ export async function runForeground(command: string[], options: ForegroundOption
 
 function spawnInPlace(command: string[], options: ForegroundOptions): Bun.Subprocess {
   try {
-    return Bun.spawn(command, { cwd: options.cwd, env: options.env, stdio: ["inherit", "inherit", "inherit"] });
+    return Bun.spawn(command, { cwd: options.cwd, env: options.env, stdio: [options.stdin ?? "inherit", "inherit", "inherit"] });
   } catch (cause) {
     throw new WtError({
       kind: "machine",

@@ -71,7 +71,7 @@ export function agentProgram(pid: number): { kind: string; directory: string } |
 
 const shells = /(^|\/)(bash|sh|dash|zsh)$/;
 
-const interpreters = /(^|\/)(node|bun|deno|python[\d.]*|bash|sh|dash|zsh)$/;
+const interpreters = /(^|\/)(node|bun|deno|python[\d.]*|bash|sh|dash|zsh)(\.exe)?$/;
 
 /** By the name that the kernel shows, which spares a look at the rest. Threads and titles may rename a program, so interpreters' names count. */
 function mayBeAgent(name: string): boolean {

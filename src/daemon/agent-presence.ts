@@ -1,11 +1,9 @@
 // Which coding agents live in an environment: those that wt started, by their identity, and those that somebody started by hand in its worktree.
-import type { AgentList, AgentView } from "../api/agents.ts";
+import type { AgentView } from "../api/agents.ts";
 import type { EnvironmentRecord, ProjectRecord } from "../environment/ledger.ts";
-import { createGit } from "../git/git.ts";
 import { observeProcess, type ProcessIdentity, readProcessIdentity } from "../os/process-identity.ts";
 import type { SeenAgent } from "./agent-memory.ts";
 import { type AgentRecord, agentRecords, agentView, forgetAgent, updateAgent } from "./agent-records.ts";
-import { listedEnvironments } from "./environment-views.ts";
 import { agentServicePrefix } from "./supervisor.ts";
 import type { World } from "./world.ts";
 
@@ -21,13 +19,6 @@ interface Placed {
 export async function liveAgents(world: World, environment: EnvironmentRecord): Promise<AgentView[]> {
   const project = world.ledger.project(environment.projectId);
   return project ? (await agentsOf(world, { project, environment })).filter(({ live }) => live) : [];
-}
-
-/** `wt agents`. */
-export async function listAgents(world: World, request: { cwd: string; all: boolean }): Promise<AgentList> {
-  const listed = await listedEnvironments(world, createGit(world.env), { ...request, git: "skip" });
-  const agents = await Promise.all(listed.map((placed) => agentsOf(world, placed)));
-  return { schema: 1, agents: agents.flat() };
 }
 
 /** Of one environment, the latest start last. What has ended since the last look is noted. */

@@ -1,10 +1,12 @@
 // Environments as the wire shows them.
+import type { AgentView } from "../api/agents.ts";
 import type { EnvironmentDocument, EnvironmentList, EnvironmentView, ListEvent, ListRequest } from "../api/environment.ts";
 import type { ResourceView } from "../api/resources.ts";
 import { conditionWithResources, environmentCondition } from "../environment/environment-status.ts";
 import type { EnvironmentRecord, ProjectRecord } from "../environment/ledger.ts";
 import { environmentUrl, hostSuffix } from "../environment/routes.ts";
 import { createGit, type Git } from "../git/git.ts";
+import { agentsOf } from "./agent-presence.ts";
 import { readIncomplete } from "./incomplete.ts";
 import { locate, syncWorktrees } from "./projects.ts";
 import { detailedResourceViews, resourceViews } from "./resource-views.ts";
@@ -48,9 +50,14 @@ export function environmentView(world: World, { project, environment }: Listed):
   };
 }
 
-/** With the states of its resources, which takes a look at each. */
+/** With the states of its resources and agents, which takes a look at each. */
 async function fullView(world: World, listed: Listed): Promise<EnvironmentView> {
-  return withResources(environmentView(world, listed), await resourceViews(world, listed.environment.id));
+  const [resources, agents] = await Promise.all([resourceViews(world, listed.environment.id), agentsOf(world, listed)]);
+  return { ...withResources(environmentView(world, listed), resources), ...withAgents(agents) };
+}
+
+function withAgents(agents: AgentView[]): Pick<EnvironmentView, "agents"> {
+  return agents.length > 0 ? { agents } : {};
 }
 
 function withResources(view: EnvironmentView, resources: ResourceView[]): EnvironmentView {
@@ -63,13 +70,14 @@ export async function environmentDocument(world: World, git: Git | null, environ
   const environment = world.ledger.environment(environmentId);
   const project = environment ? world.ledger.project(environment.projectId) : null;
   if (!environment || !project) throw new Error(`environment ${environmentId} is not in the ledger`);
-  const [services, resources, status] = await Promise.all([
+  const [services, resources, agents, status] = await Promise.all([
     detailedServiceViews(world, environmentId),
     detailedResourceViews(world, environmentId),
+    agentsOf(world, { project, environment }),
     git ? world.gitStatus.status(git, project, environment) : null,
   ]);
   const view = withResources(environmentView(world, { project, environment }), resources);
-  return { schema: 1, environment: { ...view, services, git: status } };
+  return { schema: 1, environment: { ...view, services, git: status, ...withAgents(agents) } };
 }
 
 /** The environments a list shows, main first, then by age. */

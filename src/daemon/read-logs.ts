@@ -3,6 +3,7 @@ import type { LogLine, LogsRequest } from "../api/operations.ts";
 import { WtError } from "../errors/wt-error.ts";
 import { createGit } from "../git/git.ts";
 import type { LogEntry } from "../runtime/runtime-driver.ts";
+import { agentRecords } from "./agent-records.ts";
 import { locateNamed } from "./projects.ts";
 import { unknownService } from "./up-environment.ts";
 import type { World } from "./world.ts";
@@ -18,11 +19,15 @@ export async function* readLogs(world: World, request: LogsRequest, abort: Abort
   const { project, environment, services } = await locateNamed(world, createGit(world.env), request);
   const known = world.supervisor.runners(environment.id);
   const names = known.map((runner) => runner.name);
-  for (const name of services) if (!names.includes(name)) throw unknownService(name, names);
-  if (names.length === 0 && world.configured.names(project, environment).length === 0) throw noServices(environment.slug);
+  const agents = agentSources(world, environment.id);
+  const logged = agents.length > 0 ? [...names, agentLog] : names;
+  for (const name of services) if (!logged.includes(name)) throw unknownService(name, logged);
+  const wantsAgents = services.includes(agentLog) && !names.includes(agentLog);
+  if (names.length === 0 && !wantsAgents && world.configured.names(project, environment).length === 0) throw noServices(environment.slug);
   const sources = known
     .filter((runner) => services.length === 0 || services.includes(runner.name))
     .flatMap((runner) => (runner.plan ? [{ service: runner.name, logPath: runner.plan.spec.logPath }] : []));
+  if (wantsAgents) sources.push(...agents);
   const startedMs = world.clock.now();
   const past = await pastLines(world, sources, request);
   yield* past.map(toLogLine);
@@ -37,6 +42,13 @@ function noServices(slug: string): WtError {
     hints: ["Name some under `services:` in wt.yaml (`wt init` writes a first one), then run `wt up`."],
     details: { slug },
   });
+}
+
+/** What agents without a terminal print; shown only when asked for. A service of this name goes before. */
+const agentLog = "agent";
+
+function agentSources(world: World, environmentId: string): Source[] {
+  return agentRecords(world, environmentId).flatMap(({ logPath }) => (logPath === null ? [] : [{ service: agentLog, logPath }]));
 }
 
 interface SourcedEntry extends LogEntry {

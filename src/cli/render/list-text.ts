@@ -1,6 +1,7 @@
 import type { EnvironmentView, GitView } from "../../api/environment.ts";
 import type { Paint } from "../paint.ts";
 import { age } from "./age.ts";
+import { agentCell } from "./agent-text.ts";
 import { resourceCell } from "./resource-text.ts";
 import { statePaint } from "./state-paint.ts";
 import { type Cell, tableLines } from "./table.ts";
@@ -29,13 +30,15 @@ export function listLines(environments: readonly EnvironmentView[], options: Lis
   const current = currentEnvironment(environments, options.cwd);
   const resources = resourceTitle(environments);
   const columns = [...services.map((name) => name.toUpperCase()), ...resources];
-  const header = [...(options.all ? ["PROJECT"] : []), "NAME", "STATUS", ...columns, "GIT", "AGE"];
+  const agents = environments.some((environment) => environment.agents?.some(({ live }) => live));
+  const header = [...(options.all ? ["PROJECT"] : []), "NAME", "STATUS", ...columns, ...(agents ? ["AGENT"] : []), "GIT", "AGE"];
   const rows = environments.map((environment): Cell[] => [
     ...(options.all ? [{ text: environment.project, paint: paint.dim }] : []),
     nameCell(environment, environment === current, paint),
     { text: environment.status, paint: statePaint(environment.status, paint) },
     ...services.map((name) => serviceCell(environment, name, paint)),
     ...resources.map(() => resourceCell(environment.resources, paint)),
+    ...(agents ? [agentCell(environment.agents, paint)] : []),
     gitCell(environment, options),
     { text: age(environment.createdAt, options.nowMs), paint: paint.dim },
   ]);

@@ -3,6 +3,7 @@
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { Call } from "../../src/daemon/journaled-run.ts";
+import { keepDeletedTidy } from "../../src/daemon/kept-upkeep.ts";
 import { adoptServices, settleOperations } from "../../src/daemon/recovery.ts";
 import { emptyTrash } from "../../src/daemon/trash.ts";
 import type { World } from "../../src/daemon/world.ts";
@@ -90,10 +91,12 @@ export async function historyWorld(): Promise<HistoryWorld> {
     async act(work) {
       const { life, world } = history;
       const abort = new AbortController().signal;
-      const outcome = life.run(() => work(world, { emit: () => undefined, abort })).then(
-        (value) => ({ value }),
-        (error: unknown) => ({ error }),
-      );
+      const outcome = life
+        .run(() => work(world, { emit: () => undefined, abort }))
+        .then(
+          (value) => ({ value }),
+          (error: unknown) => ({ error }),
+        );
       const first = await Promise.race([outcome, life.died.promise.then(() => null)]);
       // Who dies says nothing any more.
       return life.dead ? null : first;
@@ -106,6 +109,7 @@ export async function historyWorld(): Promise<HistoryWorld> {
       await history.act(async (world) => {
         await adoptServices(world, `boot-${boot}`);
         await settleOperations(world);
+        await keepDeletedTidy(world, AbortSignal.abort());
       });
     },
     async quiet() {
@@ -117,6 +121,7 @@ export async function historyWorld(): Promise<HistoryWorld> {
           await world.supervisor.whenSettled(environment.id, names, abort);
           await Promise.all(world.supervisor.runners(environment.id).map((runner) => runner.idle()));
         }
+        for (const { id } of world.ledger.deleted()) await world.locks.run(`environment:${id}`, async () => undefined);
         for (const project of world.ledger.projects()) await emptyTrash(world, project);
       });
     },

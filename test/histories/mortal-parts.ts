@@ -5,7 +5,7 @@ import { isInjected } from "../../src/os/fault-layer.ts";
 import type { ResourceDriver } from "../../src/resource/resource-driver.ts";
 import type { MemoryMachine } from "../../src/runtime/memory/memory-driver.ts";
 import type { RuntimeDriver, ServiceInstance } from "../../src/runtime/runtime-driver.ts";
-import type { Life } from "./instants.ts";
+import type { Life, MortalEffect } from "./instants.ts";
 
 const reading = new Set([
   "projects",
@@ -32,6 +32,7 @@ const giving = new Set([
   "deleteEnvironment",
   "deleteProject",
   "deleteService",
+  "putDeleted",
   "dropDeleted",
 ]);
 type Methods = Record<string, (...args: unknown[]) => unknown>;
@@ -64,6 +65,7 @@ function givesBack(name: string, args: unknown[]): boolean {
 /** Commands of a repository end by themselves, also when nobody is left who waits for them. */
 export function mortalRuntime(driver: RuntimeDriver, life: Life, machine: MemoryMachine): RuntimeDriver {
   const verb = (name: string, subject: string) => ({ verb: `driver ${name}`, subject });
+  const sure = (name: string, subject: string) => ({ ...verb(name, subject), fails: false });
   return {
     ...driver,
     async start(spec) {
@@ -74,9 +76,9 @@ export function mortalRuntime(driver: RuntimeDriver, life: Life, machine: Memory
     find: (mark) => unfailing(life, () => driver.find(mark)),
     waitForEnd: (instance, abort) => unfailing(life, () => driver.waitForEnd(instance, abort)),
     waitForCommand: (instance, abort) => unfailing(life, () => driver.waitForCommand(instance, abort)),
-    stop: (instance, policy) => effect(life, verb("stop", instance.service), () => driver.stop(instance, policy), { fails: false }),
+    stop: (instance, policy) => effect(life, sure("stop", instance.service), () => driver.stop(instance, policy)),
     pause: (instance) => effect(life, verb("pause", instance.service), () => driver.pause(instance)),
-    resume: (instance) => effect(life, verb("resume", instance.service), () => driver.resume(instance), { fails: false }),
+    resume: (instance) => effect(life, sure("resume", instance.service), () => driver.resume(instance)),
     close: async () => machine.waiting.clear(),
   };
 }
@@ -103,9 +105,9 @@ export function mortalResources(driver: ResourceDriver, life: Life): ResourceDri
 }
 
 /** Drivers say in a `WtError` what the machine refused. */
-async function effect<T>(life: Life, what: { verb: string; subject: string }, work: () => Promise<T>, { fails = true } = {}): Promise<T> {
+async function effect<T>(life: Life, what: MortalEffect, work: () => Promise<T>): Promise<T> {
   try {
-    return await life.effect({ ...what, fails }, work);
+    return await life.effect(what, work);
   } catch (error) {
     if (!isInjected(error)) throw error;
     throw new WtError({

@@ -1,0 +1,214 @@
+// Lives one history: each happening on the machine and in the model, then the look whether everything still holds.
+import { createCheckpoint, removeCheckpoint, restoreCheckpoint } from "../../src/daemon/checkpoint-operations.ts";
+import { createEnvironment } from "../../src/daemon/create-environment.ts";
+import { deleteEnvironment } from "../../src/daemon/delete-environment.ts";
+import { collect } from "../../src/daemon/gc.ts";
+import type { Call } from "../../src/daemon/journaled-run.ts";
+import { resetOperation } from "../../src/daemon/resource-operations.ts";
+import { purgeNamed, undeleteEnvironment } from "../../src/daemon/undelete-environment.ts";
+import { downEnvironment, upEnvironment } from "../../src/daemon/up-environment.ts";
+import type { World } from "../../src/daemon/world.ts";
+import { WtError } from "../../src/errors/wt-error.ts";
+import { snapshot, violations } from "./check-history.ts";
+import { type HistoryWorld, historyWorld } from "./history-world.ts";
+import { databaseModel, doByHand, emptyModel, environmentOf, type Model } from "./model.ts";
+import { branchNames, type Command, type Happening, type UserAction } from "./operations.ts";
+
+/** What happened over all, so that a run can say what it has proven. */
+export interface Tally {
+  commands: number;
+  succeeded: number;
+  crashes: number;
+  errors: number;
+  /** By code. */
+  refusals: Map<string, number>;
+}
+
+export function emptyTally(): Tally {
+  return { commands: 0, succeeded: 0, crashes: 0, errors: 0, refusals: new Map() };
+}
+
+/** Throws with everything that does not hold, and the story up to there. */
+export async function liveHistory(happenings: readonly Happening[], tally: Tally = emptyTally()): Promise<void> {
+  await using history = await historyWorld();
+  const model = emptyModel();
+  const story: string[] = [];
+  const verify = (when: string, more: readonly string[] = []) => {
+    const found = [...more, ...violations(history, model)];
+    if (found.length === 0) return;
+    throw new Error(`After ${when}:\n  ${found.join("\n  ")}\nThe story:\n  ${story.join("\n  ")}`);
+  };
+  for (const happening of happenings) {
+    const said = await live(history, model, { happening, tally });
+    story.push(`${JSON.stringify(happening)} → ${said.join("; ")}`);
+    const struck = history.life.struckAt;
+    history.life.expect(null);
+    if (struck !== null || history.life.dead) {
+      await history.restart();
+      const unexpected = history.reported.map((error) => `the next daemon reports: ${text(error)}`);
+      await history.quiet();
+      verify(said.join("; "), unexpected);
+      const before = snapshot(history);
+      await history.restart();
+      await history.quiet();
+      const after = snapshot(history);
+      if (before !== after) verify("a second recovery", [`something changed: ${difference(before, after)}`]);
+    } else {
+      await history.quiet();
+      verify(said.join("; "));
+    }
+    history.machine.services = history.machine.services.filter((one) => !one.end);
+  }
+}
+
+async function live(history: HistoryWorld, model: Model, { happening, tally }: { happening: Happening; tally: Tally }): Promise<string[]> {
+  if (happening.kind === "user") {
+    await doByHand(history, model, happening.action);
+    return ["done by hand"];
+  }
+  if (happening.kind === "restart") {
+    await history.restart(happening);
+    return ["restarted"];
+  }
+  history.life.expect(happening.accident);
+  const { alongside } = happening;
+  const outcomes = await Promise.all([
+    carryOut(history, model, { command: happening.command, tally }),
+    ...(alongside === null
+      ? []
+      : [isCommand(alongside) ? carryOut(history, model, { command: alongside, tally }) : byHand(history, model, alongside)]),
+  ]);
+  const { struckAt } = history.life;
+  if (struckAt === null) return outcomes;
+  if (happening.accident?.kind === "crash") tally.crashes++;
+  else tally.errors++;
+  return [...outcomes, `${happening.accident?.kind} at ${struckAt}`];
+}
+
+const gcRequest = { all: false, mergedOnly: false, adopted: false, environments: null };
+const commands = new Set([
+  "create",
+  "delete",
+  "undelete",
+  "purge",
+  "gc",
+  "up",
+  "down",
+  "reset",
+  "checkpoint",
+  "restore",
+  "remove_checkpoint",
+]);
+
+function isCommand(what: Command | UserAction): what is Command {
+  return commands.has(what.do);
+}
+
+async function byHand(history: HistoryWorld, model: Model, action: UserAction): Promise<string> {
+  await doByHand(history, model, action);
+  return `${action.do} by hand`;
+}
+
+async function carryOut(history: HistoryWorld, model: Model, { command, tally }: { command: Command; tally: Tally }): Promise<string> {
+  tally.commands++;
+  const environment = environmentOf(history, command.branch);
+  const database = environment ? databaseModel(model, environment.id) : null;
+  if (database) foresee(database, command);
+  // What has no worktree is not kept.
+  if (database && command.do === "delete") database.mayBeGone ||= command.purge || model.removedByHand.has(environment?.path ?? "");
+  if (command.do === "gc") for (const one of model.databases.values()) one.mayBeGone ||= model.removedByHand.size > 0;
+  if (command.do === "purge" || (command.do === "delete" && command.purge)) letGo(history, model, command);
+  const { root: cwd, env } = history.repository;
+  const name = nameFor(history, command);
+  const outcome = await history.act((world, call) => request({ world, call, cwd, env, name }, command));
+  if (outcome === null) return `${command.do} was cut off`;
+  if ("error" in outcome) {
+    const failure = WtError.from(outcome.error);
+    tally.refusals.set(failure.code, (tally.refusals.get(failure.code) ?? 0) + 1);
+    // A bug of ours is one on a broken machine, too.
+    if (failure.kind === "internal") throw new Error(`${command.do} failed with a bug: ${text(outcome.error)}`);
+    return `${command.do} failed: ${failure.code}: ${failure.message}`;
+  }
+  tally.succeeded++;
+  return `${command.do} succeeded`;
+}
+
+/** What a command may do to a database, whether or not it comes to its end. */
+function foresee(database: ReturnType<typeof databaseModel>, command: Command): void {
+  if (command.do === "reset") database.contents.add(null);
+  if (!("id" in command)) return;
+  const id = `c${command.id}`;
+  const known = database.checkpoints.get(id);
+  if (command.do === "checkpoint") database.checkpoints.set(id, known ?? new Set([...database.contents, "gone"]));
+  if (command.do === "restore") for (const content of known ?? []) if (content !== "gone") database.contents.add(content);
+  if (command.do === "remove_checkpoint") known?.add("gone");
+}
+
+/** Who says `--purge` (and `--force`) has given up everything that is not in a commit; with the branch the commits too. */
+function letGo(history: HistoryWorld, model: Model, command: Extract<Command, { do: "purge" | "delete" }>): void {
+  const living = environmentOf(history, command.branch);
+  const id = command.do === "delete" ? living?.id : keptFor(history, command.branch)?.id;
+  const branches = history.repository.run(["for-each-ref", "--format=%(refname:short)", "refs/heads"]).split("\n");
+  const branchGoes = command.do === "delete" ? command.withBranch : !branches.includes(branchNames[command.branch] ?? "");
+  const filesGo = command.do === "purge" || command.force;
+  model.works = model.works.filter((work) => work.environmentId !== id || (work.in === "commit" ? !branchGoes : !filesGo));
+}
+
+function keptFor({ ledger }: HistoryWorld, branch: number) {
+  const records = ledger.deleted();
+  return records[branch % Math.max(1, records.length)] ?? null;
+}
+
+function nameFor(history: HistoryWorld, command: Command): string {
+  const name = branchNames[command.branch] ?? "";
+  if (command.do === "create") return name;
+  if (command.do === "undelete" || command.do === "purge") return keptFor(history, command.branch)?.id ?? name;
+  return environmentOf(history, command.branch)?.slug ?? name;
+}
+
+interface Asked {
+  world: World;
+  call: Call;
+  name: string;
+  cwd: string;
+  env: Record<string, string>;
+}
+
+function request({ world, call, cwd, env, name }: Asked, command: Command): Promise<unknown> {
+  const target = { cwd, name };
+  switch (command.do) {
+    case "create":
+      return createEnvironment(world, { cwd, branch: name, up: command.up, env, resume: command.resume, git: "skip" }, call);
+    case "delete":
+      return deleteEnvironment(world, { target, force: command.force, branch: command.withBranch, purge: command.purge }, call);
+    case "undelete":
+      return undeleteEnvironment(world, { cwd, name, up: command.up, env }, call);
+    case "purge":
+      return purgeNamed(world, { cwd, name });
+    case "gc":
+      return collect(world, { ...gcRequest, cwd, dryRun: command.dryRun, olderThanMs: command.old ? 0 : null }, call);
+    case "up":
+      return upEnvironment(world, { target, services: [], env, anew: command.anew }, call);
+    case "down":
+      return downEnvironment(world, { target, services: [] }, call);
+    case "reset":
+      return resetOperation(world, { target, resource: "db", restart: false, env }, call);
+    case "checkpoint":
+      return createCheckpoint(world, { target, id: `c${command.id}` }, call);
+    case "restore":
+      return restoreCheckpoint(world, { target, id: `c${command.id}`, restart: false, env }, call);
+    case "remove_checkpoint":
+      return removeCheckpoint(world, { target, id: `c${command.id}` }, call);
+  }
+}
+
+function difference(before: string, after: string): string {
+  const [old, fresh] = [before, after].map((one) => one.split("\n"));
+  const gone = old?.filter((line) => !fresh?.includes(line)).slice(0, 8) ?? [];
+  const come = fresh?.filter((line) => !old?.includes(line)).slice(0, 8) ?? [];
+  return `- ${gone.join(" ")} + ${come.join(" ")}`;
+}
+
+function text(error: unknown): string {
+  return error instanceof Error ? (error.stack ?? error.message) : String(error);
+}

@@ -144,9 +144,9 @@ export class Supervisor {
     const known = new Set(this.runners(environment.id).map((runner) => runner.name));
     const busy = ledger.operations({ environmentId: environment.id }).length > 0;
     for (const stray of found.filter((one) => !known.has(one.service))) {
-      // What a finished setup command left running on purpose stays until the environment goes.
+      // What a finished command left running on purpose stays until the environment goes.
       // Nor does an agent end with the daemon that started it.
-      const lasting = stray.service.startsWith(agentServicePrefix) || (!busy && stray.service.startsWith("setup:"));
+      const lasting = stray.service.startsWith(agentServicePrefix) || (!busy && /^(setup|hook):/.test(stray.service));
       if (!lasting) await end(stray);
     }
     for (const lease of ledger.leases({ environmentId: environment.id, kind: "process" })) {

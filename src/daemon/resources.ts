@@ -5,6 +5,7 @@ import { type JsonValue, WtError } from "../errors/wt-error.ts";
 import { ensureResourcePlace } from "../os/storage-image.ts";
 import type { ResourceCall, ResourceConnection, ResourceDriver, ResourceOptions, ResourceSpec } from "../resource/resource-driver.ts";
 import type { EnvironmentSession } from "./environment-session.ts";
+import { keptOf } from "./kept-environment.ts";
 import { ensurePort } from "./port-leases.ts";
 import type { World } from "./world.ts";
 
@@ -173,7 +174,7 @@ async function claimResource(
     environmentId: environment.id,
     nonce: environment.nonce,
     name,
-    label: resourceLabel(project, environment, name),
+    label: resourceLabel(world, { project, environment, name }),
     options: parsed.options,
     directory: join(world.paths.environments, environment.id, "resources", name),
     worktree: environment.path,
@@ -197,10 +198,22 @@ async function claimResource(
   return spec;
 }
 
-/** `wt_shop_feat_x_db`; the environment's id makes what had to be cut unique again. */
-function resourceLabel(project: ProjectRecord, environment: EnvironmentRecord, name: string): string {
+/** `wt_shop_feat_x_db`; the environment's id makes what had to be cut, or what somebody else has, unique again. Chosen once. */
+function resourceLabel(
+  world: World,
+  { project, environment, name }: { project: ProjectRecord; environment: EnvironmentRecord; name: string },
+): string {
+  const known = leasedResources(world, environment.id).find(({ spec }) => spec.name === name);
+  if (known) return known.spec.label;
   const plain = `wt_${project.name}_${environment.slug}_${name}`.replace(/[^a-z0-9]+/g, "_");
-  return plain.length <= 50 ? plain : `${plain.slice(0, 43)}_${environment.id.slice(0, 6)}`;
+  return plain.length <= 50 && !isLabelTaken(world, plain) ? plain : `${plain.slice(0, 43)}_${environment.id.slice(0, 6)}`;
+}
+
+/** By another environment, or by one that was deleted and can come back under the same name. */
+function isLabelTaken({ ledger }: World, label: string): boolean {
+  const living = ledger.leases({ kind: "resource" }).map(({ data }) => data);
+  const kept = ledger.deleted().flatMap((record) => keptOf(record).resources);
+  return [...living, ...kept].some(({ spec }) => (spec as unknown as ResourceSpec).label === label);
 }
 
 function optionProblem(name: string, problem: { key: string; message: string; hint: string | null } | undefined): WtError {

@@ -199,11 +199,18 @@ export function reportServices(world: World, environment: EnvironmentRecord, cal
 export async function downEnvironment(world: World, request: DownRequest, call: Call): Promise<EnvironmentDocument> {
   const git = createGit(world.env);
   const { project, environment, services } = await locateNamed(world, git, request);
-  const subject: HookSubject = { project, environment, git, callerEnv: callerEnvironment(request.env ?? world.env), cwd: request.target.cwd };
+  const subject: HookSubject = {
+    project,
+    environment,
+    git,
+    callerEnv: callerEnvironment(request.env ?? world.env),
+    cwd: request.target.cwd,
+  };
   let runAfter: (call: Call) => Promise<void> = async () => undefined;
   await withEnvironment(world, environment, {
     call,
     work: async () => {
+      if (!world.ledger.environment(environment.id)) throw environmentGone(environment);
       const running = world.supervisor.runners(environment.id).map((runner) => runner.name);
       for (const name of services) if (!running.includes(name)) throw unknownService(name, running);
       const chosen = services.length > 0 ? services : running;

@@ -11,7 +11,7 @@ import type { World } from "../../src/daemon/world.ts";
 import { WtError } from "../../src/errors/wt-error.ts";
 import { snapshot, violations } from "./check-history.ts";
 import { type HistoryWorld, historyWorld } from "./history-world.ts";
-import { databaseModel, doByHand, emptyModel, environmentOf, type Model } from "./model.ts";
+import { databaseModel, doByHand, emptyModel, environmentOf, type Model, type Work } from "./model.ts";
 import { branchNames, type Command, type Happening, type UserAction } from "./operations.ts";
 
 /** What happened over all, so that a run can say what it has proven. */
@@ -117,10 +117,13 @@ async function carryOut(history: HistoryWorld, model: Model, { command, tally }:
   // What has no worktree is not kept.
   if (database && command.do === "delete") database.mayBeGone ||= command.purge || model.removedByHand.has(environment?.path ?? "");
   if (command.do === "gc") for (const one of model.databases.values()) one.mayBeGone ||= model.removedByHand.size > 0;
-  if (command.do === "purge" || (command.do === "delete" && command.purge)) letGo(history, model, command);
+  const letGo = command.do === "purge" || (command.do === "delete" && command.purge) ? giveUp(history, command) : () => true;
+  model.works = model.works.filter(letGo);
   const { root: cwd, env } = history.repository;
   const name = nameFor(history, command);
   const outcome = await history.act((world, call) => request({ world, call, cwd, env, name }, command));
+  // Also what was written meanwhile.
+  model.works = model.works.filter(letGo);
   if (outcome === null) return `${command.do} was cut off`;
   if ("error" in outcome) {
     const failure = WtError.from(outcome.error);
@@ -145,13 +148,12 @@ function foresee(database: ReturnType<typeof databaseModel>, command: Command): 
 }
 
 /** Who says `--purge` (and `--force`) has given up everything that is not in a commit; with the branch the commits too. */
-function letGo(history: HistoryWorld, model: Model, command: Extract<Command, { do: "purge" | "delete" }>): void {
-  const living = environmentOf(history, command.branch);
-  const id = command.do === "delete" ? living?.id : keptFor(history, command.branch)?.id;
+function giveUp(history: HistoryWorld, command: Extract<Command, { do: "purge" | "delete" }>): (work: Work) => boolean {
+  const id = command.do === "delete" ? environmentOf(history, command.branch)?.id : keptFor(history, command.branch)?.id;
   const branches = history.repository.run(["for-each-ref", "--format=%(refname:short)", "refs/heads"]).split("\n");
   const branchGoes = command.do === "delete" ? command.withBranch : !branches.includes(branchNames[command.branch] ?? "");
   const filesGo = command.do === "purge" || command.force;
-  model.works = model.works.filter((work) => work.environmentId !== id || (work.in === "commit" ? !branchGoes : !filesGo));
+  return (work) => work.environmentId !== id || (work.in === "commit" ? !branchGoes : !filesGo);
 }
 
 function keptFor({ ledger }: HistoryWorld, branch: number) {

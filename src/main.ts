@@ -11,8 +11,24 @@ async function main(argv: string[]): Promise<void> {
     const { runDaemon } = await import("./daemon/main.ts");
     process.exit(await runDaemon(argv.slice(2), process.env));
   }
+  const prompt = first === "prompt" ? promptOptions(argv.slice(1)) : null;
+  if (prompt) {
+    const { printPrompt } = await import("./cli/prompt/print-prompt.ts");
+    // The directory may be gone: then there is no environment either.
+    await Promise.try(() => printPrompt(prompt, { env: process.env, cwd: process.cwd() })).catch(() => undefined);
+    process.exit(0);
+  }
   const { runCli } = await import("./cli/main.ts");
   process.exit(await runCli({ argv, env: process.env, version }));
+}
+
+/** What stands in a prompt takes the short way; everything else about `wt prompt` is an ordinary command. */
+function promptOptions(words: readonly string[]): { shell: "bash" | "zsh" | "fish" | null; statusline: boolean; json: boolean } | null {
+  const [first, second] = words;
+  if (words.length === 0) return { shell: null, statusline: false, json: false };
+  if (words.length === 1 && first === "--statusline") return { shell: null, statusline: true, json: false };
+  const isShell = second === "bash" || second === "zsh" || second === "fish";
+  return words.length === 2 && first === "--shell" && isShell ? { shell: second, statusline: false, json: false } : null;
 }
 
 // Not a top-level await: the executable is built as bytecode, which does not know it.

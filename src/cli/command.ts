@@ -45,7 +45,16 @@ export interface ValueSpec {
 
 export type OptionSpec = FlagSpec | ValueSpec;
 export type OptionTable = Readonly<Record<string, OptionSpec>>;
-export type CompletionKind = "environment" | "branch" | "service" | "resource" | "checkpoint" | "template" | "directory" | "command";
+export type CompletionKind =
+  | "environment"
+  | "branch"
+  | "service"
+  | "resource"
+  | "checkpoint"
+  | "template"
+  | "project"
+  | "directory"
+  | "command";
 
 export interface Example {
   command: string;

@@ -121,7 +121,7 @@ describe("nobody listens", () => {
   });
 
   test("asking whether it runs does not start it", async () => {
-    expect(await connect("a").fetchIfRunning("/v1/names", request({}))).toBeNull();
+    expect(await connect("a").fetchIfRunning("/v1/daemon", request({}))).toBeNull();
     expect(noted("starts")).toEqual([]);
   });
 });

@@ -6,6 +6,7 @@ import { worldPaths } from "../os/paths.ts";
 import type { Command, Context } from "./command.ts";
 import { type CommandEntry, commandsOfNoun, commandTable, findCommand } from "./command-table.ts";
 import { connectDaemon } from "./daemon-connection.ts";
+import { readOverview } from "./overview.ts";
 import { type GlobalValues, parseCommandArguments, parseLeadingOptions } from "./parse-arguments.ts";
 import { errorJson } from "./render/error-json.ts";
 import { errorText } from "./render/error-text.ts";
@@ -26,7 +27,7 @@ export async function runCli(input: CliInput): Promise<number> {
   let terminal: Terminal | undefined;
   try {
     const leading = parseLeadingOptions(input.argv);
-    const found = await choose(leading.rest, leading.globals);
+    const found = await choose(leading.rest, leading.globals, input.env);
     const parsed = parseCommandArguments(found.command, leading.globals.help ? ["--help"] : found.words);
     const globals = mergeGlobals(leading.globals, parsed.globals);
     wanted.json = globals.json;
@@ -47,7 +48,7 @@ interface Chosen {
   words: string[];
 }
 
-async function choose(words: string[], globals: GlobalValues): Promise<Chosen> {
+async function choose(words: string[], globals: GlobalValues, env: Environment): Promise<Chosen> {
   if (globals.version) return { command: await load("version"), words: [] };
   const [first, second] = words;
   if (first === undefined) return { command: await load("help"), words: [] };
@@ -59,8 +60,11 @@ async function choose(words: string[], globals: GlobalValues): Promise<Chosen> {
   if (verbs.length > 0 && (verb === undefined || verb === "--help" || verb === "-h" || globals.help)) {
     return { command: await load("help"), words: noun.split(" ") };
   }
-  if (verbs.length > 0) throw unknownCommand(`${noun} ${verb}`, verbs, `wt help ${noun}`);
-  throw unknownCommand(first, commandTable, "wt --help");
+  if (verbs.length > 0) throw unknownCommand(`${noun} ${verb}`, verbs.flatMap(namesOf), `wt help ${noun}`);
+  // `wt shop feature/x`: only what is no command can be a project, so that no project ever changes what a command means.
+  const projects = (await readOverview(worldPaths(env)))?.projects.map(({ name }) => name) ?? [];
+  if (projects.includes(first)) return { command: await load("switch"), words: ["--project", first, "--create", ...words.slice(1)] };
+  throw unknownCommand(first, [...commandTable.flatMap(namesOf), ...projects], "wt --help");
 }
 
 async function load(name: string): Promise<Command> {
@@ -74,8 +78,11 @@ async function showHelp(words: string[], context: Context): Promise<number> {
   return await command.handler({ options: {}, arguments: words[0] === "help" ? [] : words }, context);
 }
 
-function unknownCommand(typed: string, entries: readonly CommandEntry[], help: string): WtError {
-  const names = entries.filter(({ name }) => !name.startsWith("__")).flatMap(({ name, aliases }) => [name, ...aliases]);
+function namesOf({ name, aliases }: CommandEntry): string[] {
+  return name.startsWith("__") ? [] : [name, ...aliases];
+}
+
+function unknownCommand(typed: string, names: readonly string[], help: string): WtError {
   const meant = suggestions(typed, names).map((name) => `wt ${name}`);
   return new WtError({
     kind: "usage",

@@ -14,6 +14,8 @@ export interface WorldPaths {
   /** `<state>/environments/<environment id>/` holds an environment's logs. */
   environments: string;
   daemonLog: string;
+  /** What there is, for programs that cannot wait for the daemon (src/api/overview.ts). */
+  overview: string;
 }
 
 /** A unix socket's path must fit `sockaddr_un` (104 bytes on macOS, 108 on Linux). */
@@ -32,6 +34,7 @@ export function worldPaths(env: Record<string, string | undefined>): WorldPaths 
     ledger: join(state, "ledger.sqlite"),
     environments: join(state, "environments"),
     daemonLog: join(state, "daemon.log"),
+    overview: join(state, "overview.json"),
   };
 }
 

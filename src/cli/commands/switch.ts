@@ -14,18 +14,25 @@ export const switchCommand = defineCommand({
   details: [
     "With shell integration (`wt shell-init`) the shell changes its directory; without, the path is printed.",
     'The name "-" is the environment you were in before. Without a name, a picker opens on a terminal.',
+    "`wt <project> <name>` is short for `wt switch --project <project> --create <name>`, from anywhere; a word that is a command always means the command.",
+    "With --create, a name that nothing has becomes a new environment, unless it looks like a mistyped one.",
   ],
   arguments: [{ name: "name", summary: "Slug, branch, a unique beginning of one, or -", complete: "environment" }],
-  options: {},
+  options: {
+    project: { type: "string", short: "p", placeholder: "name", summary: "Of this project, wherever you are", complete: "project" },
+    create: { type: "boolean", short: "c", summary: "Make the environment when there is none, as wt create does" },
+  },
   examples: [
     { command: "wt switch earl-fib-123-feature", summary: "by name" },
     { command: "wt switch -", summary: "back" },
+    { command: "wt fibonacci earl/other", summary: "of the project fibonacci, made when there is none" },
     { command: 'cd "$(wt switch main)"', summary: "without shell integration" },
   ],
-  async handler({ arguments: [name] }, context) {
+  async handler({ options, arguments: [name] }, context) {
     const paths = worldPaths(context.env);
-    const environments = await reachable(context, name);
-    const chosen = name === undefined ? await pick(context, environments) : await named(context, environments, name);
+    const environments = await reachable(context, { name, project: options.project });
+    const choose = options.create ? namedOrNew : named;
+    const chosen = name === undefined ? await pick(context, environments) : await choose(context, environments, name);
     if (!chosen) return 130;
     if (chosen.status === "Missing") throw directoryMissing(chosen);
     const current = currentEnvironment(environments, context.cwd);
@@ -40,9 +47,15 @@ export const switchCommand = defineCommand({
   },
 });
 
-/** Those of this project; outside of any, and for `-` which may lead elsewhere, those of all. */
-async function reachable(context: Context, name: string | undefined): Promise<EnvironmentView[]> {
+interface Wanted {
+  name: string | undefined;
+  project: string | undefined;
+}
+
+/** Those of the project; outside of any, and for `-` which may lead elsewhere, those of all. */
+async function reachable(context: Context, { name, project }: Wanted): Promise<EnvironmentView[]> {
   const list = (all: boolean) => context.client.call("/v1/environments/list", { cwd: context.cwd, all, git: "skip" });
+  if (project !== undefined) return ofProject((await list(true)).environments, project);
   if (name === "-") return (await list(true)).environments;
   try {
     return (await list(false)).environments;
@@ -52,6 +65,39 @@ async function reachable(context: Context, name: string | undefined): Promise<En
     if (environments.length === 0) throw error;
     return environments;
   }
+}
+
+function ofProject(environments: readonly EnvironmentView[], project: string): EnvironmentView[] {
+  const found = environments.filter((environment) => environment.project === project);
+  if (found.length > 0) return found;
+  const meant = suggestions(project, new Set(environments.map((environment) => environment.project)));
+  throw new WtError({
+    kind: "not_found",
+    code: "project_unknown",
+    message: `There is no project ${project} that wt knows.`,
+    hints: [...(meant.length > 0 ? [`Did you mean ${meant.join(" or ")}?`] : []), "See them all: wt list --all"],
+    details: { project, suggestions: meant },
+  });
+}
+
+/** A branch that git has goes before the beginning of another's name. */
+async function namedOrNew(context: Context, environments: readonly EnvironmentView[], name: string): Promise<EnvironmentView> {
+  if (name === "-" || environments.some(({ slug, branch }) => slug === name || branch === name))
+    return await named(context, environments, name);
+  const { createByName, hasBranch } = await import("../create-by-name.ts");
+  const cwd = (environments.find(({ main }) => main) ?? environments[0])?.path ?? context.cwd;
+  if (!(await hasBranch(context, cwd, name))) {
+    try {
+      return await named(context, environments, name);
+    } catch (error) {
+      if (!(error instanceof WtError) || error.code !== "environment_unknown" || looksMistyped(error)) throw error;
+    }
+  }
+  return await createByName(context, cwd, name);
+}
+
+function looksMistyped({ details }: WtError): boolean {
+  return Array.isArray(details?.suggestions) && details.suggestions.length > 0;
 }
 
 async function named(context: Context, environments: readonly EnvironmentView[], name: string): Promise<EnvironmentView> {

@@ -1,32 +1,23 @@
 import { resolve } from "node:path";
-import type { CallEndpoints } from "../../api/endpoints.ts";
 import type { Command, CompletionKind, Context, OptionSpec, OptionTable } from "../command.ts";
 import { commandsOfNoun, commandTable, findCommand } from "../command-table.ts";
-import { request } from "../daemon-connection.ts";
 import { globalOptions } from "../parse-arguments.ts";
+import { type NamePlace, type Names, namesAt } from "./names.ts";
 
 export interface Candidate {
   value: string;
   description: string;
 }
 
-type Names = CallEndpoints["/v1/names"]["response"];
-
-/** A daemon that is busy must not make TAB hang. */
-const namesDeadlineMs = 400;
-
 /** For the last of `words`. The values `:directories` and `:commands` ask the shell for its own candidates. */
-export async function completionCandidates(words: readonly string[], context: Pick<Context, "cwd" | "connection">): Promise<Candidate[]> {
+export async function completionCandidates(words: readonly string[], context: Pick<Context, "cwd" | "env">): Promise<Candidate[]> {
   const current = words.at(-1) ?? "";
   const before = withoutGlobals(words.slice(0, -1));
   const found = findCommand(before.words);
+  const place = { env: context.env, cwd: resolve(context.cwd, before.directory) };
   const candidates = found
-    ? await inCommand(
-        await found.entry.load(),
-        { words: before.words.slice(found.words), current },
-        { ...context, cwd: resolve(context.cwd, before.directory) },
-      )
-    : await beforeCommand(before, current);
+    ? await inCommand(await found.entry.load(), { words: before.words.slice(found.words), current }, place)
+    : await beforeCommand(before, current, namesAt(place));
   return candidates.filter(({ value }) => value.startsWith(current) || value.startsWith(":"));
 }
 
@@ -53,11 +44,13 @@ function withoutGlobals(words: readonly string[]): Before {
   return { words: words.slice(index), directory, open: null };
 }
 
-async function beforeCommand(before: Before, current: string): Promise<Candidate[]> {
-  if (before.open) return await ofKind(before.open.type === "boolean" ? undefined : before.open.complete, noNames);
+async function beforeCommand(before: Before, current: string, names: Names): Promise<Candidate[]> {
+  if (before.open) return await ofKind(before.open.type === "boolean" ? undefined : before.open.complete, names, current);
   if (current.startsWith("-")) return optionCandidates(globalOptions);
-  if (before.words.length > 0) return await verbCandidates(before.words.join(" "));
-  return await commandCandidates();
+  const [first, ...more] = before.words;
+  if (first === undefined) return [...(await commandCandidates(current)), ...(await names.projects())];
+  const verbs = await verbCandidates(before.words.join(" "));
+  return verbs.length > 0 || more.length > 0 ? verbs : await names.environments(first);
 }
 
 /** The next word of each command that begins with these. */
@@ -71,20 +64,21 @@ async function verbCandidates(noun: string): Promise<Candidate[]> {
   return [...new Map(candidates.map((candidate) => [candidate.value, candidate])).values()];
 }
 
-async function commandCandidates(): Promise<Candidate[]> {
-  const shown = commandTable.filter(({ group }) => group !== "");
+/** Only those that may be meant: each costs the reading of its file. */
+async function commandCandidates(current: string): Promise<Candidate[]> {
+  const shown = commandTable.filter(
+    ({ group, name, aliases }) => group !== "" && [name, ...aliases].some((one) => (one.split(" ")[0] ?? "").startsWith(current)),
+  );
   const candidates = await Promise.all(
     shown.map(async ({ name, aliases, load }): Promise<Candidate[]> => {
+      const [noun = "", verb] = name.split(" ");
+      if (verb !== undefined) return [{ value: noun, description: `Commands of the ${noun}` }];
       const { summary } = await load();
-      const [noun, verb] = name.split(" ");
-      if (verb !== undefined) return [{ value: noun ?? "", description: `Commands of the ${noun}` }];
       return [name, ...aliases].map((value) => ({ value, description: summary }));
     }),
   );
   return [...new Map(candidates.flat().map((candidate) => [candidate.value, candidate])).values()];
 }
-
-type CompletionContext = Pick<Context, "cwd" | "connection">;
 
 interface Typed {
   /** After the command's name, before the cursor. */
@@ -92,17 +86,17 @@ interface Typed {
   current: string;
 }
 
-async function inCommand(command: Command, { words, current }: Typed, context: CompletionContext): Promise<Candidate[]> {
+async function inCommand(command: Command, { words, current }: Typed, place: NamePlace): Promise<Candidate[]> {
   const options: OptionTable = { ...command.options, ...globalOptions };
   const state = positionIn(command, words, options);
-  const names = () => fetchNames(context);
-  if (state.open) return state.open.type === "boolean" ? [] : await ofKind(state.open.complete, names);
+  const names = namesAt(place);
+  if (state.open) return state.open.type === "boolean" ? [] : await ofKind(state.open.complete, names, current);
   if (current.startsWith("-") && !state.onlyArguments) return optionCandidates(options);
   const spec = command.arguments[state.position] ?? (command.arguments.at(-1)?.variadic ? command.arguments.at(-1) : undefined);
   if (!spec) return [];
   if (spec.choices) return spec.choices.map((value) => ({ value, description: spec.summary }));
-  if (command.name === "help") return await commandCandidates();
-  return await ofKind(spec.complete, names);
+  if (command.name === "help") return await commandCandidates(current);
+  return await ofKind(spec.complete, names, current);
 }
 
 interface Position {
@@ -136,8 +130,7 @@ function optionCandidates(options: OptionTable): Candidate[] {
   return Object.entries(options).map(([name, { summary }]) => ({ value: `--${name}`, description: summary }));
 }
 
-async function ofKind(kind: CompletionKind | undefined, names: () => Promise<Names>): Promise<Candidate[]> {
-  const plain = (values: string[], description: string) => values.map((value) => ({ value, description }));
+async function ofKind(kind: CompletionKind | undefined, names: Names, current: string): Promise<Candidate[]> {
   switch (kind) {
     case undefined:
       return [];
@@ -145,36 +138,22 @@ async function ofKind(kind: CompletionKind | undefined, names: () => Promise<Nam
       return [{ value: ":directories", description: "" }];
     case "command":
       return [{ value: ":commands", description: "" }];
-    case "environment":
-      return plain((await names()).environments, "environment");
+    case "environment": {
+      const slugs = await names.environments();
+      // Whoever types `feature/` means the branch.
+      return slugs.some(({ value }) => value.startsWith(current)) ? slugs : await names.environmentBranches();
+    }
     case "branch":
-      return plain((await names()).branches, "branch");
+      return await names.branches();
+    case "project":
+      return await names.projects();
     case "service":
-      return plain((await names()).services, "service");
+      return await names.of("services");
     case "resource":
-      return plain((await names()).resources, "resource");
+      return await names.of("resources");
     case "checkpoint":
-      return plain((await names()).checkpoints, "checkpoint");
+      return await names.of("checkpoints");
     case "template":
-      return plain((await names()).templates, "template");
-  }
-}
-
-const noNames = async (): Promise<Names> => ({
-  environments: [],
-  branches: [],
-  services: [],
-  resources: [],
-  checkpoints: [],
-  templates: [],
-});
-
-/** Nothing rather than an error: completion has no place to show one. */
-async function fetchNames({ cwd, connection }: CompletionContext): Promise<Names> {
-  try {
-    const response = await connection.fetchIfRunning("/v1/names", { ...request({ cwd }), signal: AbortSignal.timeout(namesDeadlineMs) });
-    return response?.ok ? ((await response.json()) as Names) : await noNames();
-  } catch {
-    return await noNames();
+      return await names.templates();
   }
 }

@@ -1,6 +1,7 @@
-# wt shell integration: wt switch changes the directory of this shell
+# wt shell integration: wt switch, and wt <project> <branch>, change the directory of this shell
 function wt
-  if not string match -qr ' (switch|delete|rm) ' -- " $argv "
+  # Commands that never do, and nothing at all.
+  if contains -- "$argv[1]" @STAYING@ ''
     command wt $argv
     return
   end

@@ -1,8 +1,8 @@
-# wt shell integration: wt switch changes the directory of this shell
+# wt shell integration: wt switch, and wt <project> <branch>, change the directory of this shell
 wt() {
-  case " $* " in
-    *" switch "* | *" delete "* | *" rm "*) ;;
-    *)
+  case "${1-}" in
+    # Commands that never do, and nothing at all.
+    @STAYING@ | '')
       command wt "$@"
       return
       ;;

@@ -3,7 +3,7 @@ import type { AgentLaunch } from "../../api/agents.ts";
 import type { Target } from "../../api/environment.ts";
 import { type Context, callerEnvironment } from "../command.ts";
 import { withTrust } from "../trust-dialog.ts";
-import type { AgentChoice } from "./agent-options.ts";
+import type { AgentChoice } from "./agent-choice.ts";
 import { becomeAgent } from "./become-agent.ts";
 import { attachCommand, openWindow, requireMultiplexer, showWindow } from "./open-window.ts";
 

@@ -1,3 +1,6 @@
+import type { CreateRequest } from "../../api/environment.ts";
+import { WtError } from "../../errors/wt-error.ts";
+import { agentOptions } from "../agents/agent-options.ts";
 import { callerEnvironment, defineCommand } from "../command.ts";
 import { environmentJson } from "../render/environment-json.ts";
 import { printEnvironment } from "../render/print-environment.ts";
@@ -12,23 +15,29 @@ export const create = defineCommand({
     "When a setup command or a migration fails, the environment is kept as Incomplete: mend it there, then carry on with --resume.",
     "When services do not become healthy, the environment is kept and the exit code is 8.",
   ],
-  arguments: [{ name: "branch", summary: "Branch name, of any legal shape", required: true, complete: "branch" }],
+  arguments: [{ name: "branch", summary: "Branch names, of any legal shape", required: true, variadic: true, complete: "branch" }],
   options: {
     from: { type: "string", placeholder: "ref", summary: "Where a new branch starts", complete: "branch" },
     resume: { type: "boolean", summary: "Carry on with an incomplete environment, by what its worktree says now" },
     "no-up": { type: "boolean", summary: "Do not start the services" },
     "no-setup": { type: "boolean", summary: "Leave the setup commands to the next `wt up`" },
     "no-hooks": { type: "boolean", summary: "Leave the hooks of wt.yaml out this time" },
+    variants: { type: "number", placeholder: "count", summary: "Several for each name: <branch>-1, <branch>-2 …" },
+    go: { type: "boolean", summary: "Then start a coding agent there (see wt go), with the options below" },
+    ...agentOptions,
   },
   examples: [
     { command: "wt create earl/fib-123-feature", summary: "a new branch from the default branch, or the one that exists" },
     { command: "wt create spike --resume", summary: "after its migration failed and was mended" },
     { command: "wt create hotfix --from v1.4.0", summary: "a new branch from a tag" },
+    { command: 'wt create spike --go --prompt "make the tests pass"', summary: "and Claude Code at work in it, in this terminal" },
+    { command: "wt create idea --variants 3 --go --tmux -p task.md", summary: "three attempts at one task, a window each" },
     { command: "wt create spike --no-up --json", summary: "only the worktree, answered as JSON" },
   ],
-  async handler({ options, arguments: [branch = ""] }, context) {
+  async handler({ options, arguments: branches }, context) {
+    const [branch = "", another] = branches;
     const create = options.from === undefined ? {} : { from: options.from };
-    const request = {
+    const request: CreateRequest = {
       cwd: context.cwd,
       branch,
       up: !options["no-up"],
@@ -40,6 +49,14 @@ export const create = defineCommand({
       git: context.json ? ("wait" as const) : ("skip" as const),
       ...create,
     };
+    const agentOption = (["agent", "prompt", "tmux", "zellij", "detach"] as const).find((name) => options[name]);
+    if (agentOption !== undefined && !options.go) throw needsGo(agentOption);
+    if (options.go || options.variants !== undefined || another !== undefined) {
+      const { createWithAgents, variantNames } = await import("../agents/create-with-agents.ts");
+      const { readAgentChoice } = await import("../agents/agent-choice.ts");
+      const requests = variantNames(branches, options.variants).map((name) => ({ ...request, branch: name }));
+      return await createWithAgents(context, { requests, agent: options.go ? await readAgentChoice(context, options) : null });
+    }
     const target = { cwd: context.cwd, name: branch };
     const result = await runOperation(context, { path: "/v1/environments/create", request }, { target, create });
     if (context.json) {
@@ -55,3 +72,12 @@ export const create = defineCommand({
     return 0;
   },
 });
+
+function needsGo(option: string): WtError {
+  return new WtError({
+    kind: "usage",
+    code: "option_needs_go",
+    message: `--${option} is about an agent, and none is started without --go.`,
+    hints: [`Add --go, or leave --${option} out.`],
+  });
+}

@@ -1,5 +1,6 @@
 import { WtError } from "../../errors/wt-error.ts";
-import { agentOptions, readAgentChoice } from "../agents/agent-options.ts";
+import { readAgentChoice } from "../agents/agent-choice.ts";
+import { agentOptions } from "../agents/agent-options.ts";
 import { placeLine, startAgent } from "../agents/start-agent.ts";
 import { defineCommand, targetOf } from "../command.ts";
 

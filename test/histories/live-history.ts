@@ -63,7 +63,7 @@ export async function liveHistory(happenings: readonly Happening[], tally: Tally
 
 async function live(history: HistoryWorld, model: Model, { happening, tally }: { happening: Happening; tally: Tally }): Promise<string[]> {
   if (happening.kind === "user") {
-    await doByHand(history, model, happening.action);
+    await doByHand(history, model, { action: happening.action, alone: true });
     return ["done by hand"];
   }
   if (happening.kind === "restart") {
@@ -105,11 +105,13 @@ function isCommand(what: Command | UserAction): what is Command {
 }
 
 async function byHand(history: HistoryWorld, model: Model, action: UserAction): Promise<string> {
-  await doByHand(history, model, action);
+  await doByHand(history, model, { action, alone: false });
   return `${action.do} by hand`;
 }
 
-async function carryOut(history: HistoryWorld, model: Model, { command, tally }: { command: Command; tally: Tally }): Promise<string> {
+async function carryOut(history: HistoryWorld, model: Model, asked: { command: Command; tally: Tally }): Promise<string> {
+  const { tally } = asked;
+  const command = sensible(history, asked.command);
   tally.commands++;
   const environment = environmentOf(history, command.branch);
   const database = environment ? databaseModel(model, environment.id) : null;
@@ -134,6 +136,14 @@ async function carryOut(history: HistoryWorld, model: Model, { command, tally }:
   }
   tally.succeeded++;
   return `${command.do} succeeded`;
+}
+
+/** Most commands should find something to work on; now and then one that does not stays as it is. */
+function sensible(history: HistoryWorld, command: Command): Command {
+  if (command.branch === branchNames.length - 1 || command.do === "create" || command.do === "gc") return command;
+  const has =
+    command.do === "undelete" || command.do === "purge" ? keptFor(history, command.branch) : environmentOf(history, command.branch);
+  return has ? command : { do: "create", branch: command.branch, up: true, resume: false };
 }
 
 /** What a command may do to a database, whether or not it comes to its end. */

@@ -52,7 +52,11 @@ export function environmentOf({ ledger }: Pick<HistoryWorld, "ledger">, branch: 
 }
 
 /** What the user does. Nothing happens where there is nothing to do it in. */
-export async function doByHand(history: HistoryWorld, model: Model, action: UserAction): Promise<void> {
+export async function doByHand(
+  history: HistoryWorld,
+  model: Model,
+  { action, alone }: { action: UserAction; alone: boolean },
+): Promise<void> {
   const environment = environmentOf(history, action.branch);
   if (!environment || !existsSync(join(environment.path, ".git"))) return;
   const { path } = environment;
@@ -67,7 +71,10 @@ export async function doByHand(history: HistoryWorld, model: Model, action: User
       if (!database || database.state === "half") return;
       database.state = "ready";
       database.content = nextContent(model);
-      databaseModel(model, environment.id).contents = new Set([database.content]);
+      // A command under way may have looked before or after.
+      const expected = databaseModel(model, environment.id);
+      expected.contents = new Set([...(alone ? [] : expected.contents), database.content]);
+      for (const contents of expected.checkpoints.values()) if (!alone && contents.has("gone")) contents.add(database.content);
       return;
     }
     case "end_service": {

@@ -30,6 +30,7 @@ export interface CallEndpoints {
   /** `code` null: it was never started. */
   "/v1/agents/end": { request: { id: string; code: number | null }; response: { ended: true } };
   "/v1/agents/event": { request: agents.AgentEvent; response: { known: boolean } };
+  "/v1/operations/outcome": { request: { id: string }; response: { outcome: OperationOutcome } };
   "/v1/pin": { request: gc.PinRequest; response: gc.PinResult };
 }
 
@@ -65,6 +66,11 @@ export interface StreamEndpoints {
   "/v1/logs": { request: operations.LogsRequest; item: operations.LogLine };
 }
 
+/** Of an operation by the id that its request carried. `unknown`: no such request came to this daemon. */
+export type OperationOutcome = "running" | "done" | "undone" | "unknown";
+
+/** Carried by requests of operations: an id of the client's, to ask for the outcome when it does not wait for the answer. */
+export const operationHeader = "wt-operation";
 /** Carried by every response. */
 export const buildHeader = "wt-build";
 /** Carried by every request; the daemon refuses requests without it, and any with `Origin` or `Referer`. */

@@ -157,12 +157,9 @@ describe("create", () => {
   });
 
   test("Ctrl-C closes the request, waits until it is undone and ends with 130", async () => {
-    let creating = 3;
-    const environments = () => {
-      creating -= 1;
-      return { schema: 1, environments: creating > 0 ? [{ ...one, status: "Creating" }] : [] };
-    };
-    await using daemon = await startFakeDaemon({ "/v1/environments/create": () => "hang", "/v1/environments/list": environments });
+    let asked = 0;
+    const outcome = () => ({ outcome: ++asked < 3 ? "running" : "undone" });
+    await using daemon = await startFakeDaemon({ "/v1/environments/create": () => "hang", "/v1/operations/outcome": outcome });
     const { child, result } = startCli(["create", "one"], { env: daemon.env });
     await until(() => daemon.requests.some(({ path }) => path.endsWith("create")));
     child.kill("SIGINT");
@@ -170,7 +167,17 @@ describe("create", () => {
     expect(code).toBe(130);
     expect(stderr).toContain("wt: interrupted, undoing");
     expect(daemon.aborted).toContain("/v1/environments/create");
-    expect(creating).toBe(0);
+    expect([asked, stderr.includes("wt: Interrupted.\n")]).toEqual([3, true]);
+  });
+
+  test("Ctrl-C that comes too late says so", async () => {
+    const handlers = { "/v1/environments/up": () => "hang", "/v1/operations/outcome": () => ({ outcome: "done" }) };
+    await using daemon = await startFakeDaemon(handlers);
+    const { child, result } = startCli(["up", "one"], { env: daemon.env });
+    await until(() => daemon.requests.some(({ path }) => path.endsWith("up")));
+    child.kill("SIGINT");
+    const { code, stderr } = await result;
+    expect([code, stderr]).toEqual([130, expect.stringContaining("wt: Interrupted too late: it was done.\n")]);
   });
 });
 

@@ -1,6 +1,6 @@
 // A long operation from the first step to the last: progress, Ctrl-C, trust.
 import type { OperationEndpoints } from "../api/endpoints.ts";
-import type { EnvironmentView, Target } from "../api/environment.ts";
+import type { Target } from "../api/environment.ts";
 import { cancelled } from "../client/daemon-client.ts";
 import { WtError } from "../errors/wt-error.ts";
 import type { Context } from "./command.ts";
@@ -9,7 +9,7 @@ import { createProgressView } from "./progress-view.ts";
 import { withTrust } from "./trust-dialog.ts";
 
 export interface OperationOptions {
-  /** What the operation is about: asked about when trust is missing and when it was interrupted. */
+  /** What the operation is about: asked about when trust is missing. */
   target: Target;
   /** Only `create`: a branch without an environment may be asked about too. */
   create?: { from?: string };
@@ -22,21 +22,21 @@ export async function runOperation<Path extends keyof OperationEndpoints>(
   call: { path: Path; request: OperationEndpoints[Path]["request"] },
   { target, create }: OperationOptions,
 ): Promise<OperationEndpoints[Path]["result"]> {
-  return await withTrust(context, { target, ...(create ? { create } : {}) }, () => runOnce(context, call, target));
+  return await withTrust(context, { target, ...(create ? { create } : {}) }, () => runOnce(context, call));
 }
 
 async function runOnce<Path extends keyof OperationEndpoints>(
   context: Context,
   call: { path: Path; request: OperationEndpoints[Path]["request"] },
-  target: Target,
 ): Promise<OperationEndpoints[Path]["result"]> {
   const progress = createProgressView(context);
+  const id = crypto.randomUUID();
   let told: Promise<void> = Promise.resolve();
   using interruption = catchInterrupt(() => {
     told = progress.say("wt: interrupted, undoing what was begun (Ctrl-C again leaves that to the daemon).");
   });
   try {
-    const result = await context.client.operate(call.path, call.request, { onEvent: progress.onEvent, abort: interruption.signal });
+    const result = await context.client.operate(call.path, call.request, { onEvent: progress.onEvent, abort: interruption.signal, id });
     await progress.end("done");
     return result;
   } catch (error) {
@@ -45,7 +45,9 @@ async function runOnce<Path extends keyof OperationEndpoints>(
     const quoted = quotesOutput(error);
     await progress.end(interrupted ? "done" : quoted ? "failed_quoted" : "failed");
     if (!interrupted) throw quoted && progress.showsAllOutput ? withoutOutput(error) : error;
-    throw (await untilUndone(context, target)) ? cancelled(error) : stillUndoing(error);
+    const outcome = await outcomeOf(context, id);
+    if (outcome === null) throw stillUndoing(error);
+    throw outcome === "done" ? tooLate(error) : cancelled(error);
   }
 }
 
@@ -58,26 +60,24 @@ function withoutOutput(error: WtError): WtError {
   return new WtError({ ...error.toWire(), hints: error.hints.filter((hint) => !hint.startsWith("  ")), cause: error });
 }
 
-/** True as soon as no operation of this environment is in flight any more; the daemon rolls back when the connection closes. */
-async function untilUndone(context: Context, target: Target): Promise<boolean> {
+/** What became of it: the daemon takes back what it can when the connection closes. null: that takes longer than anybody waits. */
+async function outcomeOf(context: Context, id: string): Promise<"done" | "undone" | null> {
   const deadline = performance.now() + rollbackDeadlineMs;
   while (performance.now() < deadline) {
     try {
-      const { environments } = await context.client.call("/v1/environments/list", { cwd: target.cwd, all: false, git: "skip" });
-      if (!environments.some((environment) => isInFlight(environment, target))) return true;
+      const { outcome } = await context.client.call("/v1/operations/outcome", { id });
+      if (outcome !== "running") return outcome === "done" ? "done" : "undone";
     } catch (error) {
       if (!(error instanceof WtError)) throw error;
-      return error.code !== "daemon_lost";
+      return error.code === "daemon_lost" ? null : "undone";
     }
     await Bun.sleep(20);
   }
-  return false;
+  return null;
 }
 
-function isInFlight(environment: EnvironmentView, target: Target): boolean {
-  if (environment.status !== "Creating" && environment.status !== "Deleting") return false;
-  if (target.name !== undefined) return environment.slug === target.name || environment.branch === target.name;
-  return target.cwd === environment.path || target.cwd.startsWith(`${environment.path}/`);
+function tooLate(cause: unknown): WtError {
+  return new WtError({ kind: "cancelled", code: "interrupted", message: "Interrupted too late: it was done.", cause });
 }
 
 function stillUndoing(cause: unknown): WtError {

@@ -1,5 +1,12 @@
 // The typed client of the daemon. It knows no socket: a `fetch` is handed in, over the unix socket in the CLI, over TCP elsewhere.
-import { type CallEndpoints, clientHeader, type OperationEndpoints, type StreamEndpoints, withinHeader } from "../api/endpoints.ts";
+import {
+  type CallEndpoints,
+  clientHeader,
+  type OperationEndpoints,
+  operationHeader,
+  type StreamEndpoints,
+  withinHeader,
+} from "../api/endpoints.ts";
 import type { OperationEvent } from "../api/environment.ts";
 import type { ErrorBody } from "../api/operations.ts";
 import { WtError } from "../errors/wt-error.ts";
@@ -44,6 +51,8 @@ export type ProgressEvent = Exclude<OperationEvent<never>, { type: "result" } | 
 export interface OperateOptions {
   onEvent: (event: ProgressEvent) => void | Promise<void>;
   abort?: AbortSignal;
+  /** To ask for its outcome by, when the answer is not waited for. */
+  id?: string;
 }
 
 export interface DaemonClientOptions {
@@ -55,10 +64,11 @@ export interface DaemonClientOptions {
 }
 
 export function createDaemonClient({ fetch, name, within }: DaemonClientOptions): DaemonClient {
-  const send = async (path: string, request: unknown, abort?: AbortSignal): Promise<Response> => {
+  const own = { "content-type": "application/json", [clientHeader]: name, ...(within ? { [withinHeader]: within } : {}) };
+  const send = async (path: string, request: unknown, { abort, id }: { abort?: AbortSignal; id?: string }): Promise<Response> => {
     const init: ClientRequest = {
       method: "POST",
-      headers: { "content-type": "application/json", [clientHeader]: name, ...(within ? { [withinHeader]: within } : {}) },
+      headers: id === undefined ? own : { ...own, [operationHeader]: id },
       body: JSON.stringify(request),
     };
     if (abort) init.signal = abort;
@@ -67,10 +77,10 @@ export function createDaemonClient({ fetch, name, within }: DaemonClientOptions)
     return response;
   };
   return {
-    call: (path, request, abort) => guarded(abort, async () => (await send(path, request, abort)).json()),
+    call: (path, request, abort) => guarded(abort, async () => (await send(path, request, abort ? { abort } : {})).json()),
     operate: (path, request, options) =>
       guarded(options.abort, async () => {
-        const response = await send(path, request, options.abort);
+        const response = await send(path, request, options);
         for await (const event of parseNdjson<OperationEvent<never>>(bodyOf(response))) {
           if (event.type === "result") return event.result;
           if (event.type === "error") throw WtError.fromWire(event.error);
@@ -80,7 +90,7 @@ export function createDaemonClient({ fetch, name, within }: DaemonClientOptions)
       }),
     async *stream(path, request, abort) {
       try {
-        const response = await send(path, request, abort);
+        const response = await send(path, request, abort ? { abort } : {});
         for await (const item of parseNdjson<never>(bodyOf(response))) {
           const { error } = item as Partial<ErrorBody>;
           if (error) throw WtError.fromWire(error);

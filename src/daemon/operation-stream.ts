@@ -1,9 +1,10 @@
 // Streams of newline-delimited JSON: one object a line, as it happens.
-import { withinHeader } from "../api/endpoints.ts";
+import { operationHeader, withinHeader } from "../api/endpoints.ts";
 import type { OperationEvent } from "../api/environment.ts";
 import type { ErrorBody } from "../api/operations.ts";
 import { WtError } from "../errors/wt-error.ts";
 import type { Call, Emit } from "./journaled-run.ts";
+import type { OperationOutcomes } from "./operation-outcomes.ts";
 
 const encoder = new TextEncoder();
 /** How long the first item may take for its error to be the answer itself. */
@@ -11,7 +12,9 @@ const promptMs = 20;
 const headers = { "content-type": "application/x-ndjson" };
 
 /** Runs an operation and streams its events; exactly one `result` or `error` ends it. A client that goes away aborts it. */
-export function operationResponse<Result>(request: Request, run: (call: Call) => Promise<Result>): Response {
+export function operationResponse<Result>(request: Request, run: (call: Call) => Promise<Result>, outcomes: OperationOutcomes): Response {
+  const id = request.headers.get(operationHeader);
+  if (id !== null) outcomes.begin(id);
   const gone = new AbortController();
   const onGone = () => gone.abort(new WtError({ kind: "cancelled", code: "cancelled", message: "The caller went away." }));
   request.signal.addEventListener("abort", onGone, { once: true });
@@ -24,8 +27,11 @@ export function operationResponse<Result>(request: Request, run: (call: Call) =>
       };
       const emit: Emit = send;
       try {
-        send({ type: "result", result: await run({ emit, abort: gone.signal, within: request.headers.get(withinHeader) ?? undefined }) });
+        const result = await run({ emit, abort: gone.signal, within: request.headers.get(withinHeader) ?? undefined });
+        if (id !== null) outcomes.end(id, "done");
+        send({ type: "result", result });
       } catch (error) {
+        if (id !== null) outcomes.end(id, "undone");
         send({ type: "error", error: WtError.from(error).toWire() });
       }
       open = false;

@@ -18,6 +18,7 @@ import { collect } from "./gc.ts";
 import type { Call } from "./journaled-run.ts";
 import { listAgents } from "./list-agents.ts";
 import { listResources } from "./list-resources.ts";
+import { createOperationOutcomes, type OperationOutcomes } from "./operation-outcomes.ts";
 import { itemsResponse, operationResponse } from "./operation-stream.ts";
 import { pinEnvironment } from "./pin-environment.ts";
 import { locateTarget } from "./projects.ts";
@@ -52,12 +53,13 @@ type Streams = {
 export function routes(options: ControlServerOptions): Record<string, Handler> {
   // The client is the same build, so bodies have the types of the table; the build header guards that.
   const table: Record<string, Handler> = {};
-  for (const [path, call] of Object.entries(calls(options))) {
+  const outcomes = createOperationOutcomes();
+  for (const [path, call] of Object.entries(calls(options, outcomes))) {
     table[path] = async (body) => Response.json(await (call as (request: unknown) => Promise<unknown>)(body));
   }
   for (const [path, run] of Object.entries(operations(options.world))) {
     const start = run as (request: unknown, call: Call) => Promise<unknown>;
-    table[path] = (body, request) => operationResponse(request, (call) => start(body, call));
+    table[path] = (body, request) => operationResponse(request, (call) => start(body, call), outcomes);
   }
   for (const [path, source] of Object.entries(streams(options.world))) {
     const open = source as (request: unknown, abort: AbortSignal) => AsyncGenerator<unknown>;
@@ -66,7 +68,7 @@ export function routes(options: ControlServerOptions): Record<string, Handler> {
   return table;
 }
 
-function calls(options: ControlServerOptions): Calls {
+function calls(options: ControlServerOptions, outcomes: OperationOutcomes): Calls {
   const { world } = options;
   return {
     "/v1/daemon": async () => daemonView(options),
@@ -98,6 +100,7 @@ function calls(options: ControlServerOptions): Calls {
       return { ended: true };
     },
     "/v1/agents/event": async (request) => ({ known: await noteAgentEvent(world, request) }),
+    "/v1/operations/outcome": async ({ id }) => ({ outcome: outcomes.read(id) }),
     "/v1/pin": (request) => pinEnvironment(world, request),
   };
 }

@@ -28,6 +28,7 @@ import { RunningCommands } from "./running-commands.ts";
 import { type ControlServer, startServer } from "./server.ts";
 import { Supervisor } from "./supervisor.ts";
 import { keepTemplatesTidy } from "./tidy-templates.ts";
+import { watchWorktrees } from "./worktree-watch.ts";
 import type { World } from "./world.ts";
 
 /** Runs until it is told to stop; gives the exit code. A second daemon of the same world ends at once with 0. */
@@ -56,12 +57,15 @@ export async function runDaemon(_argv: readonly string[], env: Readonly<Record<s
     await letGo(world);
     return 1;
   }
-  settleOperations(world).catch(report);
+  const worktrees = settleOperations(world)
+    .catch(report)
+    .then(() => watchWorktrees(world));
   const overview = keepOverview(world);
   keepTemplatesTidy(world);
   const stopped = new AbortController();
   void keepDeletedTidy(world, stopped.signal);
   const how = await ended;
+  worktrees.then((watch) => watch.close()).catch(report);
   stopped.abort();
   if (how.services) await stopAllServices(world);
   await Bun.sleep(20);

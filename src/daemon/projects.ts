@@ -8,11 +8,13 @@ import { hostLabelFor, lowestFreeSlot, projectNameFor, slugFor } from "../enviro
 import { WtError } from "../errors/wt-error.ts";
 import type { Git } from "../git/git.ts";
 import { findRepository, type Repository } from "../git/repository.ts";
+import { initializing } from "../git/worktree-registration.ts";
 import { listWorktrees, type Worktree } from "../git/worktrees.ts";
+import { adoptedName } from "./adopted-name.ts";
 import { readProjectName } from "./config-reader.ts";
-import type { World } from "./world.ts";
 import { worktreeExists } from "./worktree-exists.ts";
 import { noteMount } from "./worktree-presence.ts";
+import type { World } from "./world.ts";
 
 export interface Location {
   project: ProjectRecord;
@@ -118,7 +120,7 @@ export async function syncWorktrees(world: World, git: Git, project: ProjectReco
       ledger.updateEnvironment(environment.id, { branch: worktree.branch });
       world.changes.emit(environment.id);
     }
-    if (!environment && worktree.exists) {
+    if (!environment && worktree.exists && worktree.locked !== initializing) {
       registerEnvironment(world, project, {
         branch: worktree.branch,
         path: worktree.path,
@@ -144,7 +146,9 @@ export function registerEnvironment(world: World, project: ProjectRecord, wanted
     const siblings = ledger.environments({ projectId: project.id });
     // "main" is the main worktree's name, whatever it has checked out.
     const slugs = new Set(siblings.map((one) => one.slug).concat(wanted.main ? [] : ["main"]));
-    const slug = wanted.main ? "main" : slugFor(wanted.branch ?? basename(wanted.path), slugs);
+    const slug = wanted.main
+      ? "main"
+      : slugFor(wanted.ownsWorktree ? (wanted.branch ?? basename(wanted.path)) : adoptedName({ ...wanted, root: project.root }), slugs);
     const labels = new Set(ledger.environments().map((one) => one.hostLabel));
     const environment: EnvironmentRecord = {
       ...wanted,

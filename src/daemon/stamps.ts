@@ -1,8 +1,11 @@
 // Small facts about an environment, kept in the ledger among its setup stamps, which go with its row.
 import type { World } from "./world.ts";
 
-/** `pinned`: the reason of a pin. `mount`: the file system that its worktree was last seen on. `request`: when a browser last asked for something. */
-export type Stamp = "pinned" | "mount" | "request";
+/**
+ * `pinned`: the reason of a pin. `mount`: the file system that its worktree was last seen on. `request`: when a browser last asked for something.
+ * `registration`: git's name of its worktree.
+ */
+export type Stamp = "pinned" | "mount" | "request" | "registration";
 
 /** null: never written, or cleared. */
 export function readStamp(world: World, environmentId: string, stamp: Stamp): string | null {

@@ -4,7 +4,8 @@ import { getMetadata } from "valibot";
 import { stringify } from "yaml";
 import { nodeOf, type SchemaNode } from "../src/config/check-written.ts";
 import { environmentKeys, serviceKeys } from "../src/config/references.ts";
-import { resourceKinds, writtenConfig } from "../src/config/schema.ts";
+import { resourceKinds } from "../src/config/resource-kinds.ts";
+import { writtenConfig } from "../src/config/schema.ts";
 import type { GeneratedFile } from "./generate.ts";
 
 export function generateConfigReference(): GeneratedFile[] {

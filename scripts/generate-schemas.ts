@@ -1,7 +1,8 @@
 // docs/schemas/*.schema.json: wt.yaml for editors, and the shapes of `--json` output.
 import { type JsonSchema, toJsonSchema } from "@valibot/to-json-schema";
 import { publishedSchemas } from "../src/api/schemas.ts";
-import { resourceKinds, writtenConfig } from "../src/config/schema.ts";
+import { resourceKinds } from "../src/config/resource-kinds.ts";
+import { writtenConfig } from "../src/config/schema.ts";
 import type { GeneratedFile } from "./generate.ts";
 
 export function generateSchemas(): GeneratedFile[] {

@@ -3,7 +3,7 @@ import type { JsonValue } from "../errors/wt-error.ts";
 import { resolveCommandReferences } from "./command-references.ts";
 import type { Config, ResourceConfig } from "./config.ts";
 import { findReferences, type ReferenceLookup, resolveReference, resolveReferences, segments } from "./references.ts";
-import { resourceKinds } from "./schema.ts";
+import { resourceKinds } from "./resource-kinds.ts";
 
 type Options = ResourceConfig["options"];
 

@@ -3,7 +3,8 @@ import { type GenericSchema, getMetadata, safeParse } from "valibot";
 import { parsePostgresOptions } from "../resource/postgres/postgres-options.ts";
 import type { ResourceOptions } from "../resource/resource-driver.ts";
 import { checkWritten, nodeOf } from "./check-written.ts";
-import { resourceKinds, writtenConfig } from "./schema.ts";
+import { resourceKinds } from "./resource-kinds.ts";
+import { writtenConfig } from "./schema.ts";
 
 interface Key {
   name: string;

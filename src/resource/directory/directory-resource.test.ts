@@ -14,7 +14,7 @@ import {
 } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
-import { resourceKinds } from "../../config/schema.ts";
+import { resourceKinds } from "../../config/resource-kinds.ts";
 import { WtError } from "../../errors/wt-error.ts";
 import { describeResourceDriver } from "../resource-driver.conformance.ts";
 import type { ResourceCall, ResourceOptions, ResourceSpec } from "../resource-driver.ts";

@@ -13,7 +13,7 @@ import {
 } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { resourceKinds } from "../../config/schema.ts";
+import { resourceKinds } from "../../config/resource-kinds.ts";
 import { WtError } from "../../errors/wt-error.ts";
 import { exec } from "../../os/exec.ts";
 import { describeResourceDriver } from "../resource-driver.conformance.ts";

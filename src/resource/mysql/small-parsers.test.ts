@@ -1,6 +1,6 @@
 import { expect, test } from "bun:test";
 import fc from "fast-check";
-import { resourceKinds } from "../../config/schema.ts";
+import { resourceKinds } from "../../config/resource-kinds.ts";
 import type { ResourceOptions } from "../resource-driver.ts";
 import { appLogin, connectionOf, loginDetail, loginOfUrl, mysqlUrl, randomPassword, variableNames } from "./mysql-connection.ts";
 import { mysqlIdentity } from "./mysql-identity.ts";

@@ -3,7 +3,7 @@ import { existsSync, mkdirSync, mkdtempSync, readFileSync, realpathSync, rmSync,
 import { type AddressInfo, connect, createServer, type Server } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { resourceKinds } from "../../config/schema.ts";
+import { resourceKinds } from "../../config/resource-kinds.ts";
 import { WtError } from "../../errors/wt-error.ts";
 import { exec } from "../../os/exec.ts";
 import { readProcess, readProcessTable } from "../../os/process-table.ts";

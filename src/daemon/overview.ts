@@ -1,5 +1,5 @@
 // Keeps the file that completion and prompts read: written anew, as a whole, soon after something changed.
-import { rename, rm } from "node:fs/promises";
+import { rename, rm, writeFile } from "node:fs/promises";
 import type { AgentState } from "../api/agents.ts";
 import type { EnvironmentOverview, Overview } from "../api/overview.ts";
 import type { EnvironmentRecord, ProjectRecord } from "../environment/ledger.ts";
@@ -107,7 +107,7 @@ function agentOf(world: World, environmentId: string): AgentState | null {
 async function writeWhole(path: string, text: string): Promise<boolean> {
   const temporary = `${path}.new`;
   try {
-    await Bun.write(temporary, text, { mode: 0o600 });
+    await writeFile(temporary, text, { mode: 0o600 });
     await rename(temporary, path);
     return true;
   } catch {

@@ -1,5 +1,6 @@
 // Method, path, request and response of every daemon operation; client and server are both typed by this table.
 import type * as agents from "./agents.ts";
+import type * as checkpoints from "./checkpoints.ts";
 import type * as content from "./content.ts";
 import type * as deleted from "./deleted.ts";
 import type * as environment from "./environment.ts";
@@ -21,6 +22,8 @@ export interface CallEndpoints {
   "/v1/doctor": { request: { cwd: string; fix?: boolean }; response: operations.DoctorReport };
   "/v1/resources/list": { request: resources.ResourceListRequest; response: resources.ResourceList };
   "/v1/resources/connection": { request: resources.ResourceTarget; response: resources.ResourceConnectionView };
+  "/v1/environments/checkpoints": { request: { target: environment.Target }; response: checkpoints.WholeCheckpointList };
+  "/v1/environments/checkpoints/diff": { request: { target: environment.Target; id: string }; response: checkpoints.CheckpointDiff };
   "/v1/deleted/list": { request: { cwd: string; all: boolean }; response: deleted.DeletedList };
   "/v1/checkpoints/list": { request: { target: environment.Target }; response: resources.CheckpointList };
   "/v1/templates/list": { request: Record<string, never>; response: templates.TemplateList };
@@ -42,6 +45,9 @@ export interface OperationEndpoints {
   "/v1/environments/restart": { request: environment.UpRequest; result: environment.EnvironmentDocument };
   "/v1/environments/delete": { request: environment.DeleteRequest; result: environment.DeleteResult };
   "/v1/environments/undelete": { request: deleted.UndeleteRequest; result: deleted.UndeleteResult };
+  "/v1/environments/checkpoint": { request: checkpoints.WholeCheckpointRequest; result: checkpoints.WholeCheckpointResult };
+  "/v1/environments/checkpoints/delete": { request: { target: environment.Target; id: string }; result: checkpoints.WholeCheckpointList };
+  "/v1/environments/restore": { request: checkpoints.WholeRestoreRequest; result: checkpoints.WholeRestoreResult };
   "/v1/deleted/purge": { request: { cwd: string; name: string }; result: deleted.DeletedList };
   "/v1/resources/branch": { request: resources.BranchRequest; result: resources.ResourceDocument };
   "/v1/resources/reset": { request: resources.ResetRequest; result: resources.ResourceDocument };

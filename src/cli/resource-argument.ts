@@ -30,7 +30,7 @@ export async function agreed(context: Context, asked: { yes: boolean; question: 
 }
 
 /** Services that held what is gone now have to be told to the person. */
-export function runningLines({ runningServices }: ResourceDocument): string[] {
+export function runningLines({ runningServices }: Pick<ResourceDocument, "runningServices">): string[] {
   if (runningServices.length === 0) return [];
   const verb = runningServices.length === 1 ? "was" : "were";
   return [`${runningServices.join(", ")} ${verb} not restarted and may hold old data or connections: wt restart`];

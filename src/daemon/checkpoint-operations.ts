@@ -14,6 +14,7 @@ import { type JsonValue, WtError } from "../errors/wt-error.ts";
 import { createGit } from "../git/git.ts";
 import { emptyConfig } from "./empty-config.ts";
 import { callerEnvironment, type EnvironmentSession } from "./environment-session.ts";
+import { fileEntries } from "./file-checkpoints.ts";
 import { type Call, runStep } from "./journaled-run.ts";
 import { locateTarget } from "./projects.ts";
 import { made, noResources } from "./resource-choice.ts";
@@ -100,10 +101,10 @@ export async function settleCheckpoints(world: World, environment: EnvironmentRe
 
 /** Ids of whole checkpoints, for completion. */
 export function checkpointIds(world: World, environmentId: string): string[] {
-  return views(world, environmentId).map((one) => one.id);
+  return checkpointViews(world, environmentId).map((one) => one.id);
 }
 
-interface Entry {
+export interface Entry {
   id: string;
   createdAtMs: number;
   state: "intended" | "present" | "removing";
@@ -114,12 +115,12 @@ function entriesOf(one: LeasedResource): Entry[] {
   return (one.lease.data.checkpoints ?? []) as unknown as Entry[];
 }
 
-function holdersOf(world: World, environment: EnvironmentRecord, names: readonly string[]): LeasedResource[] {
+export function holdersOf(world: World, environment: EnvironmentRecord, names: readonly string[]): LeasedResource[] {
   return leasedResources(world, environment.id).filter(({ spec }) => names.includes(spec.name));
 }
 
 /** One transaction: all resources have the entry, or none. */
-function putEntries(world: World, environment: EnvironmentRecord, put: { entry: Entry; names: readonly string[] }): void {
+export function putEntries(world: World, environment: EnvironmentRecord, put: { entry: Entry; names: readonly string[] }): void {
   world.ledger.transaction(() => {
     for (const one of holdersOf(world, environment, put.names)) {
       writeEntries(world, one, [...entriesOf(one).filter(({ id }) => id !== put.entry.id), put.entry]);
@@ -146,7 +147,7 @@ async function holders(world: World, environment: EnvironmentRecord): Promise<{ 
   });
 }
 
-async function reasonAgainst(world: World, one: LeasedResource): Promise<string | null> {
+export async function reasonAgainst(world: World, one: LeasedResource): Promise<string | null> {
   const driver = driverOf(world, one.type);
   if (!driver.features.checkpoints) return `resources of type ${one.type} have no checkpoints.`;
   if (one.connection === null) return "it was not made to its end.";
@@ -155,7 +156,11 @@ async function reasonAgainst(world: World, one: LeasedResource): Promise<string 
   return null;
 }
 
-async function restoreAll(world: World, environment: EnvironmentRecord, wanted: { id: string; names: readonly string[] }): Promise<void> {
+export async function restoreAll(
+  world: World,
+  environment: EnvironmentRecord,
+  wanted: { id: string; names: readonly string[] },
+): Promise<void> {
   const resources = holdersOf(world, environment, wanted.names);
   const outcomes = await Promise.allSettled(resources.map((one) => driverOf(world, one.type).restore(one.spec, wanted.id)));
   const failures = outcomes.flatMap((outcome, index) =>
@@ -181,7 +186,11 @@ async function restoreAll(world: World, environment: EnvironmentRecord, wanted: 
  * Removes it from every resource that has an entry of it (`unfinished`: one that is not present); an entry goes when its driver has removed
  * what it stands for.
  */
-async function dropCheckpoint(world: World, environment: EnvironmentRecord, dropped: { id: string; unfinished?: boolean }): Promise<void> {
+export async function dropCheckpoint(
+  world: World,
+  environment: EnvironmentRecord,
+  dropped: { id: string; unfinished?: boolean },
+): Promise<void> {
   const { id } = dropped;
   const meant = (entry: Entry) => entry.id === id && !(dropped.unfinished && entry.state === "present");
   const resources = () => leasedResources(world, environment.id).filter((one) => entriesOf(one).some(meant));
@@ -204,10 +213,10 @@ async function dropCheckpoint(world: World, environment: EnvironmentRecord, drop
 }
 
 function checkpointList(world: World, environment: EnvironmentRecord): CheckpointList {
-  return { schema: 1, environment: environment.slug, checkpoints: views(world, environment.id) };
+  return { schema: 1, environment: environment.slug, checkpoints: checkpointViews(world, environment.id) };
 }
 
-function views(world: World, environmentId: string): CheckpointView[] {
+export function checkpointViews(world: World, environmentId: string): CheckpointView[] {
   const found = new Map<string, { createdAtMs: number; resources: string[] }>();
   for (const one of leasedResources(world, environmentId)) {
     for (const entry of entriesOf(one).filter(({ state }) => state === "present")) {
@@ -221,7 +230,7 @@ function views(world: World, environmentId: string): CheckpointView[] {
 }
 
 function requireCheckpoint(world: World, environment: EnvironmentRecord, id: string): CheckpointView {
-  const known = views(world, environment.id);
+  const known = checkpointViews(world, environment.id);
   const found = known.find((one) => one.id === id);
   if (found) return found;
   throw new WtError({
@@ -232,7 +241,7 @@ function requireCheckpoint(world: World, environment: EnvironmentRecord, id: str
   });
 }
 
-function requireId(id: string): void {
+export function requireId(id: string): void {
   if (/^[a-z0-9][a-z0-9-]{0,39}$/.test(id)) return;
   throw new WtError({
     kind: "usage",
@@ -242,8 +251,9 @@ function requireId(id: string): void {
 }
 
 /** The wanted one unless it is taken; without a wish the time, with a number when two fall into one second. */
-function freeId(world: World, environment: EnvironmentRecord, from: { wanted: string | null; createdAtMs: number }): string {
+export function freeId(world: World, environment: EnvironmentRecord, from: { wanted: string | null; createdAtMs: number }): string {
   const taken = new Set(leasedResources(world, environment.id).flatMap((one) => entriesOf(one).map((entry) => entry.id)));
+  for (const { id } of fileEntries(world, environment.id)) taken.add(id);
   if (from.wanted !== null) {
     if (!taken.has(from.wanted)) return from.wanted;
     throw new WtError({

@@ -2,6 +2,7 @@
 import { rename } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import type { EnvironmentRecord, ProjectRecord } from "../environment/ledger.ts";
+import { checkpointRefs } from "../git/checkpoint-refs.ts";
 import type { Git } from "../git/git.ts";
 import { dropRefs, keptDirectoryOf, keptRefs, removeEmptyParents } from "../git/kept-worktree.ts";
 import { entryAt, moveToTrash, removeTree } from "../os/files.ts";
@@ -17,6 +18,7 @@ export async function discardKept(git: Git, project: ProjectRecord, environment:
   if (entryAt(keep) !== null) await moveToTrash(keep, trashDirectory(project));
   await removeEmptyParents(keep);
   await dropRefs(git, project.gitCommonDir, keptRefs(environment.id));
+  await dropRefs(git, project.gitCommonDir, checkpointRefs(environment.id));
 }
 
 /** On another file system than the trash. */

@@ -2,11 +2,10 @@
 // is over or when all together take too much of the disk.
 import { join } from "node:path";
 import type { DeletedRecord, ProjectRecord } from "../environment/ledger.ts";
-import { checkpointRefs } from "../git/checkpoint-refs.ts";
 import { createGit } from "../git/git.ts";
-import { dropRefs, keptDirectoryOf, readKeptIgnored } from "../git/kept-worktree.ts";
+import { keptDirectoryOf, readKeptIgnored } from "../git/kept-worktree.ts";
 import { exec } from "../os/exec.ts";
-import { entryAt, moveToTrash, removeTree } from "../os/files.ts";
+import { moveToTrash, removeTree } from "../os/files.ts";
 import { removeResourcePlace } from "../os/storage-image.ts";
 import type { ResourceSpec } from "../resource/resource-driver.ts";
 import { discardKept } from "./discard-kept.ts";
@@ -96,7 +95,6 @@ async function purge(world: World, record: DeletedRecord, project: ProjectRecord
   for (const { type, spec } of kept.resources) await driverOf(world, String(type)).remove(spec as unknown as ResourceSpec);
   const git = createGit(world.env);
   await discardKept(git, project, kept.environment);
-  if (entryAt(project.gitCommonDir)) await dropRefs(git, project.gitCommonDir, checkpointRefs(record.id));
   await removeDirectory(join(world.paths.environments, record.id));
   await removeResourcePlace(world.paths.state, record.id);
   await world.reached("after:purge");

@@ -5,10 +5,12 @@ import { settleCheckpoints } from "./checkpoint-operations.ts";
 import { rollBackCreate } from "./create-environment.ts";
 import { resumeDeletion } from "./delete-environment.ts";
 import { emptyConfig } from "./empty-config.ts";
+import { settleFileCheckpoints } from "./file-checkpoints.ts";
 import { markWhole } from "./incomplete.ts";
 import { endOperation, never } from "./journaled-run.ts";
 import { isRelease, resumeRelease } from "./release-environment.ts";
 import { adoptResources } from "./resources.ts";
+import { resumeRestore } from "./restore-environment.ts";
 import { emptyTrash } from "./trash.ts";
 import { resumeUndelete } from "./undelete-environment.ts";
 import type { World } from "./world.ts";
@@ -49,6 +51,7 @@ export async function settleOperations(world: World): Promise<void> {
   );
   for (const environment of world.ledger.environments()) {
     await world.locks.run(`environment:${environment.id}`, () => settleCheckpoints(world, environment)).catch(world.report);
+    await world.locks.run(`environment:${environment.id}`, () => settleFileCheckpoints(world, environment)).catch(world.report);
   }
   for (const project of world.ledger.projects()) await emptyTrash(world, project);
 }
@@ -58,6 +61,7 @@ async function settleOperation(world: World, operation: OperationRecord): Promis
   const project = environment ? world.ledger.project(environment.projectId) : null;
   if (!environment || !project) return;
   if (isRelease(operation)) return resumeRelease(world, operation, { project, environment });
+  if (operation.kind === "restore") return resumeRestore(world, operation, { project, environment });
   if (operation.kind === "undelete") return resumeUndelete(world, operation, { project, environment });
   if (operation.kind === "delete") return resumeDeletion(world, operation, { project, environment });
   if (operation.kind === "create" && !wholeSteps.has(operation.step ?? "")) {

@@ -6,6 +6,7 @@ import type { DaemonView } from "../api/operations.ts";
 import { createGit } from "../git/git.ts";
 import { noteAgentEvent } from "./agent-events.ts";
 import { beginAgent, endAgent, launchAgent } from "./agent-launch.ts";
+import { checkpointEnvironment, diffWithCheckpoint, listWholeCheckpoints, removeWholeCheckpoint } from "./checkpoint-environment.ts";
 import { createCheckpoint, listCheckpoints, removeCheckpoint, restoreCheckpoint } from "./checkpoint-operations.ts";
 import { collectGarbage } from "./collect-garbage.ts";
 import { createEnvironment } from "./create-environment.ts";
@@ -26,6 +27,7 @@ import { readLogs } from "./read-logs.ts";
 import { removeOperation } from "./remove-resource.ts";
 import { branchOperation, resetOperation, startOperation, stopOperation } from "./resource-operations.ts";
 import { resourceConnection } from "./resource-views.ts";
+import { restoreEnvironment } from "./restore-environment.ts";
 import type { ControlServerOptions } from "./server.ts";
 import { buildTemplate, listTemplates, removeTemplate } from "./template-operations.ts";
 import { grantTrust, trustQuestion } from "./trust-question.ts";
@@ -89,6 +91,8 @@ function calls(options: ControlServerOptions, outcomes: OperationOutcomes): Call
     "/v1/doctor": (request) => doctorReport(world, { fix: request.fix === true }),
     "/v1/resources/list": (request) => listResources(world, request),
     "/v1/resources/connection": (request) => resourceConnection(world, request),
+    "/v1/environments/checkpoints": (request) => listWholeCheckpoints(world, request),
+    "/v1/environments/checkpoints/diff": (request) => diffWithCheckpoint(world, request),
     "/v1/deleted/list": (request) => listDeleted(world, request),
     "/v1/checkpoints/list": (request) => listCheckpoints(world, request),
     "/v1/templates/list": () => listTemplates(world),
@@ -113,6 +117,9 @@ function operations(world: World): Operations {
     "/v1/environments/restart": (request, call) => upEnvironment(world, { ...request, anew: true }, call),
     "/v1/environments/delete": (request, call) => deleteEnvironment(world, request, call),
     "/v1/environments/undelete": (request, call) => undeleteEnvironment(world, request, call),
+    "/v1/environments/checkpoint": (request, call) => checkpointEnvironment(world, request, call),
+    "/v1/environments/checkpoints/delete": (request, call) => removeWholeCheckpoint(world, request, call),
+    "/v1/environments/restore": (request, call) => restoreEnvironment(world, request, call),
     "/v1/deleted/purge": (request) => purgeNamed(world, request),
     "/v1/resources/branch": (request, call) => branchOperation(world, request, call),
     "/v1/resources/reset": (request, call) => resetOperation(world, request, call),

@@ -233,7 +233,7 @@ export async function downEnvironment(world: World, request: DownRequest, call: 
   return environmentDocument(world, git, environment.id);
 }
 
-function requireWorktree(environment: EnvironmentRecord): void {
+export function requireWorktree(environment: EnvironmentRecord): void {
   if (worktreeExists(environment)) return;
   throw new WtError({
     kind: "machine",

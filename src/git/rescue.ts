@@ -13,6 +13,17 @@ export interface SaveRescueOptions {
   nowMs: number;
   /** Another place for the refs, which are free. */
   prefix?: string;
+  /** Default `rescue`. */
+  purpose?: "rescue" | "checkpoint";
+  scope?: FileScope;
+}
+
+/** Which files of a worktree are meant; default: changed and untracked ones. */
+export interface FileScope {
+  /** Files that git ignores too. */
+  ignored: boolean;
+  /** Paths to leave out, relative. */
+  except: readonly string[];
 }
 
 /**
@@ -21,21 +32,24 @@ export interface SaveRescueOptions {
  * ones and the insides of other repositories are not kept, and the message says which those are). Gives the full names of the refs.
  * Throws when anything could not be saved; then there is no ref.
  */
-export async function saveRescue(git: Git, { root, path, slug, branch, nowMs, prefix: given }: SaveRescueOptions): Promise<string[]> {
+export async function saveRescue(
+  git: Git,
+  { root, path, slug, branch, nowMs, prefix: given, purpose = "rescue", scope }: SaveRescueOptions,
+): Promise<string[]> {
   const env = ceilingAt(path);
   const head = (await git.run(path, ["rev-parse", "--quiet", "--verify", "HEAD^{commit}"], { env, allow: [1] })).trim() || null;
   const skipped = await readSkipped(git, path);
   return withTemporaryIndex(path, async (indexEnv) => {
     const parents = head === null ? [] : [head];
     const prefix = given ?? (await freePrefix(git, { root, slug, nowMs }));
-    const about = { prefix, path, branch, skipped };
+    const about = { prefix, path, branch, skipped, purpose };
     const refs: [string, string][] = head === null ? [] : [[`${prefix}/head`, head]];
     const staged = await writeStagedTree(git, path, indexEnv);
     if (staged !== null)
       refs.push([`${prefix}/index`, await writeCommit(git, { path, tree: staged, parents, message: indexMessage(about), nowMs })]);
-    const tree = await writeWorktreeTree(git, { path, skipped, env: indexEnv });
+    const tree = await writeWorktreeTree(git, { path, skipped, env: indexEnv, scope });
     refs.push([`${prefix}/worktree`, await writeCommit(git, { path, tree, parents, message: worktreeMessage(about), nowMs })]);
-    await createRefs(git, root, refs);
+    await createRefs(git, root, refs, purpose);
     return refs.map(([name]) => name);
   });
 }
@@ -82,14 +96,16 @@ async function writeStagedTree(git: Git, path: string, env: Record<string, strin
   return unmerged === "" ? (await git.run(path, ["write-tree"], { env })).trim() : null;
 }
 
-async function writeWorktreeTree(
+/** In the index of `env`, which is then like the files. */
+export async function writeWorktreeTree(
   git: Git,
-  { path, skipped, env }: { path: string; skipped: Skipped; env: Record<string, string> },
+  { path, skipped, env, scope }: { path: string; skipped: Skipped; env: Record<string, string>; scope?: FileScope | undefined },
 ): Promise<string> {
   const unwatched = await readUnwatchedFiles(git, path);
   if (unwatched.length > 0) await watchFiles(git, { path, files: unwatched, env });
-  const pathspecs = [".", ...skipped.repositories.map((name) => `:(exclude,top,literal)${name.replace(/\/$/, "")}`)];
-  const sparse = (await isSparse(path)) ? ["--sparse"] : [];
+  const left = [...skipped.repositories, ...(scope?.except ?? [])];
+  const pathspecs = [".", ...left.map((name) => `:(exclude,top,literal)${name.replace(/\/$/, "")}`)];
+  const sparse = [...((await isSparse(path)) ? ["--sparse"] : []), ...(scope?.ignored ? ["--force"] : [])];
   const stdin = pathspecs.map((it) => `${it}\0`).join("");
   await git.run(path, [...quiet, "add", "--all", ...sparse, "--pathspec-from-file=-", "--pathspec-file-nul"], { env, stdin });
   return (await git.run(path, ["write-tree"], { env })).trim();
@@ -137,9 +153,9 @@ function basicTime(timeMs: number): string {
 }
 
 /** All or none. */
-async function createRefs(git: Git, root: string, refs: [string, string][]): Promise<void> {
+async function createRefs(git: Git, root: string, refs: [string, string][], purpose = "rescue"): Promise<void> {
   const stdin = refs.map(([name, commit]) => `create ${name} ${commit}\n`).join("");
-  await git.run(root, [...quiet, "update-ref", "--stdin", "-m", "wt: rescue"], { stdin });
+  await git.run(root, [...quiet, "update-ref", "--stdin", "-m", `wt: ${purpose}`], { stdin });
 }
 
 interface About {
@@ -147,15 +163,18 @@ interface About {
   path: string;
   branch: string | null;
   skipped: Skipped;
+  purpose: "rescue" | "checkpoint";
 }
 
-function indexMessage({ path, branch, prefix }: About): string {
-  return `Rescue: what was staged in ${path}\n\nBranch: ${branch ?? "(detached HEAD)"}\nTo look at it: git diff ${prefix}/head ${prefix}/index\n`;
+const titles = { rescue: "Rescue", checkpoint: "Checkpoint" };
+
+function indexMessage({ path, branch, prefix, purpose }: About): string {
+  return `${titles[purpose]}: what was staged in ${path}\n\nBranch: ${branch ?? "(detached HEAD)"}\nTo look at it: git diff ${prefix}/head ${prefix}/index\n`;
 }
 
-function worktreeMessage({ path, branch, prefix, skipped }: About): string {
+function worktreeMessage({ path, branch, prefix, skipped, purpose }: About): string {
   const lines = [
-    `Rescue: changed and untracked files of ${path}`,
+    `${titles[purpose]}: changed and untracked files of ${path}`,
     "",
     `Branch: ${branch ?? "(detached HEAD)"}`,
     "",

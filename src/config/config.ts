@@ -7,6 +7,8 @@ export interface Config {
   runtime: "process" | "compose" | "kubernetes";
   /** Globs of ignored files taken from the main worktree. */
   copy: string[];
+  /** Text of `.worktreeinclude`; absent where there is none. Not part of wt.yaml. */
+  include?: string;
   /** Directories cloned from the main worktree. */
   clone: string[];
   setup: SetupStep[];

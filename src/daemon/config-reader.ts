@@ -13,12 +13,21 @@ import { resourceProblems, resourceTypes } from "./drivers.ts";
 import type { World } from "./world.ts";
 
 export const configFile = "wt.yaml";
+/** In the syntax of .gitignore; other tools read it too. */
+const includeFile = ".worktreeinclude";
 
 /**
  * `wt.yaml` of the worktree; else that of the main worktree (written by `wt init` and not committed yet); else what detection finds;
  * else a config without services. Throws `WtError` (`config`).
  */
 export async function readConfig(project: ProjectRecord, files: RepositoryFiles): Promise<Config> {
+  const config = await readWritten(project, files);
+  // Of the worktree, or not committed yet, like wt.yaml itself.
+  const include = (await files.read(includeFile)) ?? (await repositoryFiles(project.root).read(includeFile));
+  return include === null || include.trim() === "" ? config : { ...config, include };
+}
+
+async function readWritten(project: ProjectRecord, files: RepositoryFiles): Promise<Config> {
   const own = await files.read(configFile);
   if (own !== null) return parsed(own, configFile, project);
   const main = await repositoryFiles(project.root).read(configFile);

@@ -12,11 +12,12 @@ import { moveRemains } from "../git/worktree-remains.ts";
 import { addWorktree, removeWorktree, undoAddWorktree } from "../git/worktrees.ts";
 import { removeResourcePlace } from "../os/storage-image.ts";
 import type { ResourceCall } from "../resource/resource-driver.ts";
+import { cloneDirectories } from "./clone-directories.ts";
 import { discardKept } from "./discard-kept.ts";
 import { noteMainSchema } from "./drift.ts";
 import { warnOfOverrides } from "./env-files.ts";
 import { commandEnvironment, type EnvironmentSession, servicePlan } from "./environment-session.ts";
-import { cloneDirectories, copyFiles } from "./fill-files.ts";
+import { copyFiles } from "./fill-files.ts";
 import { configuredSource } from "./fork-source.ts";
 import { keptPerformers, releaseKept } from "./kept-steps.ts";
 import { ensureMainResource } from "./main-resource.ts";
@@ -28,8 +29,8 @@ import { runSetup } from "./setup-runner.ts";
 import { markFilled, performSetup, performTogether } from "./setup-steps.ts";
 import { emptyTrash, keptDirectory, removeEmptyParent, trashDirectory } from "./trash.ts";
 import { worktreeExists } from "./worktree-exists.ts";
-import type { World } from "./world.ts";
 import { noteMount } from "./worktree-presence.ts";
+import type { World } from "./world.ts";
 
 export interface StepContext {
   world: World;
@@ -54,10 +55,8 @@ export function stepPerformers(context: StepContext): StepPerformers {
   const { environment } = session;
   return {
     worktree: () => createWorktree(context),
-    copy: (step) => copyFiles({ from: session.project.root, to: environment.path, patterns: step.patterns, abort: context.abort }),
-    clone: async (step) => {
-      await cloneDirectories({ from: session.project.root, to: environment.path, directories: step.directories, abort: context.abort });
-    },
+    copy: (step) => copyFiles({ ...filling(context), patterns: step.patterns, include: step.include }),
+    clone: (step) => cloneDirectories({ ...filling(context), directories: step.directories }),
     ports: async (step) => {
       for (const name of step.services) {
         const service = session.config.services.find((one) => one.name === name);
@@ -90,6 +89,13 @@ export function stepPerformers(context: StepContext): StepPerformers {
     release: async () => releaseAll(context),
     ...keptPerformers(context),
   };
+}
+
+function filling({ world, session, abort, emit }: StepContext) {
+  const { git, callerEnv, project, environment } = session;
+  const note = (message: string) => emit({ type: "note", message });
+  const path = callerEnv.PATH ?? world.env.PATH ?? "";
+  return { git, from: project.root, to: environment.path, abort, note, path, now: () => world.clock.now() };
 }
 
 /** Repositories inside the worktree cannot be kept under a ref of this one, so not even `--force` deletes them. */

@@ -45,7 +45,8 @@ export interface ObservedService {
 
 export type PlanStep =
   | { kind: "worktree" }
-  | { kind: "copy"; patterns: string[] }
+  /** `include`: the text of `.worktreeinclude`. */
+  | { kind: "copy"; patterns: string[]; include: string }
   | { kind: "clone"; directories: string[] }
   | { kind: "ports"; services: string[] }
   | SetupPlanStep
@@ -97,7 +98,7 @@ export function stepLabel(step: PlanStep): string {
     case "worktree":
       return "Create the worktree";
     case "copy":
-      return `Copy ${step.patterns.join(", ")}`;
+      return `Copy ${[...step.patterns, ...(step.include === "" ? [] : ["what .worktreeinclude names"])].join(", ")}`;
     case "clone":
       return `Clone ${step.directories.join(", ")}`;
     case "ports":
@@ -151,7 +152,8 @@ function planPresence(observed: ObservedEnvironment, config: Config | null): Pla
   const steps: PlanStep[] = [];
   if (observed.worktree !== "present") steps.push({ kind: "worktree" });
   if (!config) return steps;
-  if (!observed.filled && config.copy.length > 0) steps.push({ kind: "copy", patterns: config.copy });
+  const { copy: patterns, include = "" } = config;
+  if (!observed.filled && (patterns.length > 0 || include !== "")) steps.push({ kind: "copy", patterns, include });
   if (!observed.filled && config.clone.length > 0) steps.push({ kind: "clone", directories: config.clone });
   const leased = new Set(observed.leasedPorts);
   const unleased = config.services

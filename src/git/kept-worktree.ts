@@ -76,8 +76,12 @@ export async function returnWorktree(git: Git, { root, path, keep }: KeptPlace):
     throw pathExists(place, "something is there");
   }
   const registration = join(keep, "registration");
+  const wanted = await registeredId(kept ?? place);
+  // Before anything moves: without it the directory would be no worktree.
+  if (!existsSync(registration) && !(wanted && existsSync(join(gitCommonDir, "worktrees", wanted)))) {
+    throw worktreeUnproven(place, "what git knew of it was not kept");
+  }
   if (existsSync(registration)) {
-    const wanted = await registeredId(kept ?? place);
     const id = freeId(gitCommonDir, wanted ?? basename(place));
     await mkdir(join(gitCommonDir, "worktrees"), { recursive: true });
     if (id !== wanted) await writeFile(join(kept ?? place, ".git"), `gitdir: ${join(gitCommonDir, "worktrees", id)}\n`);

@@ -49,7 +49,7 @@ export async function saveRescue(
       refs.push([`${prefix}/index`, await writeCommit(git, { path, tree: staged, parents, message: indexMessage(about), nowMs })]);
     const tree = await writeWorktreeTree(git, { path, skipped, env: indexEnv, scope });
     refs.push([`${prefix}/worktree`, await writeCommit(git, { path, tree, parents, message: worktreeMessage(about), nowMs })]);
-    await createRefs(git, root, refs, purpose);
+    await createRefs(git, root, { refs, purpose });
     return refs.map(([name]) => name);
   });
 }
@@ -65,7 +65,7 @@ export interface SaveBranchRescueOptions {
 export async function saveBranchRescue(git: Git, { root, slug, branch, nowMs }: SaveBranchRescueOptions): Promise<string> {
   const commit = (await git.run(root, ["rev-parse", "--verify", `refs/heads/${branch}^{commit}`])).trim();
   const ref = `${await freePrefix(git, { root, slug, nowMs })}/branch`;
-  await createRefs(git, root, [[ref, commit]]);
+  await createRefs(git, root, { refs: [[ref, commit]], purpose: "rescue" });
   return ref;
 }
 
@@ -153,7 +153,7 @@ function basicTime(timeMs: number): string {
 }
 
 /** All or none. */
-async function createRefs(git: Git, root: string, refs: [string, string][], purpose = "rescue"): Promise<void> {
+async function createRefs(git: Git, root: string, { refs, purpose }: { refs: [string, string][]; purpose: string }): Promise<void> {
   const stdin = refs.map(([name, commit]) => `create ${name} ${commit}\n`).join("");
   await git.run(root, [...quiet, "update-ref", "--stdin", "-m", `wt: ${purpose}`], { stdin });
 }

@@ -23,7 +23,7 @@ export interface MemoryResourceControls {
   readonly server: MemoryServer;
   /** Every call of a verb that changes something, in order: `ensure db`, `remove db`. */
   readonly calls: string[];
-  failNext(verb: "ensure" | "reset" | "remove" | "sleep" | "wake" | "adopt" | "observe", error: Error): void;
+  failNext(verb: "ensure" | "reset" | "remove" | "retire" | "sleep" | "wake" | "adopt" | "observe", error: Error): void;
   /** The next `ensure` waits until `release` is called, or rejects with the abort's reason. */
   holdNextEnsure(): { release: () => void };
   /** Something that is not ours stands under the label. */

@@ -97,7 +97,8 @@ function planRuns(args: string[]): Plan {
   const fast = ordinary ? [] : find("src/**/*.test.ts");
   const serving = fast.filter((name) => /^src\/resource\/(postgres|mysql|redis)\//.test(name));
   const rest = fast.filter((name) => !serving.includes(name));
-  const slow = find("test/e2e/**/*.test.ts");
+  const histories = ordinary ? [] : find("test/histories/**/*.test.ts");
+  const slow = [...histories, ...find("test/e2e/**/*.test.ts")];
   const runs = [...(rest.length > 0 ? [rest] : []), ...[...serving, ...slow].map((name) => [name])];
   const jobs = Math.min(runs.length, Number(process.env.WT_TEST_JOBS) || Math.min(2, availableParallelism()));
   return { runs, options, user: ordinary ? ordinaryUser() : null, jobs };

@@ -15,8 +15,8 @@ export interface MortalEffect {
   /** A verb of the fault layer, or of a driver. */
   verb: string;
   subject: string;
-  /** False: by contract it cannot fail. Default true. */
-  fails?: boolean;
+  /** By contract it cannot fail (false), or leaves nothing behind when it does (`before`). Default true: it may fail when all is done. */
+  fails?: boolean | "before";
 }
 
 /** One daemon from its start to its death. All that it does runs inside `run`, so that what a dead one still does can be told apart. */
@@ -55,7 +55,7 @@ export class Life {
     const accident = this.#strikes(describe(effect));
     if (accident?.kind === "slow") await Bun.sleep(accident.ms);
     const error = accident?.kind === "error" && effect.fails !== false ? accident : null;
-    if (error?.when === "before") throw systemError(error.error, effect);
+    if (error && (error.when === "before" || effect.fails === "before")) throw systemError(error.error, effect);
     if (accident?.kind === "crash" && accident.when !== "after") {
       if (accident.when === "during") work().catch(() => undefined);
       this.die();

@@ -159,9 +159,11 @@ function foresee(database: ReturnType<typeof databaseModel>, command: Command): 
 
 /** Who says `--purge` (and `--force`) has given up everything that is not in a commit; with the branch the commits too. */
 function giveUp(history: HistoryWorld, command: Extract<Command, { do: "purge" | "delete" }>): (work: Work) => boolean {
-  const id = command.do === "delete" ? environmentOf(history, command.branch)?.id : keptFor(history, command.branch)?.id;
+  const kept = keptFor(history, command.branch);
+  const id = command.do === "delete" ? environmentOf(history, command.branch)?.id : kept?.id;
   const branches = history.repository.run(["for-each-ref", "--format=%(refname:short)", "refs/heads"]).split("\n");
-  const branchGoes = command.do === "delete" ? command.withBranch : !branches.includes(branchNames[command.branch] ?? "");
+  const branchGoes =
+    command.do === "delete" ? command.withBranch : !branches.includes((kept?.data.branch as { name?: string } | null)?.name ?? "");
   const filesGo = command.do === "purge" || command.force;
   return (work) => work.environmentId !== id || (work.in === "commit" ? !branchGoes : !filesGo);
 }

@@ -64,7 +64,7 @@ function givesBack(name: string, args: unknown[]): boolean {
 
 /** Commands of a repository end by themselves, also when nobody is left who waits for them. */
 export function mortalRuntime(driver: RuntimeDriver, life: Life, machine: MemoryMachine): RuntimeDriver {
-  const verb = (name: string, subject: string) => ({ verb: `driver ${name}`, subject });
+  const verb = (name: string, subject: string) => ({ verb: `driver ${name}`, subject, fails: "before" as const });
   const sure = (name: string, subject: string) => ({ ...verb(name, subject), fails: false });
   return {
     ...driver,
@@ -90,6 +90,9 @@ export function processOf(machine: MemoryMachine, instance: ServiceInstance) {
 /** Verbs that change something; the others only read. */
 const changing = ["ensure", "fork", "reset", "remove", "checkpoint", "restore", "removeCheckpoint", "sleep", "wake", "retire", "revive"];
 
+/** When they fail, nothing is left. */
+const making = new Set(["ensure", "fork", "checkpoint"]);
+
 export function mortalResources(driver: ResourceDriver, life: Life): ResourceDriver {
   const methods = driver as unknown as Methods;
   const mortal: Methods = { ...methods };
@@ -98,7 +101,9 @@ export function mortalResources(driver: ResourceDriver, life: Life): ResourceDri
     if (typeof method !== "function") continue;
     mortal[name] = (spec, ...rest) => {
       const subject = (spec as { label: string }).label;
-      return effect(life, { verb: `resource ${name}`, subject }, async () => method(spec, ...rest));
+      return effect(life, { verb: `resource ${name}`, subject, fails: making.has(name) ? "before" : true }, async () =>
+        method(spec, ...rest),
+      );
     };
   }
   return mortal as unknown as ResourceDriver;

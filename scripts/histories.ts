@@ -1,0 +1,59 @@
+// `npm run test:histories [-- --commands 10000] [--seed N] [--histories 1]`: random histories of commands with crashes and a machine that refuses,
+// on the daemon's own code; nothing may leak and no file may be lost. Every history has a seed, which is printed when it fails.
+import { accessSync, constants, mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { parseArgs } from "node:util";
+import { emptyTally, type Tally } from "../test/histories/live-history.ts";
+import { runHistories } from "../test/histories/run-histories.ts";
+
+const { values } = parseArgs({
+  options: { commands: { type: "string" }, seed: { type: "string" }, histories: { type: "string" } },
+});
+const place = mkdtempSync(join(quickPlace(), "wt-histories-"));
+process.env.TMPDIR = place;
+process.exitCode = await main().finally(() => rmSync(place, { recursive: true, force: true }));
+
+async function main(): Promise<number> {
+  const seed = Number(values.seed ?? Math.floor(Math.random() * 2 ** 31));
+  const only = values.histories === undefined ? null : Number(values.histories);
+  const commands = only === null ? Number(values.commands ?? 10_000) : Number.POSITIVE_INFINITY;
+  const started = Date.now();
+  const seconds = () => Math.round((Date.now() - started) / 1000);
+  let told = started;
+  let tally = emptyTally();
+  let lived = 0;
+  const progress = (now: Tally) => {
+    lived++;
+    tally = now;
+    if (Date.now() - told < 10_000) return;
+    told = Date.now();
+    console.log(
+      `${String(seconds()).padStart(5)} s  ${lived} histories, ${now.commands} commands, ${now.crashes} crashes, ${now.errors} errors`,
+    );
+  };
+  console.log(`Random histories from seed ${seed} on.`);
+  const { failure } = await runHistories({ commands, seed, progress, ...(only === null ? {} : { histories: only }) });
+  if (failure) {
+    console.error(`\n${failure.message}\n\nSmallest: ${failure.smallest}`);
+    console.error(`\nAgain: npm run test:histories -- --seed ${failure.seed} --histories 1`);
+    return 1;
+  }
+  console.log(`\n${lived} histories in ${seconds()} s: nothing leaked, nothing lost.`);
+  console.log(
+    `${tally.commands} commands, of which ${tally.succeeded} came to their end; ${tally.crashes} crashes, ${tally.errors} errors of the machine.`,
+  );
+  const refusals = [...tally.refusals].sort((a, b) => b[1] - a[1]);
+  console.log(`Refused or failed: ${refusals.map(([code, count]) => `${code} ${count}`).join(", ")}.`);
+  return 0;
+}
+
+/** Where files are in memory this goes three times as fast. */
+function quickPlace(): string {
+  try {
+    accessSync("/dev/shm", constants.W_OK);
+    return "/dev/shm";
+  } catch {
+    return tmpdir();
+  }
+}

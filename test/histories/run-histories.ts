@@ -1,0 +1,60 @@
+// Many random histories, one after the other; each has a seed of its own, by which it can be lived again.
+import fc from "fast-check";
+import { emptyTally, liveHistory, type Tally } from "./live-history.ts";
+import { type Happening, happening } from "./operations.ts";
+
+export interface Histories {
+  /** Ends after the history in which so many commands have been carried out. */
+  commands: number;
+  /** Or after so many histories. */
+  histories?: number;
+  /** Of the first history; the next ones have the next numbers. */
+  seed: number;
+  /** After each history. */
+  progress?: (tally: Tally, seed: number) => void;
+}
+
+export interface Failure {
+  seed: number;
+  message: string;
+  /** The fewest happenings found that still fail, and how. */
+  smallest: string;
+}
+
+export async function runHistories(asked: Histories): Promise<{ tally: Tally; failure: Failure | null }> {
+  const { commands, histories = Number.POSITIVE_INFINITY, seed, progress } = asked;
+  const tally = emptyTally();
+  for (let lived = 0; ; lived++) {
+    if (tally.commands >= commands || lived >= histories) return { tally, failure: null };
+    const own = seed + lived;
+    const story = historyOf(own);
+    const message = await failureOf(story, tally);
+    if (message !== null) return { tally, failure: { seed: own, message, smallest: await shrunk(story, message) } };
+    progress?.(tally, own);
+  }
+}
+
+export function historyOf(seed: number): Happening[] {
+  return fc.sample(fc.array(happening, { minLength: 10, maxLength: 25 }), { seed, numRuns: 1 })[0] ?? [];
+}
+
+async function failureOf(story: readonly Happening[], tally?: Tally): Promise<string | null> {
+  return liveHistory(story, tally).then(
+    () => null,
+    (error: unknown) => (error instanceof Error ? error.message : String(error)),
+  );
+}
+
+/** Leaves out one happening after the other, as long as something still fails. */
+async function shrunk(story: readonly Happening[], message: string): Promise<string> {
+  let smallest = [...story];
+  let said = message;
+  for (let index = smallest.length - 1; index >= 0; index--) {
+    const without = smallest.toSpliced(index, 1);
+    const failure = await failureOf(without);
+    if (failure === null) continue;
+    smallest = without;
+    said = failure;
+  }
+  return `${said}\n${JSON.stringify(smallest)}`;
+}

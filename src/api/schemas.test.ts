@@ -2,9 +2,12 @@ import { expect, test } from "bun:test";
 import * as v from "valibot";
 import { WtError } from "../errors/wt-error.ts";
 import type { AgentList } from "./agents.ts";
+import type { CheckpointDiff, WholeCheckpointList, WholeCheckpointResult, WholeRestoreResult } from "./checkpoints.ts";
 import type { DiffDocument, DumpResult } from "./content.ts";
+import type { DeletedList, UndeleteResult } from "./deleted.ts";
 import type { CreateResult, EnvironmentDocument, EnvironmentList } from "./environment.ts";
 import type { GcReport, PinResult } from "./gc.ts";
+import type * as keptSchemas from "./kept-schemas.ts";
 import type { DoctorReport, ErrorBody, LogLine, TrustView, VariablesResult } from "./operations.ts";
 import type { CheckpointList, CheckpointResult, ResourceConnectionView, ResourceDocument, ResourceList } from "./resources.ts";
 import * as schemas from "./schemas.ts";
@@ -34,6 +37,12 @@ const templateBuilt: Same<TemplateBuildResult, Output<typeof schemas.templateBui
 const templateRemoved: Same<TemplateRemoveResult, Output<typeof schemas.templateRemoveResult>> = true;
 const gc: Same<GcReport, Output<typeof schemas.gcReport>> = true;
 const pin: Same<PinResult, Output<typeof schemas.pinResult>> = true;
+const deletedOnes: Same<DeletedList, Output<typeof keptSchemas.deletedList>> = true;
+const undeleted: Same<UndeleteResult, Output<typeof schemas.undeleteResult>> = true;
+const whole: Same<WholeCheckpointResult, Output<typeof keptSchemas.wholeCheckpointResult>> = true;
+const wholes: Same<WholeCheckpointList, Output<typeof keptSchemas.wholeCheckpointList>> = true;
+const restored: Same<WholeRestoreResult, Output<typeof keptSchemas.wholeRestoreResult>> = true;
+const since: Same<CheckpointDiff, Output<typeof keptSchemas.checkpointDiff>> = true;
 const garbage: Same<GarbageReport, Output<typeof schemas.garbageReport>> = true;
 const error: Same<ErrorBody["error"]["kind"], Output<typeof schemas.errorBody>["error"]["kind"]> = true;
 const errorKeys: Same<keyof ErrorBody["error"], keyof Output<typeof schemas.errorBody>["error"]> = true;
@@ -61,6 +70,12 @@ test("each schema has the type of its interface", () => {
     templateBuilt,
     templateRemoved,
     gc,
+    deletedOnes,
+    undeleted,
+    whole,
+    wholes,
+    restored,
+    since,
     pin,
     garbage,
   ]).not.toContain(false);

@@ -2,6 +2,7 @@
 // schemas.test.ts proves that they say what the interfaces say.
 import * as v from "valibot";
 import type { JsonValue } from "../errors/wt-error.ts";
+import { checkpointDiff, deletedList, wholeCheckpointList, wholeCheckpointResult, wholeRestoreResult } from "./kept-schemas.ts";
 
 const described = <Schema extends v.GenericSchema>(schema: Schema, description: string) => v.pipe(schema, v.description(description));
 
@@ -127,6 +128,12 @@ const environmentView = v.strictObject({
 export const environmentList = v.strictObject({ schema: v.literal(1), environments: v.array(environmentView) });
 export const environmentDocument = v.strictObject({ schema: v.literal(1), environment: environmentView });
 export const createResult = v.strictObject({ ...environmentDocument.entries, created: v.boolean() });
+
+export const undeleteResult = v.strictObject({
+  ...environmentDocument.entries,
+  branch: described(v.nullable(v.string()), "Another one than before where that is in use or has moved on."),
+  removedResources: described(v.array(v.string()), "Resources that could not be kept."),
+});
 
 export const resourceList = v.strictObject({
   schema: v.literal(1),
@@ -388,4 +395,10 @@ export const publishedSchemas: Readonly<Record<string, { title: string; schema: 
   gc: { title: "wt gc --json, wt clean --json", schema: gcReport },
   pin: { title: "wt pin --json, wt unpin --json", schema: pinResult },
   garbage: { title: "wt db gc --json", schema: garbageReport },
+  deleted: { title: "wt undelete --json", schema: deletedList },
+  undeleted: { title: "wt undelete <name> --json", schema: undeleteResult },
+  "environment-checkpoint": { title: "wt checkpoint --json", schema: wholeCheckpointResult },
+  "environment-checkpoints": { title: "wt checkpoints --json", schema: wholeCheckpointList },
+  "checkpoint-diff": { title: "wt checkpoint diff --json", schema: checkpointDiff },
+  restored: { title: "wt restore --json", schema: wholeRestoreResult },
 };

@@ -1,7 +1,6 @@
 import { WtError } from "../../errors/wt-error.ts";
 import { callerEnvironment, defineCommand } from "../command.ts";
 import { deletedLines } from "../render/deleted-text.ts";
-import { environmentJson } from "../render/environment-json.ts";
 import { environmentTextOptions, printEnvironment } from "../render/print-environment.ts";
 import { runOperation } from "../run-operation.ts";
 
@@ -44,7 +43,7 @@ export const undelete = defineCommand({
     const request = { cwd, name, up: !options["no-up"], env: callerEnvironment(context.env) };
     const result = await runOperation(context, { path: "/v1/environments/undelete", request }, { target: { cwd, name } });
     if (json) {
-      await terminal.out(environmentJson(result));
+      await terminal.out(`${JSON.stringify(result)}\n`);
       return 0;
     }
     if (result.removedResources.length > 0) await terminal.err(`Not kept, and made anew: ${result.removedResources.join(", ")}.\n`);

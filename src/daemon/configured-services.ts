@@ -20,6 +20,11 @@ export class ConfiguredServices {
     return this.#read(join(environment.path, configFile)) ?? this.#read(join(project.root, configFile)) ?? [];
   }
 
+  /** A worktree that is gone. */
+  forget(worktree: string): void {
+    this.#kept.delete(join(worktree, configFile));
+  }
+
   #read(path: string): string[] | null {
     try {
       return this.#parse(path);

@@ -47,7 +47,9 @@ function createNamed(world: World, creation: Creation, call: Call): Promise<Crea
   const { request, project } = creation;
   const known = world.ledger.environments({ projectId: project.id }).find((one) => [one.branch, one.slug].includes(request.branch));
   if (known) refuseWithin(world, known, call.within);
-  return world.locks.run(`create:${project.id}:${request.branch}`, () => createUnlessThere(world, creation, call), call.abort);
+  const key = `create:${project.id}:${request.branch}`;
+  if (world.locks.busy(key)) call.emit({ type: "note", message: `Another create of ${request.branch} is under way; waiting for it.` });
+  return world.locks.run(key, () => createUnlessThere(world, creation, call), call.abort);
 }
 
 async function createUnlessThere(world: World, creation: Creation, call: Call): Promise<CreateResult> {

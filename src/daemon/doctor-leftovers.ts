@@ -11,6 +11,7 @@ import { collectLeftovers } from "./gc-leftovers.ts";
 import { never } from "./journaled-run.ts";
 import { readOrphans } from "./orphans.ts";
 import { releaseEnvironment } from "./release-environment.ts";
+import { holdsRemoved } from "./removed-worktrees.ts";
 import { observePresence } from "./worktree-presence.ts";
 import type { World } from "./world.ts";
 
@@ -85,6 +86,11 @@ async function worktreeFindings(world: World, project: ProjectRecord, environmen
     return [{ ...warning, code: "worktree_missing", message, fix: `wt delete ${slug}` }];
   }
   const code = presence.how === "repository" ? "repository_gone" : "worktree_missing";
+  const held = presence.how === "repository" ? null : await holdsRemoved(world, project, environment);
+  if (held !== null) {
+    const message = `${presence.because} What ${slug} had is still leased, for ${held}.`;
+    return [{ ...warning, code, message, fix: `wt delete ${slug}` }];
+  }
   const kept = presence.how === "repository" ? "" : branch === null ? "" : ` The branch ${branch} stays.`;
   return [
     {

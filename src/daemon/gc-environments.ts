@@ -15,7 +15,9 @@ import { readMerged } from "./merged-branch.ts";
 import { presentIn } from "./present-people.ts";
 import { syncWorktrees } from "./projects.ts";
 import { releaseEnvironment } from "./release-environment.ts";
+import { leasedResources } from "./resources.ts";
 import { readStamp } from "./stamps.ts";
+import { worktreeExists } from "./worktree-exists.ts";
 import { observePresence } from "./worktree-presence.ts";
 import type { World } from "./world.ts";
 
@@ -156,8 +158,16 @@ async function settle(work: GcWork, found: Found, verdict: GcVerdict): Promise<G
   const item = { kind: "environment" as const, name, path: environment.path, bytes: null };
   if (!verdict.remove) return { ...item, outcome: "kept", reason: verdict.reason };
   if (work.agreed && !work.agreed.has(name)) return { ...item, outcome: "kept", reason: "It was not agreed to; it qualifies since then." };
-  if (work.dryRun) return { ...item, outcome: "removed", reason: verdict.reason };
-  return carryOut(work, found, { ...item, reason: verdict.reason });
+  const reason = `${verdict.reason}${resourceWord(work.world, environment)}`;
+  if (work.dryRun) return { ...item, outcome: "removed", reason };
+  return carryOut(work, found, { ...item, reason });
+}
+
+/** Whoever agrees must know that content goes, and whether it comes back. */
+function resourceWord(world: World, environment: EnvironmentRecord): string {
+  const names = leasedResources(world, environment.id).map(({ spec }) => spec.name);
+  if (names.length === 0) return "";
+  return worktreeExists(environment) ? ` With ${names.join(", ")}.` : ` With ${names.join(", ")}, which cannot be brought back.`;
 }
 
 /** Looked at once more right before: between the question and the answer somebody may have begun to work in it. */

@@ -10,6 +10,8 @@ import { createMarkReader } from "../os/process-mark.ts";
 import { readProcessTable } from "../os/process-table.ts";
 import { markVariable, parseMark } from "../runtime/process/instance-identity.ts";
 import type { ServiceInstance } from "../runtime/runtime-driver.ts";
+import { keptOf } from "./kept-environment.ts";
+import { overdue, purgeDeleted } from "./kept-upkeep.ts";
 import { removeDirectory } from "./remove-directory.ts";
 import { processKey } from "./service-record.ts";
 import { emptyTrash, trashDirectory } from "./trash.ts";
@@ -24,7 +26,7 @@ export interface Leftovers {
 /** Processes first: what they still write to may go after them. */
 export async function collectLeftovers(work: Leftovers): Promise<GcItem[]> {
   const items: GcItem[] = [];
-  for (const collect of [collectProcesses, collectRows, collectDirectories, collectTrash]) {
+  for (const collect of [collectProcesses, collectDeleted, collectRows, collectDirectories, collectTrash]) {
     work.abort.throwIfAborted();
     items.push(...(await collect(work)));
   }
@@ -88,6 +90,24 @@ async function endStray({ world, dryRun }: Leftovers, stray: ServiceInstance, sa
   return leftovers.length === 0 ? { ...item, outcome: "removed" } : { ...item, outcome: "failed", reason: leftovers.join(" ") };
 }
 
+/** What `wt undelete` could bring back, once its time is over or all of it together takes too much room. */
+async function collectDeleted({ world, dryRun }: Leftovers): Promise<GcItem[]> {
+  const records = world.ledger.deleted();
+  const late = new Set(overdue(records, world.clock.now()));
+  const items: GcItem[] = [];
+  for (const record of records) {
+    const { environment, bytes, state } = keptOf(record);
+    const project = world.ledger.project(record.projectId);
+    const item = { kind: "deleted" as const, name: `${project?.name ?? "?"}/${environment.slug}`, path: environment.path, bytes };
+    const until = new Date(record.expiresAtMs).toISOString();
+    const goes = late.has(record.id) || state === "purging";
+    const reason = record.expiresAtMs <= world.clock.now() ? `Its time was over on ${until}.` : "All that is kept takes too much room.";
+    if (goes) items.push(await removing({ ...item, reason }, dryRun, () => purgeDeleted(world, record.id)));
+    else items.push({ ...item, outcome: "kept", reason: `wt undelete ${environment.slug} brings it back until ${until}.` });
+  }
+  return items;
+}
+
 /** Rows of the ledger that stand for nothing. */
 async function collectRows(work: Leftovers): Promise<GcItem[]> {
   const { world, dryRun } = work;
@@ -114,7 +134,8 @@ async function collectRows(work: Leftovers): Promise<GcItem[]> {
     drop({ kind: "operation", name: kind, reason: "Its environment is gone." }, () => ledger.endOperation(id));
   }
   for (const project of ledger.projects()) {
-    if (entryAt(project.gitCommonDir) !== null || ledger.environments({ projectId: project.id }).length > 0) continue;
+    const rows = [...ledger.environments({ projectId: project.id }), ...ledger.deleted({ projectId: project.id })];
+    if (entryAt(project.gitCommonDir) !== null || rows.length > 0) continue;
     drop({ kind: "project", name: project.name, reason: `The repository ${project.root} is gone.` }, () =>
       ledger.deleteProject(project.id),
     );

@@ -104,6 +104,16 @@ export class GitStatusCache {
     return this.#confirmed(question, proven) ?? this.#ask(question);
   }
 
+  /** An environment that is gone. */
+  forget(environmentId: string): void {
+    this.#forget(environmentId);
+    this.#ignored.delete(environmentId);
+  }
+
+  forgetProject(projectId: string): void {
+    this.#facts.delete(projectId);
+  }
+
   /** The branch that new ones start from. */
   async base(git: Git, project: ProjectRecord): Promise<string | null> {
     return (await this.#factsOf(git, project)).baseBranch;

@@ -1,6 +1,7 @@
 import type { ResourceView } from "../api/resources.ts";
 import type { EnvironmentRecord } from "../environment/ledger.ts";
 import { WtError } from "../errors/wt-error.ts";
+import { isLogMark } from "./log-marks.ts";
 import { describedView } from "./resource-views.ts";
 import { leasedResources } from "./resources.ts";
 import type { ServiceRunner } from "./service-runner.ts";
@@ -79,7 +80,8 @@ export async function lastLines(world: World, runner: ServiceRunner): Promise<st
   const logPath = runner.plan?.spec.logPath;
   if (!logPath) return [];
   const lines: string[] = [];
-  const query = { logPath, tail: linesShown, sinceMs: null, follow: false };
-  for await (const entry of world.driver.logs(query, new AbortController().signal)) lines.push(entry.line);
-  return lines;
+  // One more, for the mark at the end: what it says is said as the reason.
+  const query = { logPath, tail: linesShown + 1, sinceMs: null, follow: false };
+  for await (const { line } of world.driver.logs(query, new AbortController().signal)) if (!isLogMark(line)) lines.push(line);
+  return lines.slice(-linesShown);
 }

@@ -75,9 +75,11 @@ async function carryRelease(
 }
 
 /** After the last environment of a repository that is gone. */
-function forgetEmptyProject({ ledger }: World, project: ProjectRecord, repositoryGone: boolean): void {
-  if (!repositoryGone) return;
+function forgetEmptyProject({ ledger, gitStatus }: World, project: ProjectRecord, repositoryGone: boolean): void {
+  if (!repositoryGone || ledger.deleted({ projectId: project.id }).length > 0) return;
   ledger.transaction(() => {
-    if (ledger.environments({ projectId: project.id }).length === 0) ledger.deleteProject(project.id);
+    if (ledger.environments({ projectId: project.id }).length > 0) return;
+    ledger.deleteProject(project.id);
+    gitStatus.forgetProject(project.id);
   });
 }

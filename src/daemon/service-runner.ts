@@ -10,6 +10,7 @@ import {
 import type { ServicePlan } from "../environment/service-plan.ts";
 import { WtError } from "../errors/wt-error.ts";
 import type { ServiceInstance } from "../runtime/runtime-driver.ts";
+import { appendLogMark, logMark } from "./log-marks.ts";
 import { watchReadiness } from "./readiness.ts";
 import type { RunnerContext } from "./runner-context.ts";
 
@@ -44,6 +45,9 @@ export class ServiceRunner {
     const policy = this.plan ?? { restart: "never" as const, successCodes: [] };
     const { status, effects } = reduceService(this.status, event, policy);
     this.status = status;
+    const mark = logMark(event, { before, after: status, effects });
+    const logPath = this.plan?.spec.logPath;
+    if (mark !== null && logPath) this.#quietly(() => appendLogMark(logPath, mark));
     for (const effect of effects) this.#carryOut(effect);
     if (status === before) return;
     const { wanted, restarts, generation, phase } = status;

@@ -248,6 +248,8 @@ function releaseAll(context: StepContext): void {
   const { environment } = session;
   for (const runner of supervisor.runners(environment.id)) supervisor.forget(environment.id, runner.name);
   gateway.forget(environment.id);
+  world.gitStatus.forget(environment.id);
+  world.configured.forget(environment.path);
   ledger.transaction(() => {
     if (context.keepUntilMs) releaseKept(context, context.keepUntilMs);
     for (const operation of ledger.operations({ environmentId: environment.id })) ledger.endOperation(operation.id);

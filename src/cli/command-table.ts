@@ -125,7 +125,21 @@ export const commandTable: readonly CommandEntry[] = [
   { name: "completion", aliases: [], group: shell, load: async () => (await import("./commands/completion.ts")).completion },
   { name: "help", aliases: [], group: shell, load: async () => (await import("./commands/help.ts")).help },
   { name: "version", aliases: [], group: shell, load: async () => (await import("./commands/version.ts")).versionCommand },
+  { name: "agent install", aliases: [], group: agent, load: async () => (await import("./commands/agent-install.ts")).agentInstall },
+  { name: "agent uninstall", aliases: [], group: agent, load: async () => (await import("./commands/agent-uninstall.ts")).agentUninstall },
   { name: "agent event", aliases: [], group: agent, load: async () => (await import("./commands/agent-event.ts")).agentEvent },
+  {
+    name: "agent worktree-create",
+    aliases: [],
+    group: agent,
+    load: async () => (await import("./commands/agent-worktree-create.ts")).agentWorktreeCreate,
+  },
+  {
+    name: "agent worktree-remove",
+    aliases: [],
+    group: agent,
+    load: async () => (await import("./commands/agent-worktree-remove.ts")).agentWorktreeRemove,
+  },
   { name: "agent run", aliases: [], group: "", load: async () => (await import("./commands/agent-run.ts")).agentRun },
   { name: "__complete", aliases: [], group: "", load: async () => (await import("./commands/complete.ts")).complete },
 ];

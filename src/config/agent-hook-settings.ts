@@ -7,22 +7,28 @@ export interface HookGroup {
 
 export type ClaudeHooks = Record<string, HookGroup[]>;
 
-/** `command`: how a shell calls wt. `worktrees`: also let `claude --worktree` make and remove its worktrees through wt. */
-export function claudeHooks(command: string, { worktrees }: { worktrees: boolean }): ClaudeHooks {
-  const event = (state: string): HookGroup[] => [{ hooks: [{ type: "command", command: `${command} agent event ${state}`, timeout: 10 }] }];
+/** Hooks that call `wt agent event`; `command` is how a shell calls wt. */
+export function claudeHooks(command: string): ClaudeHooks {
+  const event = (state: string, matcher?: string): HookGroup[] => [group(`${command} agent event ${state}`, 10, matcher)];
   return {
     // A session that goes on after its memory was compacted is not a new one.
-    SessionStart: event("waiting").map((group) => ({ matcher: "startup|resume|clear", ...group })),
+    SessionStart: event("waiting", "startup|resume|clear"),
     UserPromptSubmit: event("working"),
     PreToolUse: event("working"),
     PostToolUse: event("working"),
     Notification: event("waiting"),
     Stop: event("done"),
-    ...(worktrees
-      ? {
-          WorktreeCreate: [{ hooks: [{ type: "command" as const, command: `${command} agent worktree-create`, timeout: 600 }] }],
-          WorktreeRemove: [{ hooks: [{ type: "command" as const, command: `${command} agent worktree-remove`, timeout: 600 }] }],
-        }
-      : {}),
   };
+}
+
+/** Hooks that let `claude --worktree` make and remove its worktrees through wt. */
+export function claudeWorktreeHooks(command: string): ClaudeHooks {
+  return {
+    WorktreeCreate: [group(`${command} agent worktree-create`, 600)],
+    WorktreeRemove: [group(`${command} agent worktree-remove`, 600)],
+  };
+}
+
+function group(command: string, timeout: number, matcher?: string): HookGroup {
+  return { ...(matcher === undefined ? {} : { matcher }), hooks: [{ type: "command", command, timeout }] };
 }

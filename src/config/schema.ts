@@ -200,9 +200,11 @@ export const writtenConfig = v.strictObject({
     examples: [{ APP_NAME: "shop-$" + "{{ env.slug }}" }],
   }),
   agent: key(v.union([v.string(), v.null()]), {
-    description: "Command of the coding agent that `wt create --go` starts.",
+    description:
+      "Coding agent that `wt go` and `wt create --go` start: `claude`, `codex`, `gemini`, `cursor`, `aider`, `opencode`, or any command (approved like every other). " +
+      "Your own `agent:` in `~/.config/worldtree/config.yaml` goes before it. Without either: Claude Code.",
     default: null,
-    examples: ["claude"],
+    examples: ["claude", "codex --model o3"],
   }),
   worktrees: key(v.string(), {
     description:

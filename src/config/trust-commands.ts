@@ -1,6 +1,7 @@
 // Everything a repository can make us run, so that a person can approve exactly that. Reading is loose and sees rather too much than too little.
 import { WtError } from "../errors/wt-error.ts";
 import type { Config, RepositoryFiles } from "./config.ts";
+import { isKnownAgent } from "./known-agents.ts";
 import { cleanPath } from "./normalize.ts";
 import { configFilesOfManagers, packageManagers, parsePackage, reachedScripts } from "./package-scripts.ts";
 import { simpleCommands, withoutWrappers } from "./shell-words.ts";
@@ -30,6 +31,8 @@ export async function collectTrustCommands(config: Config, files: RepositoryFile
       else await addCommand(collector, `resources.${name}.${key}`, { text, directory: ".", careful: true });
     }
   }
+  if (config.agent !== null && !isKnownAgent(config.agent))
+    await addCommand(collector, "agent", { text: config.agent, directory: ".", careful: true });
   addVariables(collector, "env", config.env);
   for (const service of config.services) {
     const source = `services.${service.name}`;

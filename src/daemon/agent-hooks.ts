@@ -27,7 +27,7 @@ function writeClaudeSettings(world: World): string {
   const command = ownCommand()
     .map((word) => (/^[\w./=-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`))
     .join(" ");
-  const text = `${JSON.stringify({ hooks: claudeHooks(command, { worktrees: false }) }, null, 2)}\n`;
+  const text = `${JSON.stringify({ hooks: claudeHooks(command) }, null, 2)}\n`;
   if (readIfThere(path) !== text) {
     const temporary = `${path}.${process.pid}.tmp`;
     writeFileSync(temporary, text, { mode: 0o600 });

@@ -38,7 +38,7 @@ describe("the table", () => {
       "NAME                    STATUS    WEB      WORKER            GIT       AGE",
       "main                    Healthy   Running  -                           5d",
       "earl-fib-123-feature *  Degraded  Running  CrashLoopBackOff  +2 ~3 ?1  2h",
-      "日本語-branch           Stopped   -        -                 unknown   2h",
+      "日本語-branch           Ready     -        -                 unknown   2h",
     ]);
   });
 
@@ -62,11 +62,31 @@ describe("the table", () => {
     );
     expect(listLines([main, earl] as never, options)).toEqual([
       "NAME                  STATUS   DB      GIT       AGE",
-      "main                  Healthy  -                 2h",
+      "main                  Ready    -                 2h",
       "earl-fib-123-feature  Healthy  SHARED            2h",
     ]);
     const both = fakeEnvironment({ resources: [db("Ready"), { name: "cache", type: "redis", state: "Asleep" }] });
     expect(listLines([both], options)).toEqual(["NAME  STATUS   RESOURCES     GIT       AGE", "one   Healthy  cache Asleep            2h"]);
+  });
+
+  test("says one word of environments that have nothing to run, whether they were brought up or not, and no other of what needs somebody", () => {
+    const statuses = ["Healthy", "Stopped", "Missing", "Incomplete", "Creating"] as const;
+    const rows = statuses.map((status) => fakeEnvironment({ slug: status.toLowerCase(), status, services: [] }));
+    const words = listLines(rows, options).slice(1);
+    expect(words.map((line) => line.split(/\s+/)[1])).toEqual(["Ready", "Ready", "Missing", "Incomplete", "Creating"]);
+  });
+
+  test("a hundred environments with long names of any script keep their columns, at every width", () => {
+    const hundred = Array.from({ length: 100 }, (_, index) => fakeEnvironment({ slug: `${"größe-日本-x".repeat(index % 5)}-${index}` }));
+    for (const width of [20, 40, 80, 200]) {
+      const lines = listLines(hundred, { ...options, width });
+      expect(lines).toHaveLength(101);
+      for (const line of lines) expect(Bun.stringWidth(line)).toBeLessThanOrEqual(width);
+    }
+    const columns = new Set(
+      listLines(hundred, options).map((line) => Bun.stringWidth(line.slice(0, line.search(/STATUS|Ready|Healthy|Running/)))),
+    );
+    expect(columns.size).toBe(1);
   });
 
   test("is only a header without environments", () => {

@@ -35,7 +35,7 @@ export function listLines(environments: readonly EnvironmentView[], options: Lis
   const rows = environments.map((environment): Cell[] => [
     ...(options.all ? [{ text: environment.project, paint: paint.dim }] : []),
     nameCell(environment, environment === current, paint),
-    { text: environment.status, paint: statePaint(environment.status, paint) },
+    statusCell(environment, paint),
     ...services.map((name) => serviceCell(environment, name, paint)),
     ...resources.map(() => resourceCell(environment.resources, paint)),
     ...(agents ? [agentCell(environment.agents, paint)] : []),
@@ -95,6 +95,12 @@ function resourceTitle(environments: readonly EnvironmentView[]): string[] {
 function nameCell(environment: EnvironmentView, isCurrent: boolean, paint: Paint): Cell {
   const main = environment.main && environment.slug !== "main" ? " (main)" : "";
   return { text: `${environment.slug}${main}${isCurrent ? " *" : ""}`, paint: isCurrent ? paint.accent : paint.bold };
+}
+
+/** `Ready` where there is nothing that could run or not: "Stopped" and "Healthy" would say the same of it. */
+function statusCell({ status, services, resources }: EnvironmentView, paint: Paint): Cell {
+  const idle = services.length + resources.length === 0 && (status === "Healthy" || status === "Stopped");
+  return idle ? { text: "Ready", paint: statePaint("Ready", paint) } : { text: status, paint: statePaint(status, paint) };
 }
 
 function serviceCell(environment: EnvironmentView, name: string, paint: Paint): Cell {

@@ -6,6 +6,8 @@ export interface LogsRequest {
   target: Target;
   /** Empty: all services of the environment. */
   services: string[];
+  /** Instead of services: the last run of each setup command, each command of a resource and each hook. */
+  setup?: boolean;
   follow: boolean;
   /** Last N lines over all chosen services; null: everything kept. */
   tail: number | null;

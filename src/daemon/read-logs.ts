@@ -1,10 +1,13 @@
 // `wt logs`: the logs of an environment's services as one, in order of time.
+import { join } from "node:path";
 import type { LogLine, LogsRequest } from "../api/operations.ts";
+import type { EnvironmentRecord, ProjectRecord } from "../environment/ledger.ts";
 import { WtError } from "../errors/wt-error.ts";
 import { createGit } from "../git/git.ts";
 import type { LogEntry } from "../runtime/runtime-driver.ts";
 import { agentRecords } from "./agent-records.ts";
 import { locateNamed } from "./projects.ts";
+import { setupLogs } from "./setup-logs.ts";
 import { unknownService } from "./up-environment.ts";
 import type { World } from "./world.ts";
 
@@ -17,8 +20,30 @@ interface Source {
 
 export async function* readLogs(world: World, request: LogsRequest, abort: AbortSignal): AsyncGenerator<LogLine> {
   const { project, environment, services } = await locateNamed(world, createGit(world.env), request);
+  const sources = await chosenSources(world, { project, environment, services, setup: request.setup === true });
+  const startedMs = world.clock.now();
+  const past = await pastLines(world, sources, request);
+  yield* past.map(toLogLine);
+  if (request.follow) yield* followedLines(world, sources, { sinceMs: startedMs, seen: past, abort });
+}
+
+interface WantedLogs {
+  project: ProjectRecord;
+  environment: EnvironmentRecord;
+  services: string[];
+  setup: boolean;
+}
+
+async function chosenSources(world: World, wanted: WantedLogs): Promise<Source[]> {
+  const { project, environment, services } = wanted;
   const known = world.supervisor.runners(environment.id);
   const names = known.map((runner) => runner.name);
+  // The word alone means it where no service is called so.
+  if (wanted.setup || (services.length === 1 && services[0] === "setup" && !names.includes("setup"))) {
+    const found = await setupLogs(join(world.paths.environments, environment.id));
+    if (found.length === 0) throw noSetup(environment.slug);
+    return found;
+  }
   const agents = agentSources(world, environment.id);
   const logged = agents.length > 0 ? [...names, agentLog] : names;
   for (const name of services) if (!logged.includes(name)) throw unknownService(name, logged);
@@ -28,10 +53,17 @@ export async function* readLogs(world: World, request: LogsRequest, abort: Abort
     .filter((runner) => services.length === 0 || services.includes(runner.name))
     .flatMap((runner) => (runner.plan ? [{ service: runner.name, logPath: runner.plan.spec.logPath }] : []));
   if (wantsAgents) sources.push(...agents);
-  const startedMs = world.clock.now();
-  const past = await pastLines(world, sources, request);
-  yield* past.map(toLogLine);
-  if (request.follow) yield* followedLines(world, sources, { sinceMs: startedMs, seen: past, abort });
+  return sources;
+}
+
+function noSetup(slug: string): WtError {
+  return new WtError({
+    kind: "not_found",
+    code: "no_setup_logs",
+    message: `${slug} has no logs of setup commands: none has run there yet.`,
+    hints: ["Name some under `setup:` in wt.yaml, then run `wt up`."],
+    details: { slug },
+  });
 }
 
 function noServices(slug: string): WtError {

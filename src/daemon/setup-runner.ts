@@ -7,6 +7,7 @@ import { WtError } from "../errors/wt-error.ts";
 import type { ServiceInstance, ServiceSpec } from "../runtime/runtime-driver.ts";
 import { noOutput, shownOutput, withLine } from "./output-ends.ts";
 import { callerVariable } from "./running-commands.ts";
+import { setupLogName } from "./setup-logs.ts";
 import type { World } from "./world.ts";
 
 export interface SetupRun {
@@ -108,7 +109,7 @@ async function freshLogPath(world: World, { environment, name }: SetupRun, gener
     (one) => one.startsWith(stem) && /^(-\d+)?\./.test(one.slice(stem.length)),
   );
   for (const one of older) await rm(join(directory, one), { force: true });
-  return join(directory, `${stem}-${generation}.log`);
+  return join(directory, `${setupLogName(name, generation)}.log`);
 }
 
 /** The command with its input in a file: any driver can run that, and a daemon that dies takes no pipe along. */

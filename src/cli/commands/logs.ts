@@ -15,10 +15,12 @@ export const logs = defineCommand({
     follow: { type: "boolean", short: "f", summary: "Stay and show new lines until Ctrl-C" },
     lines: { type: "string", short: "n", placeholder: "count", summary: `The last <count> lines, or "all"; default: ${defaultTail}` },
     since: { type: "string", placeholder: "time", summary: "Not older than 10m, 2h, 1d or a time such as 2026-03-01T12:00:00Z" },
+    setup: { type: "boolean", summary: "What setup commands, migrations and hooks wrote when they last ran" },
     environment: environmentOption,
   },
   examples: [
     { command: "wt logs backend -f", summary: "follow one service" },
+    { command: "wt logs --setup", summary: "why the last `npm ci` failed" },
     { command: "wt logs --since 10m --json", summary: "the last ten minutes, a JSON object a line" },
   ],
   async handler({ options, arguments: services }, context) {
@@ -26,6 +28,7 @@ export const logs = defineCommand({
     const request: LogsRequest = {
       target: targetOf(context, options.environment),
       services,
+      ...(options.setup ? { setup: true } : {}),
       follow: options.follow,
       tail: parseTail(options.lines, options.since !== undefined),
       sinceMs: options.since === undefined ? null : parseSince(options.since, Date.now()),

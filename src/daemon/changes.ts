@@ -1,3 +1,6 @@
+/** For what belongs to none, such as a template. */
+export const noEnvironment = "";
+
 /** Tells interested parties that something about an environment changed; they look for themselves what. */
 export class Changes {
   readonly #listeners = new Set<(environmentId: string) => void>();

@@ -1,10 +1,12 @@
 // `wt db gc`, and the light version of it that follows every build of a template.
+
 import { basename, dirname } from "node:path";
 import type { GarbageItem, GarbageReport, GarbageRequest } from "../api/templates.ts";
 import { WtError } from "../errors/wt-error.ts";
 import { readBlockUsage } from "../os/block-usage.ts";
 import { removeTree } from "../os/files.ts";
 import type { ResourceSpec, ResourceTemplates } from "../resource/resource-driver.ts";
+import { noEnvironment } from "./changes.ts";
 import { dayMs, planGarbage } from "./garbage-plan.ts";
 import type { Call } from "./journaled-run.ts";
 import { type Orphan, readOrphans } from "./orphans.ts";
@@ -89,6 +91,7 @@ async function collectTemplates(bin: Bin, { type, templates, references, light }
     if (remove) await discard(bin, item, () => templates.remove(key));
     else bin.items.push({ ...item, outcome: "kept" });
   }
+  if (verdicts.some(({ remove }) => remove)) world.changes.emit(noEnvironment);
 }
 
 async function collectLeftovers(bin: Bin, templates: ResourceTemplates): Promise<void> {

@@ -7,7 +7,7 @@ import { agentRecords } from "./agent-records.ts";
 import { checkpointIds } from "./checkpoint-operations.ts";
 import { environmentView } from "./environment-views.ts";
 import { leasedResources } from "./resources.ts";
-import { templateKeys } from "./template-operations.ts";
+import { templatedTypes, templateKeys } from "./template-operations.ts";
 import type { World } from "./world.ts";
 
 /** Long enough that a start of many services is one write, short enough for a prompt. */
@@ -48,6 +48,7 @@ export function keepOverview(world: World): OverviewKeeper {
     known.delete(environmentId);
     refresh();
   });
+  for (const { templates } of templatedTypes(world)) templates.onSealed(refresh);
   refresh();
   return {
     refresh,

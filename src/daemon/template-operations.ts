@@ -2,6 +2,7 @@
 import type { TemplateBuildRequest, TemplateBuildResult, TemplateList, TemplateRemoveResult, TemplateView } from "../api/templates.ts";
 import { WtError } from "../errors/wt-error.ts";
 import type { ResourceTemplates, SealedTemplate, TemplateReference } from "../resource/resource-driver.ts";
+import { noEnvironment } from "./changes.ts";
 import { withEnvironment } from "./environment-lock.ts";
 import type { EnvironmentSession } from "./environment-session.ts";
 import type { Call } from "./journaled-run.ts";
@@ -61,6 +62,7 @@ export async function removeTemplate(world: World, request: { key: string }): Pr
   }
   const usage = await templates.usage(key).catch(() => null);
   await templates.remove(key);
+  world.changes.emit(noEnvironment);
   return { schema: 1, key, freedBytes: usage?.exclusiveBytes ?? null };
 }
 

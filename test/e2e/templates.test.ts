@@ -61,7 +61,8 @@ test(
     ]);
     const text = await world.ok(["db", "template", "list"]);
     expect(text).toMatch(/^TEMPLATE +FOR +SIZE +OWN +AGE +USED +BRANCHES +STATE +MADE FROM\n/);
-    expect(await world.ok(["__complete", "--", "db", "template", "remove", ""])).toContain(templates[0].key);
+    const completed = () => world.ok(["__complete", "--", "db", "template", "remove", ""]);
+    expect(await eventually(completed, (keys) => keys.includes(templates[0].key))).toContain(templates[0].key);
 
     const anew = await world.wt(["db", "template", "refresh", "-e", "feature"]);
     expect(anew.stderr.match(/migrating .*/g)).toHaveLength(3);

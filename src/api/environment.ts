@@ -118,6 +118,18 @@ export interface EnvironmentDocument {
   environment: EnvironmentView;
 }
 
+/** `wt here --json`: all that a program which finds itself in a worktree wants to know, without a second question. */
+export interface HereDocument extends EnvironmentDocument {
+  health: {
+    /** Everything the environment has works. */
+    ok: boolean;
+    /** What does not, each with the command that says more or mends it. */
+    problems: { problem: string; next: string }[];
+  };
+  /** What can be done here. */
+  commands: { run: string; does: string }[];
+}
+
 /** Says which environment a request is about: `name` (slug or branch) if given, else the worktree that `cwd` is in. */
 export interface Target {
   cwd: string;

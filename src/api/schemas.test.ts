@@ -5,7 +5,7 @@ import type { AgentList } from "./agents.ts";
 import type { CheckpointDiff, WholeCheckpointList, WholeCheckpointResult, WholeRestoreResult } from "./checkpoints.ts";
 import type { DiffDocument, DumpResult } from "./content.ts";
 import type { DeletedList, UndeleteResult } from "./deleted.ts";
-import type { CreateResult, EnvironmentDocument, EnvironmentList } from "./environment.ts";
+import type { CreateResult, EnvironmentDocument, EnvironmentList, HereDocument } from "./environment.ts";
 import type { GcReport, PinResult } from "./gc.ts";
 import type * as keptSchemas from "./kept-schemas.ts";
 import type { DoctorReport, ErrorBody, LogLine, TrustView, VariablesResult } from "./operations.ts";
@@ -20,6 +20,7 @@ type Output<Schema extends v.GenericSchema> = v.InferOutput<Schema>;
 const list: Same<EnvironmentList, Output<typeof schemas.environmentList>> = true;
 const document: Same<EnvironmentDocument, Output<typeof schemas.environmentDocument>> = true;
 const created: Same<CreateResult, Output<typeof schemas.createResult>> = true;
+const here: Same<HereDocument, Output<typeof schemas.hereDocument>> = true;
 const agents: Same<AgentList, Output<typeof schemas.agentList>> = true;
 const logs: Same<LogLine, Output<typeof schemas.logLine>> = true;
 const variables: Same<VariablesResult, Output<typeof schemas.variablesResult>> = true;
@@ -53,6 +54,7 @@ test("each schema has the type of its interface", () => {
     document,
     created,
     agents,
+    here,
     logs,
     variables,
     trust,

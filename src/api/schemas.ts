@@ -127,6 +127,19 @@ const environmentView = v.strictObject({
 
 export const environmentList = v.strictObject({ schema: v.literal(1), environments: v.array(environmentView) });
 export const environmentDocument = v.strictObject({ schema: v.literal(1), environment: environmentView });
+export const hereDocument = v.strictObject({
+  ...environmentDocument.entries,
+  health: v.strictObject({
+    ok: described(v.boolean(), "Everything the environment has works."),
+    problems: v.array(
+      v.strictObject({
+        problem: described(v.string(), "A sentence."),
+        next: described(v.string(), "The command that says more or mends it."),
+      }),
+    ),
+  }),
+  commands: described(v.array(v.strictObject({ run: v.string(), does: v.string() })), "What can be done here."),
+});
 export const createResult = v.strictObject({ ...environmentDocument.entries, created: v.boolean() });
 
 export const undeleteResult = v.strictObject({
@@ -374,7 +387,8 @@ export const errorBody = v.strictObject({
 /** Published as docs/schemas/<name>.schema.json. */
 export const publishedSchemas: Readonly<Record<string, { title: string; schema: v.GenericSchema }>> = {
   list: { title: "wt list --json", schema: environmentList },
-  environment: { title: "wt status --json, wt here --json, wt create --json", schema: environmentDocument },
+  environment: { title: "wt status --json, wt create --json", schema: environmentDocument },
+  here: { title: "wt here --json", schema: hereDocument },
   agents: { title: "wt agents --json", schema: agentList },
   agent: { title: "wt go --json", schema: agentDocument },
   logs: { title: "One line of wt logs --json", schema: logLine },

@@ -5,6 +5,7 @@ import { applyPlan } from "../environment/apply-plan.ts";
 import type { EnvironmentRecord, OperationKind } from "../environment/ledger.ts";
 import type { PlanStep } from "../environment/plan.ts";
 import type { JsonValue } from "../errors/wt-error.ts";
+import { machineError } from "../os/machine-error.ts";
 import { type StepContext, stepPerformers } from "./steps.ts";
 import type { World } from "./world.ts";
 
@@ -71,7 +72,12 @@ export async function runPlan(plan: readonly PlanStep[], context: StepContext, o
     now: () => world.clock.now(),
     abort: context.abort,
     reached: world.reached,
-  });
+  }).catch(rethrown);
+}
+
+/** What decides about a failure sees whether the machine refused or we are wrong. */
+function rethrown(error: unknown): never {
+  throw machineError(error);
 }
 
 /** One journalled step that no plan has: begun in the ledger, reported to the caller, then carried out. */
@@ -85,7 +91,7 @@ export async function runStep<T>(
   world.ledger.advanceOperation(at.operation, at.step);
   call.emit({ type: "step", step: at.step, label: at.label });
   await world.reached(`before:${at.step}`);
-  const result = await at.work();
+  const result = await at.work().catch(rethrown);
   await world.reached(`after:${at.step}`);
   call.emit({ type: "step_done", step: at.step, ms: Math.max(0, Math.round(world.clock.now() - started)) });
   return result;

@@ -3,6 +3,7 @@ import { operationHeader, withinHeader } from "../api/endpoints.ts";
 import type { OperationEvent } from "../api/environment.ts";
 import type { ErrorBody } from "../api/operations.ts";
 import { WtError } from "../errors/wt-error.ts";
+import { machineError } from "../os/machine-error.ts";
 import type { Call, Emit } from "./journaled-run.ts";
 import type { OperationOutcomes } from "./operation-outcomes.ts";
 
@@ -32,7 +33,7 @@ export function operationResponse<Result>(request: Request, run: (call: Call) =>
         send({ type: "result", result });
       } catch (error) {
         if (id !== null) outcomes.end(id, "undone");
-        send({ type: "error", error: WtError.from(error).toWire() });
+        send({ type: "error", error: WtError.from(machineError(error)).toWire() });
       }
       open = false;
       if (!gone.signal.aborted) controller.close();
@@ -66,7 +67,7 @@ export async function itemsResponse<Item>(request: Request, source: (abort: Abor
         else controller.enqueue(line(value));
       } catch (error) {
         if (gone.signal.aborted) return;
-        controller.enqueue(line({ error: WtError.from(error).toWire() }));
+        controller.enqueue(line({ error: WtError.from(machineError(error)).toWire() }));
         controller.close();
       }
     },

@@ -83,6 +83,6 @@ async function decoded(request: Request): Promise<unknown> {
 }
 
 function failure(thrown: unknown): Response {
-  const error = WtError.from(thrown);
+  const error = WtError.from(machineError(thrown));
   return Response.json({ error: error.toWire() }, { status: error.kind === "internal" ? 500 : 400 + exitCodes[error.kind] });
 }

@@ -9,6 +9,7 @@ import { purgeNamed, undeleteEnvironment } from "../../src/daemon/undelete-envir
 import { downEnvironment, upEnvironment } from "../../src/daemon/up-environment.ts";
 import type { World } from "../../src/daemon/world.ts";
 import { WtError } from "../../src/errors/wt-error.ts";
+import { machineError } from "../../src/os/machine-error.ts";
 import { snapshot, violations } from "./check-history.ts";
 import { type HistoryWorld, historyWorld } from "./history-world.ts";
 import { databaseModel, doByHand, emptyModel, environmentOf, type Model, type Work } from "./model.ts";
@@ -28,37 +29,48 @@ export function emptyTally(): Tally {
   return { commands: 0, succeeded: 0, crashes: 0, errors: 0, refusals: new Map() };
 }
 
+export interface Living {
+  history: HistoryWorld;
+  model: Model;
+  story: string[];
+  tally: Tally;
+}
+
 /** Throws with everything that does not hold, and the story up to there. */
 export async function liveHistory(happenings: readonly Happening[], tally: Tally = emptyTally()): Promise<void> {
   await using history = await historyWorld();
-  const model = emptyModel();
-  const story: string[] = [];
+  const living: Living = { history, model: emptyModel(), story: [], tally };
+  for (const happening of happenings) await liveOn(living, happening);
+}
+
+/** One more happening; what was cut off is recovered, twice. Gives whether its accident has struck. */
+export async function liveOn(living: Living, happening: Happening): Promise<boolean> {
+  const { history, model, story, tally } = living;
   const verify = (when: string, more: readonly string[] = []) => {
     const found = [...more, ...violations(history, model)];
     if (found.length === 0) return;
     throw new Error(`After ${when}:\n  ${found.join("\n  ")}\nThe story:\n  ${story.join("\n  ")}`);
   };
-  for (const happening of happenings) {
-    const said = await live(history, model, { happening, tally });
-    story.push(`${JSON.stringify(happening)} → ${said.join("; ")}`);
-    const struck = history.life.struckAt;
-    history.life.expect(null);
-    if (struck !== null || history.life.dead) {
-      await history.restart();
-      const unexpected = history.reported.map((error) => `the next daemon reports: ${text(error)}`);
-      await history.quiet();
-      verify(said.join("; "), unexpected);
-      const before = snapshot(history);
-      await history.restart();
-      await history.quiet();
-      const after = snapshot(history);
-      if (before !== after) verify("a second recovery", [`something changed: ${difference(before, after)}`]);
-    } else {
-      await history.quiet();
-      verify(said.join("; "));
-    }
-    history.machine.services = history.machine.services.filter((one) => !one.end);
+  const said = await live(history, model, { happening, tally });
+  story.push(`${JSON.stringify(happening)} → ${said.join("; ")}`);
+  const struck = history.life.struckAt !== null;
+  history.life.expect(null);
+  if (struck || history.life.dead) {
+    await history.restart();
+    const unexpected = history.reported.map((error) => `the next daemon reports: ${text(error)}`);
+    await history.quiet();
+    verify(said.join("; "), unexpected);
+    const before = snapshot(history);
+    await history.restart();
+    await history.quiet();
+    const after = snapshot(history);
+    if (before !== after) verify("a second recovery", [`something changed: ${difference(before, after)}`]);
+  } else {
+    await history.quiet();
+    verify(said.join("; "));
   }
+  history.machine.services = history.machine.services.filter((one) => !one.end);
+  return struck;
 }
 
 async function live(history: HistoryWorld, model: Model, { happening, tally }: { happening: Happening; tally: Tally }): Promise<string[]> {
@@ -128,7 +140,8 @@ async function carryOut(history: HistoryWorld, model: Model, asked: { command: C
   model.works = model.works.filter(letGo);
   if (outcome === null) return `${command.do} was cut off`;
   if ("error" in outcome) {
-    const failure = WtError.from(outcome.error);
+    // As the one who asked would be told.
+    const failure = WtError.from(machineError(outcome.error));
     tally.refusals.set(failure.code, (tally.refusals.get(failure.code) ?? 0) + 1);
     // A bug of ours is one on a broken machine, too.
     if (failure.kind === "internal") throw new Error(`${command.do} failed with a bug: ${text(outcome.error)}`);

@@ -125,10 +125,12 @@ function databasesWrong({ ledger, server }: HistoryWorld, model: Model): string[
   for (const spec of keptSpecs) if (!server.resources.has(spec.label)) found.push(`the kept database ${spec.label} is gone`);
   for (const label of server.resources.keys()) if (!labels.has(label)) found.push(`the database ${label} is left`);
   for (const environment of ledger.environments()) {
-    const lease = leases.find((one) => one.environmentId === environment.id && one.data.connection);
+    // One that is not connected may be retired: then it holds what it held.
+    const own = leases.find((one) => one.environmentId === environment.id);
+    const lease = own && (own.data.connection || server.resources.get(specOf(own).label)) ? own : undefined;
     const expected = databaseModel(model, environment.id);
     const database = lease ? server.resources.get(specOf(lease).label) : undefined;
-    if (lease && !database) found.push(`the database of ${environment.slug} is leased but not there`);
+    if (own?.data.connection && !database) found.push(`the database of ${environment.slug} is leased but not there`);
     if (!lease && !expected.mayBeGone && ![...expected.contents].includes(null)) found.push(`${environment.slug} has lost its database`);
     if (!lease) Object.assign(expected, { contents: new Set([null]), checkpoints: new Map() });
     if (!database) continue;

@@ -60,11 +60,15 @@ const mysqlEntries = {
   }),
   migrate,
   seed,
-  inputs: key(texts, {
+  mask: key(v.string(), {
+    description: "SQL file that runs before a template is kept for other environments, so that they never see what it takes out.",
+    examples: ["db/mask.sql"],
+  }),
+  inputs: key(v.union([texts, v.strictObject({ migrate: migrateInputs, seed: seedInputs })]), {
     description:
-      "Files or globs that `migrate` and `seed` read. While they are unchanged, new environments copy what was made before; without inputs the commands run every time.",
+      "Files or globs that `migrate` and `seed` read: one list for both, or one for each. While they are unchanged, new environments copy what was made before; where migrations were only added, just those run; without inputs the commands run every time.",
     default: [],
-    examples: [["db/migrations/**"]],
+    examples: [["db/migrations/**"], { migrate: ["db/migrations/**"], seed: ["db/seed.sql"] }],
   }),
   sleep: key(v.union([v.string(), v.boolean()]), {
     description:

@@ -13,14 +13,18 @@ export function locateInput(written: string, { worktree, mainWorktree }: { workt
   return !existsSync(here) && existsSync(main) ? main : here;
 }
 
-/** One hash of all files that the patterns match. Throws `WtError` (`config`) naming the key for a pattern that matches none. */
-export async function hashInputs(worktree: string, patterns: readonly string[], key: string): Promise<string> {
+/** What installs and builds make is no input, whatever the pattern: Django's own migrations lie below `.venv`. */
+const made = /(^|\/)(node_modules|\.venv|venv|\.tox|\.git|__pycache__)(\/|$)/;
+
+/** The files that the patterns match, sorted, seen from the worktree. Throws `WtError` (`config`) naming the key for a pattern that matches none. */
+export async function hashInputs(worktree: string, patterns: readonly string[], key: string): Promise<{ path: string; hash: string }[]> {
   const files = new Set<string>();
   for (const pattern of patterns) {
     const names = statSync(join(worktree, pattern), { throwIfNoEntry: false })?.isDirectory()
       ? `${pattern.replace(/\/+$/, "")}/**/*`
       : pattern;
-    const found = [...new Bun.Glob(names).scanSync({ cwd: worktree, onlyFiles: true, dot: true })];
+    const scanned = [...new Bun.Glob(names).scanSync({ cwd: worktree, onlyFiles: true, dot: true })];
+    const found = scanned.filter((name) => made.test(pattern) || !made.test(name));
     for (const name of found) files.add(name);
     if (found.length === 0) {
       throw new WtError({
@@ -31,9 +35,59 @@ export async function hashInputs(worktree: string, patterns: readonly string[], 
       });
     }
   }
-  const hasher = new Bun.CryptoHasher("sha256");
-  for (const name of [...files].sort()) hasher.update(`${name}\0${await hashFile(join(worktree, name))}\0`);
-  return hasher.digest("hex");
+  const hashed: { path: string; hash: string }[] = [];
+  for (const path of [...files].sort()) hashed.push({ path, hash: await hashFile(join(worktree, path)) });
+  return hashed;
+}
+
+export interface StageFiles {
+  worktree: string;
+  /** `resources.db`, for errors. */
+  name: string;
+  commands: { migrate: string | null; seed: string | null };
+  /** What both read, or each of them. */
+  inputs: readonly string[];
+  stageInputs: { migrate: readonly string[]; seed: readonly string[] } | null;
+}
+
+export interface HashedStages {
+  /** null: there is no such command, or nothing says what it reads. */
+  migrate: HashedStage | null;
+  seed: HashedStage | null;
+  /** Those of which nothing says when their outcome changes. */
+  others: { key: string; command: string }[];
+  /** null: nothing is said about what they read. */
+  hash: string | null;
+}
+
+interface HashedStage {
+  command: string;
+  files: { path: string; hash: string }[];
+}
+
+/** What the commands that fill a database read. Throws `WtError` (`config`) naming the key. */
+export async function hashStages({ worktree, name, commands, inputs, stageInputs }: StageFiles): Promise<HashedStages> {
+  const stage = async (key: "migrate" | "seed"): Promise<HashedStage | null> => {
+    const [command, patterns] = [commands[key], stageInputs?.[key] ?? inputs];
+    if (command === null || patterns.length === 0) return null;
+    return { command, files: await hashInputs(worktree, patterns, `${name}.inputs`) };
+  };
+  const made = { migrate: await stage("migrate"), seed: await stage("seed") };
+  const others = (["migrate", "seed"] as const).flatMap((key) => {
+    const command = commands[key];
+    return command !== null && !made[key] ? [{ key, command }] : [];
+  });
+  const files = [...(made.migrate?.files ?? []), ...(made.seed?.files ?? [])];
+  return { ...made, others, hash: inputs.length > 0 ? hashText(JSON.stringify(files)) : null };
+}
+
+/** A short name for everything that is given, as JSON. */
+export function hashParts(parts: object): string {
+  return hashText(JSON.stringify(parts)).slice(0, 20);
+}
+
+export function hashText(text: string): string {
+  return new Bun.CryptoHasher("sha256").update(text).digest("hex");
 }
 
 /** Hashes of large dumps are remembered while the file is the same. */

@@ -25,7 +25,7 @@ export type StorageState =
   | { state: "unmounted"; record: StorageRecord; reason: string };
 
 /** Directories of the state directory that drivers keep templates in. */
-export const storeNames = ["postgres", "mysql"] as const;
+export const storeNames = ["postgres", "mysql", "mariadb"] as const;
 
 export function storagePaths(state: string): { record: string; image: string; place: string } {
   return { record: join(state, "storage.json"), image: join(state, "storage.img"), place: join(state, "storage") };

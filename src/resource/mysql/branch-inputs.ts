@@ -1,15 +1,21 @@
-// What a branch's first content is made of, read from the worktree, and the key of the template that holds it.
+// What a branch's first content is made of, read from the worktree, and the chain of templates that hold it.
 import { closeSync, openSync, readSync, statSync } from "node:fs";
+import { basename } from "node:path";
 import { WtError } from "../../errors/wt-error.ts";
-import { hashFile, hashInputs, locateInput } from "../../os/input-files.ts";
-import type { ResourceSpec } from "../resource-driver.ts";
+import { hashFile, hashParts, hashStages, locateInput } from "../../os/input-files.ts";
+import type { ResourceSpec, SealedTemplate } from "../resource-driver.ts";
+import { planStages, type Stage, type StageChain, type StageInputs } from "../template-stages.ts";
 import type { BranchOptions } from "./mysql-options.ts";
 import type { ServerPrograms } from "./server-programs.ts";
 
-export interface BranchInputs {
-  from: { path: string; hash: string } | null;
-  /** Run when the template is built: their files are part of its key. */
-  templateCommands: { key: string; command: string }[];
+export interface SourceFile {
+  path: string;
+  hash: string;
+}
+
+export interface BranchInputs extends StageInputs {
+  from: SourceFile | null;
+  mask: SourceFile | null;
   /** Run in the branch itself, because nothing says when their outcome changes. */
   branchCommands: { key: string; command: string }[];
   inputsHash: string | null;
@@ -17,45 +23,58 @@ export interface BranchInputs {
 
 /** Reads and hashes everything. Throws `WtError` (`config`) naming the key. */
 export async function readBranchInputs(spec: ResourceSpec, options: BranchOptions): Promise<BranchInputs> {
-  const commands = (["migrate", "seed"] as const).flatMap((key) => {
-    const command = options[key];
-    return command === null ? [] : [{ key, command }];
-  });
-  const kept = options.inputs.length > 0;
+  const { migrate, seed, inputs, stageInputs } = options;
+  const name = `resources.${spec.name}`;
+  const stages = await hashStages({ worktree: spec.worktree, name, commands: { migrate, seed }, inputs, stageInputs });
   return {
-    from: options.from === null ? null : await readSource(spec, options.from),
-    templateCommands: kept ? commands : [],
-    branchCommands: kept ? [] : commands,
-    inputsHash: kept ? await hashInputs(spec.worktree, options.inputs, `resources.${spec.name}.inputs`) : null,
+    from: await readSource(spec, "from", options.from),
+    mask: await readSource(spec, "mask", options.mask),
+    migrate: stages.migrate,
+    seed: stages.seed,
+    branchCommands: stages.others,
+    inputsHash: stages.hash,
   };
 }
 
-/** Everything that makes one template another one. */
-export function templateKey(programs: ServerPrograms, options: BranchOptions, inputs: BranchInputs | null): string {
-  const parts = {
+/** The chain of templates that this content is made through. */
+export function stagesOf(programs: ServerPrograms, options: BranchOptions, inputs: BranchInputs): StageChain {
+  const empty = {
     format: 1,
     build: programs.build,
     platform: `${process.platform}-${process.arch}`,
     owner: process.getuid?.() === 0 ? "other" : "self",
     settings: options.settings,
-    ...(inputs ? { from: inputs.from?.hash ?? null, commands: inputs.templateCommands, inputs: inputs.inputsHash } : {}),
   };
-  return new Bun.CryptoHasher("sha256").update(JSON.stringify(parts)).digest("hex").slice(0, 20);
+  return planStages({ empty, extensions: [], inputs, hashOf: hashParts });
 }
 
-/** False: the base template (an empty database) is all that is wanted. */
-export function needsOwnTemplate(inputs: BranchInputs): boolean {
-  return inputs.from !== null || inputs.templateCommands.length > 0;
+/** All that is in a stage, for people, in the order in which it got there. */
+export function madeFrom(inputs: BranchInputs, { kind, migrations }: Pick<Stage, "kind"> & Pick<SealedTemplate, "migrations">): string[] {
+  if (kind === "empty") return ["an empty database"];
+  const { from, migrate, seed, mask } = inputs;
+  const count = migrations ? ` (${migrations.all} migration${migrations.all === 1 ? "" : "s"})` : "";
+  return [
+    ...(from ? [`from ${basename(from.path)}`] : []),
+    ...(migrate ? [`migrate: ${shortened(migrate.command)}${count}`] : []),
+    ...(seed && kind !== "migrated" ? [`seed: ${shortened(seed.command)}`] : []),
+    ...(mask ? [`mask ${basename(mask.path)}`] : []),
+  ];
 }
 
-async function readSource(spec: ResourceSpec, written: string): Promise<{ path: string; hash: string }> {
+function shortened(command: string): string {
+  const line = command.replace(/\s+/g, " ").trim();
+  return line.length <= 80 ? line : `${line.slice(0, 79)}…`;
+}
+
+async function readSource(spec: ResourceSpec, option: "from" | "mask", written: string | null): Promise<SourceFile | null> {
+  if (written === null) return null;
   const path = locateInput(written, spec);
   const problem = sourceProblem(path);
   if (problem === null) return { path, hash: await hashFile(path) };
   throw new WtError({
     kind: "config",
     code: "database_source",
-    message: `resources.${spec.name}.from: ${problem.what}.`,
+    message: `resources.${spec.name}.${option}: ${problem.what}.`,
     hints: [problem.hint],
   });
 }

@@ -23,7 +23,7 @@ export type BranchParts = BranchServerOptions & { life: BranchLife };
 
 type Made = Pick<BranchRecord, "flavor" | "version" | "template" | "method" | "inputsHash">;
 
-interface Prepared {
+export interface Prepared {
   template: Template;
   made: Made;
   inputs: BranchInputs;
@@ -43,15 +43,19 @@ export function branchConnection(spec: ResourceSpec, record: BranchRecord): Reso
 const smallestBytes = 64 * 1024 * 1024;
 
 /** A template for what wt.yaml says now, and a copy of it prepared beside the data. */
-async function prepareBranch({ templates, programs: find, path }: BranchParts, spec: ResourceSpec, call: ResourceCall): Promise<Prepared> {
+export async function prepareBranch(
+  { templates, programs: find, path }: BranchParts,
+  spec: ResourceSpec,
+  call: ResourceCall,
+): Promise<Prepared> {
   const options = branchOptions(spec);
   const programs = await find(options.version);
   const inputs = await readBranchInputs(spec, options);
   const { method } = await templates.cloneMethod(spec.directory);
   checkFreeSpace(spec.directory, smallestBytes);
-  const template = await templates.ensure({ name: `resources.${spec.name}`, options, inputs, programs, call });
+  const template = await templates.ensure({ name: `resources.${spec.name}`, options, inputs, programs, call, spec });
   checkFreeSpace(spec.directory, method === "copy" ? template.record.bytes : smallestBytes);
-  await prepareContent(spec.directory, { method, from: template.content, path, abort: call.abort });
+  await templates.store.use(template, () => prepareContent(spec.directory, { method, from: template.content, path, abort: call.abort }));
   const { flavor, version } = programs;
   return { template, made: { flavor, version, template: template.key, method, inputsHash: inputs.inputsHash }, inputs };
 }
@@ -91,7 +95,7 @@ async function attempt(parts: BranchParts, branch: Branch, { call, last }: { cal
   } catch (error) {
     // A copy that does not start may come from a template that was damaged on the disk.
     const mayBeTemplate = error instanceof WtError && error.code === "mysql_start_failed";
-    if (last || !mayBeTemplate || !(await parts.templates.putAwayIfDamaged(template))) throw error;
+    if (last || !mayBeTemplate || !(await parts.templates.store.putAwayIfDamaged(template))) throw error;
     await parts.life.halt(branch);
     call.report("the template was damaged and is built again");
     return attempt(parts, branch, { call, last: true });

@@ -5,8 +5,10 @@ import { WtError } from "../../errors/wt-error.ts";
 import type { Clock } from "../../os/clock.ts";
 import { type CloneMethod, makeDataDirectory } from "../../os/clone-method.ts";
 import type { ResourceCall } from "../resource-driver.ts";
+import type { Stage } from "../template-stages.ts";
 import type { BranchInputs } from "./branch-inputs.ts";
-import { loadSqlFile } from "./load-dump.ts";
+import { type Clients, requireClient, withRootWay } from "./client-programs.ts";
+import { type DumpPipe, loadSqlFile, pipeDump } from "./load-dump.ts";
 import { appLogin, appName, connectionOf, randomPassword } from "./mysql-connection.ts";
 import type { BranchOptions } from "./mysql-options.ts";
 import { startOnAnyPort, startServer, stopServer } from "./mysql-server.ts";
@@ -43,37 +45,93 @@ export async function buildBase(build: Build, method: CloneMethod, abort: AbortS
   });
 }
 
-/** Fills a copy of the base and leaves it stopped; gives notes about what is worth knowing. */
-export async function buildContent(build: Build, inputs: BranchInputs, call: ResourceCall): Promise<string[]> {
+/** What one stage of a template does, of what there is to do. */
+export interface StageContent {
+  inputs: BranchInputs;
+  does: Stage["does"];
+}
+
+/** Fills a copy of the stage before and leaves it stopped; gives notes about what is worth knowing. */
+export async function buildContent(build: Build, content: StageContent, call: ResourceCall): Promise<string[]> {
+  const notes: string[] = [];
+  await whileRunning(build, { abort: call.abort, network: true }, async (port) => {
+    notes.push(...(await fill(build, { ...content, port }, call)));
+    // Nobody knows it any more: each branch gets a password of its own.
+    await asRoot(build.place, (session) => ensureApp(session, randomPassword()));
+  });
+  return notes;
+}
+
+/**
+ * Fills and masks a copy of the empty database in `open`, then writes what is left of it into another one in `build`: what was masked is in no page, no
+ * log and no gap of a file there.
+ */
+export async function buildMasked(
+  build: Build,
+  open: Build,
+  { content, call }: { content: StageContent; call: ResourceCall },
+): Promise<string[]> {
+  const { inputs } = content;
+  const clients = requireClients(build);
+  const notes: string[] = [];
+  await whileRunning(open, { abort: call.abort, network: true }, async (port) => {
+    notes.push(...(await fill(open, { ...content, port }, call)));
+    if (inputs.mask) {
+      call.report(`masking with ${inputs.mask.path}`);
+      await load(open, { path: inputs.mask.path, key: `${build.name}.mask`, abort: call.abort });
+    }
+    await whileRunning(build, { abort: call.abort, network: false }, async () => {
+      const others = (await asRoot(open.place, databases)).filter((name) => name !== appName && !systemDatabases.includes(name));
+      if (others.length > 0) notes.push(`other databases are not kept with a mask: ${others.join(", ")}`);
+      const [row] = await asRoot(open.place, (session) => session.query(charsetQuery));
+      await asRoot(build.place, (session) =>
+        session.query(`ALTER DATABASE ${quoteName(appName)} CHARACTER SET ${row?.charset} COLLATE ${row?.collation}`),
+      );
+      await withRootWay(open.place, (from) =>
+        withRootWay(build.place, (to) => {
+          const [source, target] = [from, to].map((way) => ({ way, database: appName })) as [DumpPipe["source"], DumpPipe["target"]];
+          return pipeDump({ clients, source, target, definer: null, key: `${build.name}.mask`, abort: call.abort });
+        }),
+      );
+      await asRoot(build.place, ensureDefiners);
+    });
+  });
+  return notes;
+}
+
+const systemDatabases = ["information_schema", "mysql", "performance_schema", "sys"];
+const charsetQuery = `SELECT DEFAULT_CHARACTER_SET_NAME AS charset, DEFAULT_COLLATION_NAME AS collation FROM information_schema.schemata WHERE SCHEMA_NAME = '${appName}'`;
+
+function requireClients({ path, name }: Build): Clients {
+  const what = `${name}.mask: a masked database can only be written anew with`;
+  return { client: requireClient("client", path, what), dump: requireClient("dump", path, what) };
+}
+
+/** The dump, then the commands of the repository as the app; its password is known to nobody else. */
+async function fill(build: Build, { inputs, does, port }: StageContent & { port: number }, call: ResourceCall): Promise<string[]> {
   const { place } = build;
   const password = randomPassword();
   const notes: string[] = [];
-  await whileRunning(build, { abort: call.abort, network: true }, async (port) => {
-    await asRoot(place, (session) => ensureApp(session, password));
-    if (inputs.from) {
-      call.report(`reading ${inputs.from.path}`);
-      const before = await asRoot(place, databases);
-      await loadSqlFile({
-        path: inputs.from.path,
-        socket: { directory: place.home, name: socketName },
-        key: `${build.name}.from`,
-        searchPath: build.path,
-        abort: call.abort,
-      });
-      notes.push(
-        ...(await asRoot(place, (session) =>
-          settleDump(session, { key: `${build.name}.from`, path: inputs.from?.path ?? "", before, password }),
-        )),
-      );
-    }
-    for (const { key, command } of inputs.templateCommands) {
-      call.report(`${key}: ${command}`);
-      await call.run(command, connectionOf(appLogin({ password, port }), build.options).variables);
-    }
-    // Nobody knows it any more: each branch gets a password of its own.
-    await asRoot(place, (session) => ensureApp(session, randomPassword()));
-  });
+  await asRoot(place, (session) => ensureApp(session, password));
+  if (inputs.from && does.includes("from")) {
+    const { path } = inputs.from;
+    const key = `${build.name}.from`;
+    call.report(`reading ${path}`);
+    const before = await asRoot(place, databases);
+    await load(build, { path, key, abort: call.abort });
+    notes.push(...(await asRoot(place, (session) => settleDump(session, { key, path, before, password }))));
+  }
+  for (const key of ["migrate", "seed"] as const) {
+    const stage = inputs[key];
+    if (!stage || !does.includes(key)) continue;
+    call.report(`${key}: ${stage.command}`);
+    await call.run(stage.command, connectionOf(appLogin({ password, port }), build.options).variables);
+  }
   return notes;
+}
+
+function load({ place, path: searchPath }: Build, given: { path: string; key: string; abort: AbortSignal }): Promise<void> {
+  return withRootWay(place, (way) => loadSqlFile({ ...given, way, database: appName, definer: null, searchPath }));
 }
 
 /** A template must come up by itself, answer, and stop cleanly. */

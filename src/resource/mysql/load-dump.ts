@@ -1,16 +1,26 @@
-// Filling a database from an SQL file, and from another database of the same server, with the client programs of the machine.
+// Filling a database from an SQL file, and from another database, with the client programs of the machine.
 import { closeSync, openSync } from "node:fs";
 import { basename } from "node:path";
 import { WtError } from "../../errors/wt-error.ts";
-import { withSocketPath } from "../../os/socket-path.ts";
+import {
+  type Clients,
+  type ClientWay,
+  clientCommand,
+  clientEnv,
+  codeWords,
+  dumpWords,
+  findClients,
+  loginWay,
+  requireClient,
+} from "./client-programs.ts";
 import type { DatabaseCopy } from "./copy-database.ts";
-import { appName, type Login } from "./mysql-connection.ts";
-import { findClient } from "./server-programs.ts";
 
 export interface SqlLoad {
   path: string;
-  /** Of a server of our own. */
-  socket: { directory: string; name: string };
+  way: ClientWay;
+  database: string;
+  /** What views, triggers, routines and events are defined by then; null: by whom the file says. */
+  definer: string | null;
   /** The option that named the file, for errors. */
   key: string;
   /** Where to find the client. */
@@ -18,73 +28,71 @@ export interface SqlLoad {
   abort: AbortSignal;
 }
 
-const clientNames = ["mariadb", "mysql"] as const;
-const dumpNames = ["mariadb-dump", "mysqldump"] as const;
-
-/** Runs an SQL file as root in the app's database. Throws `WtError` with its line where the server refuses a statement. */
-export async function loadSqlFile({ path, socket, key, searchPath, abort }: SqlLoad): Promise<void> {
-  const client = findClient(clientNames, searchPath);
-  if (client === null) throw clientMissing(key, `${path} can only be read with`);
+/** Runs an SQL file in a database. Throws `WtError` with its line where the server refuses a statement. */
+export async function loadSqlFile({ path, way, database, definer, key, searchPath, abort }: SqlLoad): Promise<void> {
+  const client = requireClient("client", searchPath, `${key}: ${path} can only be read with`);
+  const command = clientCommand(client, way, ["--batch", `--database=${database}`]);
   const input = openSync(path, "r");
   try {
-    await withSocketPath(socket.directory, socket.name, async (at) => {
-      // Not the short way through our own descriptors: the client has others.
-      const way = at.replace("/proc/self/", `/proc/${process.pid}/`);
-      const command = [
-        client,
-        "--no-defaults",
-        "--user=root",
-        `--socket=${way}`,
-        "--default-character-set=utf8mb4",
-        "--batch",
-        `--database=${appName}`,
-      ];
-      const { code, stderr } = await run({ command, stdin: input, env: {}, abort });
-      if (code !== 0) throw loadError(key, path, stderr);
-    });
+    const stdin = definer === null ? input : Bun.file(path).stream().pipeThrough(definedBy(definer));
+    const { code, stderr } = await run({ command, stdin, way, abort });
+    if (code !== 0) throw loadError(key, path, stderr);
   } finally {
     closeSync(input);
   }
 }
 
 export function canDump(searchPath: string): boolean {
-  return findClient(clientNames, searchPath) !== null && findClient(dumpNames, searchPath) !== null;
+  return findClients(searchPath) !== null;
 }
 
 /** Copies everything of a database with the dump program into an empty one. False: the machine has no such programs, and nothing was done. */
 export async function copyByDump({ login, writer, from, to, key, searchPath, abort }: DatabaseCopy): Promise<boolean> {
-  const [client, dump] = [findClient(clientNames, searchPath), findClient(dumpNames, searchPath)];
-  if (client === null || dump === null) return false;
-  const wanted = ["--single-transaction", "--quick", "--routines", "--events", "--triggers", "--hex-blob", "--no-tablespaces"];
-  const source = spawn({
-    command: [dump, ...optionsFor(login), ...wanted, "--", from],
+  const clients = findClients(searchPath);
+  if (clients === null) return false;
+  const source = { way: loginWay(login), database: from };
+  await pipeDump({ clients, source, target: { way: loginWay(writer), database: to }, definer: writer.user, key, abort });
+  return true;
+}
+
+export interface DumpPipe {
+  clients: Clients;
+  source: { way: ClientWay; database: string };
+  /** Empty. */
+  target: { way: ClientWay; database: string };
+  definer: string | null;
+  key: string;
+  abort: AbortSignal;
+}
+
+/** Throws `WtError` or the abort's reason; the target may hold a part then. */
+export async function pipeDump({ clients, source, target, definer, key, abort }: DumpPipe): Promise<void> {
+  abort.throwIfAborted();
+  const dump = spawn({
+    command: clientCommand(clients.dump, source.way, [...dumpWords, ...codeWords, "--", source.database]),
     stdin: "ignore",
-    env: { MYSQL_PWD: login.password },
+    way: source.way,
   });
-  const target = spawn({
-    command: [client, ...optionsFor(writer), "--batch", `--database=${to}`],
-    stdin: source.stdout.pipeThrough(definedBy(writer.user)),
-    env: { MYSQL_PWD: writer.password },
+  const load = spawn({
+    command: clientCommand(clients.client, target.way, ["--batch", `--database=${target.database}`]),
+    stdin: definer === null ? dump.stdout : dump.stdout.pipeThrough(definedBy(definer)),
+    way: target.way,
   });
   const kill = () => {
-    source.kill("SIGKILL");
-    target.kill("SIGKILL");
+    dump.kill("SIGKILL");
+    load.kill("SIGKILL");
   };
   abort.addEventListener("abort", kill, { once: true });
   try {
-    const errors = [source.stderr, target.stderr].map((stream) => new Response(stream).text());
-    const [dumpError = "", loadErrors = ""] = await Promise.all([...errors, new Response(target.stdout).text()]);
-    const [dumped, loaded] = [await source.exited, await target.exited];
+    const errors = [dump.stderr, load.stderr].map((stream) => new Response(stream).text());
+    const [dumpError = "", loadErrors = ""] = await Promise.all([...errors, new Response(load.stdout).text()]);
+    const [dumped, loaded] = [await dump.exited, await load.exited];
     abort.throwIfAborted();
-    if (loaded === 0 && dumped === 0) return true;
-    throw copyError({ from, to, key, said: loaded === 0 ? dumpError : loadErrors || dumpError });
+    if (loaded === 0 && dumped === 0) return;
+    throw copyError({ from: source.database, to: target.database, key, said: loaded === 0 ? dumpError : loadErrors || dumpError });
   } finally {
     abort.removeEventListener("abort", kill);
   }
-}
-
-function optionsFor({ host, port, user }: Login): string[] {
-  return ["--no-defaults", "--protocol=tcp", `--host=${host}`, `--port=${port}`, `--user=${user}`, "--default-character-set=utf8mb4"];
 }
 
 /** A dump's lines with this account in the place of whoever defined views, triggers, routines and events. Rows of tables never begin a line so. */
@@ -110,11 +118,11 @@ export function definedBy(account: string): TransformStream<Uint8Array, Uint8Arr
 interface Running {
   command: string[];
   stdin: number | "ignore" | ReadableStream;
-  env: Record<string, string>;
+  way: ClientWay;
 }
 
-function spawn({ command, stdin, env }: Running) {
-  return Bun.spawn(command, { cwd: "/", env: { PATH: "/usr/bin:/bin", LC_ALL: "C", ...env }, stdin, stdout: "pipe", stderr: "pipe" });
+function spawn({ command, stdin, way }: Running) {
+  return Bun.spawn(command, { cwd: "/", env: clientEnv(way), stdin, stdout: "pipe", stderr: "pipe" });
 }
 
 async function run({ abort, ...running }: Running & { abort: AbortSignal }): Promise<{ code: number; stderr: string }> {
@@ -141,10 +149,16 @@ function loadError(key: string, path: string, stderr: string): WtError {
     : (stderr.trim().split("\n").at(-1) ?? "").replace(/\.$/, "");
   return new WtError({
     kind: "machine",
-    code: "sql_failed",
+    code: isFull(stderr) ? "disk_full" : "sql_failed",
     message: `${key}: ${where} failed: ${reason}.`,
+    hints: isFull(stderr) ? ["The disk is full: free some space, then try again."] : [],
     details: { lines: stderr.trim().split("\n").slice(-12) },
   });
+}
+
+/** A full disk shows itself as the system's number, or as a table that cannot grow. */
+export function isFull(said: string): boolean {
+  return /No space left on device|Errcode: 28\b|errno: 28\b|ERROR (1021|1041|1114) |The table .* is full/i.test(said);
 }
 
 function copyError({ from, to, key, said }: { from: string; to: string; key: string; said: string }): WtError {
@@ -160,15 +174,5 @@ function copyError({ from, to, key, said }: { from: string; to: string; key: str
     message: `${key}: the database ${from} could not be copied to ${to}: ${reason.replace(/^(mysqldump|mariadb-dump): /, "").replace(/\.$/, "")}.`,
     hints,
     details: { lines: lines.slice(-12) },
-  });
-}
-
-function clientMissing(key: string, what: string): WtError {
-  return new WtError({
-    kind: "machine",
-    code: "program_missing",
-    message: `${key}: ${what} the client program of MariaDB or MySQL, which was not found.`,
-    hints: [`Install it with \`${process.platform === "darwin" ? "brew install mariadb" : "sudo apt-get install mariadb-client"}\`.`],
-    details: { program: "mariadb" },
   });
 }

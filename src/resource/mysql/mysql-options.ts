@@ -2,6 +2,7 @@
 import type { JsonValue } from "../../errors/wt-error.ts";
 import { type OptionProblem, variableName } from "../check-options.ts";
 import type { ResourceOptions } from "../resource-driver.ts";
+import { checkStages, readStageInputs, type StageOptions } from "../stage-options.ts";
 
 interface Variables {
   /** Gets the URL. */
@@ -11,16 +12,12 @@ interface Variables {
 }
 
 /** A server of its own for every environment. */
-export interface BranchOptions extends Variables {
+export interface BranchOptions extends Variables, StageOptions {
   mode: "branch";
   /** What its version begins with, such as `10.11`; null: any. */
   version: string | null;
   /** Path of an SQL file. */
   from: string | null;
-  migrate: string | null;
-  seed: string | null;
-  /** Patterns of the files that `migrate` and `seed` read. Empty: their outcome is not kept for others. */
-  inputs: string[];
   /** Idle time before the server is stopped; null: never. */
   sleepMs: number | null;
   settings: Record<string, string>;
@@ -46,7 +43,7 @@ export interface ServerOptions extends Variables {
 export type MysqlOptions = BranchOptions | SharedOptions | ServerOptions;
 
 const keysOf: Record<MysqlOptions["mode"], string[]> = {
-  branch: ["branch", "version", "from", "migrate", "seed", "inputs", "sleep", "settings", "variable", "scheme"],
+  branch: ["branch", "version", "from", "migrate", "seed", "mask", "inputs", "sleep", "settings", "variable", "scheme"],
   shared: ["branch", "url", "variable"],
   server: ["server", "from", "migrate", "seed", "variable", "scheme"],
 };
@@ -99,7 +96,8 @@ function readBranch(written: ResourceOptions, problem: Problem): BranchOptions {
     ...readVariables(written, problem),
     version: readVersion(written.version, problem),
     ...readContent(written, problem),
-    inputs: readList(written, "inputs", problem),
+    mask: readText(written, "mask", problem),
+    ...readStageInputs(written, problem),
     sleepMs: readSleep(written.sleep, problem),
     settings: readSettings(written.settings, problem),
   };
@@ -110,13 +108,7 @@ function readBranch(written: ResourceOptions, problem: Problem): BranchOptions {
       "Dump it first: `mariadb-dump --routines <database> > dump.sql`.",
     );
   }
-  if (options.inputs.length > 0 && !options.migrate && !options.seed) {
-    problem(
-      "inputs",
-      "names files of a migration or seed, but there is neither `migrate:` nor `seed:`.",
-      "Add `migrate:`, or take it out.",
-    );
-  }
+  checkStages(options, problem);
   return options;
 }
 
@@ -153,14 +145,6 @@ function readText(written: ResourceOptions, key: string, problem: Problem): stri
   if (value === undefined || value === null) return null;
   if (typeof value === "string" && value.trim() !== "" && !value.includes("\0")) return value;
   return problem(key, "must be a text that is not empty.");
-}
-
-function readList(written: ResourceOptions, key: string, problem: Problem): string[] {
-  const value = written[key] ?? [];
-  const list = Array.isArray(value) ? value : [value];
-  const texts = list.filter((each): each is string => typeof each === "string" && each.trim() !== "");
-  if (texts.length !== list.length) problem(key, "must be a list of texts.");
-  return texts;
 }
 
 function readUrl(written: ResourceOptions, key: string, problem: Problem): string {

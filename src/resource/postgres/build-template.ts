@@ -7,6 +7,7 @@ import type { Clock } from "../../os/clock.ts";
 import { exec } from "../../os/exec.ts";
 import type { ServerUser } from "../../os/server-user.ts";
 import type { ResourceCall } from "../resource-driver.ts";
+import type { Stage } from "../template-stages.ts";
 import type { BranchInputs } from "./branch-inputs.ts";
 import { appLogin, connectionOf, randomPassword } from "./connection.ts";
 import { adminRole, appRole, linkSettings, readControlState, refuseShared } from "./data-directory.ts";
@@ -16,7 +17,6 @@ import type { BranchOptions } from "./postgres-options.ts";
 import { adminTarget, asAdmin, type ServerPlace, type ServerStart, startServer, stopServer } from "./postmaster.ts";
 import type { ServerPrograms } from "./server-programs.ts";
 import { spawnOnData } from "./server-spawn.ts";
-import type { Stage } from "./template-stages.ts";
 
 export interface Build {
   place: ServerPlace;

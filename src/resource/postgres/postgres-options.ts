@@ -2,11 +2,12 @@
 import type { JsonValue } from "../../errors/wt-error.ts";
 import { type OptionProblem, variableName } from "../check-options.ts";
 import type { ResourceOptions } from "../resource-driver.ts";
+import { checkStages, readStageInputs, type StageOptions } from "../stage-options.ts";
 import { type RemoteOptions, readRemote, remoteKeys } from "./neon/neon-options.ts";
 import { parseServerUrl } from "./server-url.ts";
 
 /** A server of its own for every environment. */
-export interface BranchOptions {
+export interface BranchOptions extends StageOptions {
   mode: "branch";
   /** Gets the URL. */
   variable: string;
@@ -14,24 +15,11 @@ export interface BranchOptions {
   version: number | null;
   /** Path of an SQL file or dump. */
   from: string | null;
-  migrate: string | null;
-  seed: string | null;
-  /** Path of an SQL file that runs before the template is sealed. */
-  mask: string | null;
-  /** Patterns of the files that `migrate` and `seed` read. Empty: their outcome is not kept for others. */
-  inputs: string[];
-  /** Which of them belong to which command; null: all to both. */
-  stageInputs: StageInputs | null;
   extensions: string[];
   locale: string | null;
   /** Idle time before the server is stopped; null: never. */
   sleepMs: number | null;
   settings: Record<string, string>;
-}
-
-export interface StageInputs {
-  migrate: string[];
-  seed: string[];
 }
 
 /** Everybody uses the same database. */
@@ -125,7 +113,7 @@ function readBranch(reader: Reader, written: ResourceOptions, problem: Problem):
     from: reader.text("from"),
     ...readCommands(reader),
     mask: reader.text("mask"),
-    ...readInputs(reader, written, problem),
+    ...readStageInputs(written, problem),
     extensions: reader.list("extensions"),
     locale: reader.text("locale"),
     sleepMs: readSleep(written.sleep, problem),
@@ -138,55 +126,12 @@ function readBranch(reader: Reader, written: ResourceOptions, problem: Problem):
       "Dump it first: `pg_dump -Fc -f dump.pgdump <url>`.",
     );
   }
-  if (options.inputs.length > 0 && !options.stageInputs && !options.migrate && !options.seed) {
-    problem(
-      "inputs",
-      "names files of a migration or seed, but there is neither `migrate:` nor `seed:`.",
-      "Add `migrate:`, or take it out.",
-    );
-  }
   checkStages(options, problem);
   for (const name of options.extensions) {
     if (!/^[\w-]{1,63}$/.test(name)) problem("extensions", `holds ${JSON.stringify(name)}, which is no name of an extension.`);
   }
   if (options.locale && !/^[\w.@-]{1,60}$/.test(options.locale)) problem("locale", "must be a locale's name, such as `de_DE.UTF-8`.");
   return options;
-}
-
-/** A list for both commands, or `{ migrate: […], seed: […] }`. */
-function readInputs(reader: Reader, written: ResourceOptions, problem: Problem): Pick<BranchOptions, "inputs" | "stageInputs"> {
-  const value = written.inputs;
-  if (typeof value !== "object" || value === null || Array.isArray(value)) return { inputs: reader.list("inputs"), stageInputs: null };
-  const hint = "Write a list of files, or `inputs: { migrate: [...], seed: [...] }`.";
-  for (const key of Object.keys(value)) {
-    if (key !== "migrate" && key !== "seed")
-      problem("inputs", `has the key ${JSON.stringify(key)}, which is no stage of a database.`, hint);
-  }
-  const list = (key: string) => {
-    const entry = value[key] ?? [];
-    const all = Array.isArray(entry) ? entry : [entry];
-    const texts = all.filter((each): each is string => typeof each === "string" && each.trim() !== "");
-    if (texts.length !== all.length) problem("inputs", `must list texts under ${key}.`, hint);
-    return texts;
-  };
-  const stageInputs = { migrate: list("migrate"), seed: list("seed") };
-  return { inputs: [...stageInputs.migrate, ...stageInputs.seed], stageInputs };
-}
-
-function checkStages({ inputs, stageInputs, migrate, seed, mask }: BranchOptions, problem: Problem): void {
-  const commands = { migrate, seed };
-  for (const key of ["migrate", "seed"] as const) {
-    if (stageInputs && stageInputs[key].length > 0 && !commands[key]) {
-      problem("inputs", `names files of \`${key}:\`, which is not there.`, `Add \`${key}:\`, or take them out.`);
-    }
-  }
-  if (stageInputs && migrate && stageInputs.migrate.length === 0 && stageInputs.seed.length > 0) {
-    problem("inputs", "names files of `seed:` alone, but `migrate:` runs before it.", "Add `migrate: [...]` to it.");
-  }
-  const unkept = (migrate && (stageInputs?.migrate ?? inputs).length === 0) || (seed && (stageInputs?.seed ?? inputs).length === 0);
-  if (mask && unkept) {
-    problem("mask", "needs `inputs:`, so that what `migrate:` and `seed:` make is masked too.", "List their files under `inputs:`.");
-  }
 }
 
 function readCommands(reader: Reader): { migrate: string | null; seed: string | null } {

@@ -7,6 +7,7 @@ import { readManifest } from "../../os/file-manifest.ts";
 import { removeTree, writeFileAtomic } from "../../os/files.ts";
 import { readProcessIdentity } from "../../os/process-identity.ts";
 import type { ServerUser } from "../../os/server-user.ts";
+import type { Stage } from "../template-stages.ts";
 import type { BranchInputs } from "./branch-inputs.ts";
 import { type Build, buildBase, buildContent, syncFileSystem, verifyBuild } from "./build-template.ts";
 import { cloneData } from "./clone-data.ts";
@@ -15,7 +16,6 @@ import type { BranchOptions } from "./postgres-options.ts";
 import { serverPlace, stopServer } from "./postmaster.ts";
 import type { TemplateRecord } from "./template-record.ts";
 import { generationOf, generationsOf, type Shelf, type Template } from "./template-shelf.ts";
-import type { Stage } from "./template-stages.ts";
 import type { TemplateWish } from "./templates.ts";
 
 export interface StageSeal {

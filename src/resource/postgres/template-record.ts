@@ -2,10 +2,10 @@
 import { readdir, readFile, readlink } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import type { ManifestFile } from "../../os/file-manifest.ts";
+import type { InputFile } from "../migration-order.ts";
 import type { TemplateReference } from "../resource-driver.ts";
+import type { Stage } from "../template-stages.ts";
 import { readBranchRecord } from "./branch-record.ts";
-import type { InputFile } from "./migration-order.ts";
-import type { Stage } from "./template-stages.ts";
 
 export interface TemplateRecord {
   schema: 2;

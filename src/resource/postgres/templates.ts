@@ -6,11 +6,13 @@ import { WtError } from "../../errors/wt-error.ts";
 import type { Clock } from "../../os/clock.ts";
 import { type CloneProbe, readCloneMethod } from "../../os/clone-method.ts";
 import { findDamage } from "../../os/file-manifest.ts";
+import { hashParts } from "../../os/input-files.ts";
 import type { ServerUser } from "../../os/server-user.ts";
+import { continues, migrationsAmong } from "../migration-order.ts";
 import type { ResourceCall, ResourceSpec } from "../resource-driver.ts";
+import { planStages, type Stage, type StageChain } from "../template-stages.ts";
 import type { BranchInputs } from "./branch-inputs.ts";
 import { readCollationLibraries } from "./collation-libraries.ts";
-import { continues, migrationsAmong } from "./migration-order.ts";
 import type { BranchOptions } from "./postgres-options.ts";
 import { sealStage } from "./seal-stage.ts";
 import type { ServerPrograms } from "./server-programs.ts";
@@ -26,7 +28,6 @@ import {
   type Shelf,
   type Template,
 } from "./template-shelf.ts";
-import { planStages, type Stage, type StageChain } from "./template-stages.ts";
 
 export interface TemplateWish {
   /** `resources.db`, for errors. */
@@ -136,7 +137,16 @@ interface Workshop extends TemplatesOptions {
 
 async function stagesOf({ programs, options, inputs }: Omit<TemplateWish, "call">): Promise<StageChain> {
   const collation = await readCollationLibraries(programs.directory);
-  return planStages({ build: programs.build, collation, options, inputs });
+  const empty = {
+    format: 3,
+    build: programs.build,
+    // What decides how text is sorted beside the server itself.
+    collation,
+    platform: `${process.platform}-${process.arch}`,
+    owner: process.getuid?.() === 0 ? "other" : "self",
+    locale: options.locale,
+  };
+  return planStages({ empty, extensions: options.extensions, inputs, hashOf: hashParts });
 }
 
 async function cloneMethod({ shelf, path, clock, overlayFromBytes }: Workshop, target: string): Promise<CloneProbe> {

@@ -1,7 +1,5 @@
-// The chain of templates that a branch's content is made through: an empty database, migrated, seeded or masked. Pure.
-import type { BranchInputs } from "./branch-inputs.ts";
+// The chain of templates that a database's content is made through: an empty database, migrated, seeded or masked. Pure.
 import type { InputFile } from "./migration-order.ts";
-import type { BranchOptions } from "./postgres-options.ts";
 
 export interface Stage {
   kind: "empty" | "migrated" | "seeded" | "masked";
@@ -18,35 +16,35 @@ export interface Stage {
 /** In the order in which they are made. */
 export type StageChain = readonly [Stage, ...Stage[]];
 
+/** A command whose outcome is kept in a template while its files are the same. */
+export interface StageCommand {
+  command: string;
+  files: InputFile[];
+}
+
+export interface StageInputs {
+  from: { hash: string } | null;
+  mask: { hash: string } | null;
+  /** Run when the template is built. */
+  migrate: StageCommand | null;
+  seed: StageCommand | null;
+}
+
 export interface StageFacts {
-  /** All of `postgres --version`. */
-  build: string;
-  /** What decides how text is sorted beside the server itself; see `readCollationLibraries`. */
-  collation: string;
-  options: BranchOptions;
-  inputs: BranchInputs;
+  /** Everything that makes one empty database another one. */
+  empty: object;
+  extensions: readonly string[];
+  inputs: StageInputs;
+  /** Of what is given, as JSON: the same text for the same, of 20 hexadecimal digits. */
+  hashOf: (parts: object) => string;
 }
 
 /**
  * The first is the empty one, the last what a branch is copied from. With a mask nothing between the two is sealed: what was not masked is
  * never there to be copied, and an earlier state is not gone on from, since its masked rows are not what the migrations expect.
  */
-export function planStages({ build, collation, options, inputs }: StageFacts): StageChain {
-  const empty: Stage = {
-    kind: "empty",
-    key: hashOf({
-      format: 3,
-      build,
-      collation,
-      platform: `${process.platform}-${process.arch}`,
-      owner: process.getuid?.() === 0 ? "other" : "self",
-      locale: options.locale,
-    }),
-    family: null,
-    files: [],
-    does: [],
-  };
-  const { extensions } = options;
+export function planStages({ empty: base, extensions, inputs, hashOf }: StageFacts): StageChain {
+  const empty: Stage = { kind: "empty", key: hashOf(base), family: null, files: [], does: [] };
   const { from, migrate, seed, mask } = inputs;
   const files = migrate?.files ?? [];
   const content = { parent: empty.key, extensions, from: from?.hash ?? null, migrate: migrate?.command ?? null };
@@ -69,8 +67,4 @@ export function planStages({ build, collation, options, inputs }: StageFacts): S
 
 function present<const Name>(name: Name, value: unknown): Name[] {
   return value ? [name] : [];
-}
-
-function hashOf(parts: object): string {
-  return new Bun.CryptoHasher("sha256").update(JSON.stringify(parts)).digest("hex").slice(0, 20);
 }

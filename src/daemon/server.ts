@@ -3,6 +3,7 @@ import { chmodSync, mkdirSync, rmSync } from "node:fs";
 import { dirname } from "node:path";
 import { buildHeader, clientHeader } from "../api/endpoints.ts";
 import { exitCodes, WtError } from "../errors/wt-error.ts";
+import { machineError } from "../os/machine-error.ts";
 import { collectWhenIdle } from "./idle-memory.ts";
 import { type Handler, routes } from "./routes.ts";
 import type { World } from "./world.ts";

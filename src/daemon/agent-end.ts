@@ -6,8 +6,8 @@ import { observeProcess, type ProcessIdentity, readBootId, signalProcess } from 
 import { readProcess, readProcessTable } from "../os/process-table.ts";
 import { liveAgents, seenIn } from "./agent-presence.ts";
 import { agentRecords } from "./agent-records.ts";
+import { agentServicePrefix } from "./lasting-commands.ts";
 import { processRemains } from "./process-remains.ts";
-import { agentServicePrefix } from "./supervisor.ts";
 import type { World } from "./world.ts";
 
 export interface AgentConsent {

@@ -4,7 +4,7 @@ import type { EnvironmentRecord, ProjectRecord } from "../environment/ledger.ts"
 import { observeProcess, type ProcessIdentity, readProcessIdentity } from "../os/process-identity.ts";
 import type { SeenAgent } from "./agent-memory.ts";
 import { type AgentRecord, agentRecords, agentView, forgetAgent, updateAgent } from "./agent-records.ts";
-import { agentServicePrefix } from "./supervisor.ts";
+import { agentServicePrefix } from "./lasting-commands.ts";
 import type { World } from "./world.ts";
 
 interface Placed {

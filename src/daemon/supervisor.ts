@@ -7,6 +7,7 @@ import { isPortFree } from "../os/ports.ts";
 import type { RuntimeDriver, ServiceInstance } from "../runtime/runtime-driver.ts";
 import { Admission } from "./admission.ts";
 import type { Changes } from "./changes.ts";
+import { isLasting } from "./lasting-commands.ts";
 import { createPauses, type Pauses } from "./pauses.ts";
 import { portHolderName } from "./port-holder.ts";
 import { processRemains } from "./process-remains.ts";
@@ -144,10 +145,7 @@ export class Supervisor {
     const known = new Set(this.runners(environment.id).map((runner) => runner.name));
     const busy = ledger.operations({ environmentId: environment.id }).length > 0;
     for (const stray of found.filter((one) => !known.has(one.service))) {
-      // What a finished command left running on purpose stays until the environment goes.
-      // Nor does an agent end with the daemon that started it.
-      const lasting = stray.service.startsWith(agentServicePrefix) || (!busy && /^(setup|hook):/.test(stray.service));
-      if (!lasting) await end(stray);
+      if (!isLasting(stray.service, busy)) await end(stray);
     }
     for (const lease of ledger.leases({ environmentId: environment.id, kind: "process" })) {
       const current = this.runners(environment.id).some((runner) => runner.instance && lease.key === processKey(runner.instance));
@@ -295,8 +293,5 @@ export class Supervisor {
     this.#options.ledger.putService(serviceRecord(runner));
   }
 }
-
-/** Of the names under which agents are marked: no service can be called so. */
-export const agentServicePrefix = "agent:";
 
 const strayPolicy = { signal: "SIGTERM" as const, graceMs: 5_000 };

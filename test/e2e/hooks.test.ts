@@ -247,6 +247,71 @@ describe("a hook that calls wt", () => {
   );
 });
 
+describe("the daemon is killed", () => {
+  test(
+    "while before_delete runs: the hook ends, nothing was deleted, and the deletion is not carried on",
+    async () => {
+      const yaml = `${sleeper}hooks: { before_delete: 'touch begun.flag; exec sleep 7534' }\n`;
+      await using world = await hermeticWorld({ files: { "wt.yaml": yaml, ".gitignore": "*.flag\n" } });
+      await world.ok(["create", "a"]);
+      const begun = `${world.repository}.worktrees/a/begun.flag`;
+      const deleting = world.wt(["delete", "a"]);
+      await eventually(() => existsSync(begun), Boolean);
+      process.kill(await world.daemonPid(), "SIGKILL");
+      expect((await deleting).code).not.toBe(0);
+      await eventually(
+        async () => (await world.status("a")).status,
+        (status) => status === "Healthy",
+      );
+      expect(running(/sleep 7534/)).toEqual([]);
+      expect(existsSync(begun)).toBe(true);
+      await world.ok(["delete", "a", "--no-hooks"]);
+      expect(leftovers(world, "a")).toEqual([]);
+    },
+    minute,
+  );
+
+  test(
+    "after before_delete: the next one deletes, and after_delete runs",
+    async () => {
+      const yaml = `${sleeper}hooks: { before_delete: 'echo before >> $HOME/hooks.log', after_delete: 'echo after $WT_ENVIRONMENT >> $HOME/hooks.log' }\n`;
+      await using world = await hermeticWorld({ files: { "wt.yaml": yaml } });
+      await world.ok(["create", "a"]);
+      await world.ok(["daemon", "stop"]);
+      expect((await world.wt(["delete", "a"], { env: { WT_TEST_FAULT: "kill@before:remove_worktree" } })).code).not.toBe(0);
+      const log = join(world.directory, "home/hooks.log");
+      const slugs = async () => (await world.list()).environments.map(({ slug }) => slug);
+      await eventually(slugs, (found) => found.join() === "main");
+      await eventually(
+        () => readFileSync(log, "utf8"),
+        (text) => text === "before\nafter a\n",
+      );
+      expect(leftovers(world, "a")).toEqual([]);
+    },
+    minute,
+  );
+
+  test(
+    "while before_create runs: nothing is left of the create",
+    async () => {
+      const yaml = "hooks: { before_create: 'touch begun.flag; exec sleep 7535' }\n";
+      await using world = await hermeticWorld({ files: { "wt.yaml": yaml, ".gitignore": "*.flag\n" } });
+      const creating = world.wt(["create", "a"]);
+      await eventually(() => existsSync(join(world.repository, "begun.flag")), Boolean);
+      process.kill(await world.daemonPid(), "SIGKILL");
+      expect((await creating).code).not.toBe(0);
+      const slugs = async () => (await world.list()).environments.map(({ slug }) => slug);
+      await eventually(slugs, (found) => found.join() === "main");
+      await eventually(
+        () => running(/sleep 7535/),
+        (left) => left.length === 0,
+      );
+      expect(leftovers(world, "a")).toEqual([]);
+    },
+    minute,
+  );
+});
+
 test(
   "hooks need trust; a change asks again; what was not approved holds up a delete but can be left out",
   async () => {

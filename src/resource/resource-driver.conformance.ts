@@ -5,7 +5,6 @@ import { WtError } from "../errors/wt-error.ts";
 import { describeForks } from "./fork.conformance.ts";
 import type { ResourceDriver, ResourceSpec } from "./resource-driver.ts";
 import { eventually, type ResourceCases, type ResourceHarness, testIf } from "./resource-harness.conformance.ts";
-import { describeRetire } from "./retire.conformance.ts";
 
 export function describeResourceDriver(name: string, createHarness: () => Promise<ResourceHarness>, cases: ResourceCases): void {
   describe(`${name} keeps the contract of ResourceDriver`, () => {

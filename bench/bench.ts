@@ -4,6 +4,7 @@ import { type BenchWorld, benchDirectory, endChildren, makeWorld } from "./bench
 import { benchDaemonCost } from "./daemon-cost.ts";
 import { placesParent } from "./database-places.ts";
 import { benchDatabases } from "./databases.ts";
+import { benchShell } from "./everyday-shell.ts";
 import { benchFirstAnswer } from "./first-answer.ts";
 import { type BenchRow, benchGateway } from "./gateway.ts";
 import { benchList, benchStart } from "./start-and-list.ts";
@@ -21,6 +22,7 @@ type Suite = (world: BenchWorld, asked: Asked) => Promise<BenchRow[] | SuiteResu
 const suites: Record<string, Suite> = {
   start: (world, { quick }) => benchStart(world, quick ? 5 : 15),
   list: (world, { quick }) => benchList(world, quick ? 3 : 15),
+  shell: (world, { quick }) => benchShell(world, quick ? 5 : 15),
   worktrees: (world, { quick }) => benchWorktrees(world, quick ? 3 : 11),
   parallel: (world, { quick }) => benchParallel(world, quick ? 1 : 3),
   answer: (world, { quick }) => benchFirstAnswer(world, quick ? 3 : 9),

@@ -40,7 +40,7 @@ export async function benchList(world: BenchWorld, rounds: number): Promise<Benc
   const worktrunk = findWorktrunk();
   const rows: BenchRow[] = [];
   let present = 1;
-  for (const count of [1, 10, 50]) {
+  for (const count of [1, 10, 50, 100]) {
     for (; present < count; present++) {
       await world.git(repository, ["worktree", "add", "-q", "-b", `branch-${present}`, `${repository}.worktrees/branch-${present}`]);
     }
@@ -51,7 +51,7 @@ export async function benchList(world: BenchWorld, rounds: number): Promise<Benc
     }
     rows.push(...(await benchWarm(world, { repository, count, worktrunk: worktrunk?.program ?? null }, rounds)));
   }
-  rows.push(...(await benchChanged(world, { repository, count: 50, worktrunk: worktrunk?.program ?? null }, rounds)));
+  rows.push(...(await benchChanged(world, { repository, count: 100, worktrunk: worktrunk?.program ?? null }, rounds)));
   await world.stop();
   return rows;
 }

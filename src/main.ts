@@ -11,6 +11,13 @@ async function main(argv: string[]): Promise<void> {
     const { runDaemon } = await import("./daemon/main.ts");
     process.exit(await runDaemon(argv.slice(2), process.env));
   }
+  if (first === "__complete") {
+    const { printCandidates } = await import("./cli/completion/print-candidates.ts");
+    await Promise.try(() => printCandidates(argv.slice(second === "--" ? 2 : 1), { env: process.env, cwd: process.cwd() })).catch(
+      () => undefined,
+    );
+    process.exit(0);
+  }
   const prompt = first === "prompt" ? promptOptions(argv.slice(1)) : null;
   if (prompt) {
     const { printPrompt } = await import("./cli/prompt/print-prompt.ts");

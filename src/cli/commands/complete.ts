@@ -1,5 +1,5 @@
 import { defineCommand } from "../command.ts";
-import { completionCandidates } from "../completion/candidates.ts";
+import { printCandidates } from "../completion/print-candidates.ts";
 
 /** Called by the completion scripts at every press of TAB: fast, silent, and never starts a daemon. */
 export const complete = defineCommand({
@@ -11,8 +11,7 @@ export const complete = defineCommand({
   passthrough: true,
   hidden: true,
   async handler({ arguments: words }, context) {
-    const candidates = await completionCandidates(words, context);
-    await context.terminal.out(candidates.map(({ value, description }) => `${value}\t${description}\n`).join(""));
+    await printCandidates(words, context);
     return 0;
   },
 });

@@ -47,6 +47,29 @@ async function create(at: TestWorld, branch: string, up = false): Promise<string
 }
 
 describe("made by others", () => {
+  test("in a project that the daemon hears of only later, too", async () => {
+    await using at = await testWorld({ "app.txt": "one\n" }, {});
+    at.world.clock = systemClock;
+    const { ledger } = at.world;
+    for (const { id } of ledger.environments()) ledger.deleteEnvironment(id);
+    for (const { id } of ledger.projects()) ledger.deleteProject(id);
+    const watch = watchWorktrees(at.world, { settleMs: 20, lookEveryMs: never });
+    try {
+      await watch.look();
+      await locate(at.world, at.repository.git, at.repository.root);
+      const path = join(at.repository.base, "fix");
+      // Its directory is watched once it has been looked at.
+      await eventually(
+        () => at.world.ledger.setupStamp(ledger.environments()[0]?.id ?? "", "worldtree:mount"),
+        (stamp) => stamp !== null,
+      );
+      at.repository.run(["worktree", "add", "-q", "-b", "fix", path]);
+      expect(await until(at, ["main", "fix"])).toEqual(["main", "fix"]);
+    } finally {
+      watch.close();
+    }
+  });
+
   test("git worktree add, claude --worktree, codex and a sibling are environments as soon as they are there, with names that people know", async () => {
     await using world = await watched();
     const { at } = world;

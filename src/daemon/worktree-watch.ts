@@ -125,19 +125,20 @@ function notice(watching: Watching, projectId: string, afterMs: number): void {
 
 /** One look at a time; what becomes due meanwhile is looked at by the same one. */
 function lookAtDue(watching: Watching): Promise<void> {
-  watching.looking ??= (async () => {
-    try {
-      for (let [id] = watching.due; id !== undefined && !watching.closing.signal.aborted; [id] = watching.due) {
-        watching.due.delete(id);
-        const project = watching.world.ledger.project(id);
-        if (project) await lookAt(watching, project).catch(watching.world.report);
-        else unwatch(watching, id);
-      }
-    } finally {
-      watching.looking = null;
-    }
-  })();
+  // Only after the assignment may it be over: with nothing due it would be before.
+  watching.looking ??= lookAtAll(watching).finally(() => {
+    watching.looking = null;
+  });
   return watching.looking;
+}
+
+async function lookAtAll(watching: Watching): Promise<void> {
+  for (let [id] = watching.due; id !== undefined && !watching.closing.signal.aborted; [id] = watching.due) {
+    watching.due.delete(id);
+    const project = watching.world.ledger.project(id);
+    if (project) await lookAt(watching, project).catch(watching.world.report);
+    else unwatch(watching, id);
+  }
 }
 
 async function lookAt(watching: Watching, project: ProjectRecord): Promise<void> {

@@ -6,7 +6,9 @@ import { runOperation } from "../run-operation.ts";
 export const up = defineCommand({
   name: "up",
   summary: "Start services that do not run",
-  details: ["Starts what they need first and waits until all are ready."],
+  details: [
+    "Starts what they need first and waits until all are ready. Databases wake; one that is gone is made anew, one that does not work is mended if it can be.",
+  ],
   arguments: [
     {
       name: "service",

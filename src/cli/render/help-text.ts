@@ -19,7 +19,7 @@ export const exitCodeMeanings: readonly [number, string][] = [
   [exitCodes.refused, "refused: it would lose work, touch what is not ours, or git does not allow it"],
   [exitCodes.untrusted, "commands of the repository are not approved (wt trust)"],
   [exitCodes.machine, "the machine cannot do it now: git missing, disk full, port held"],
-  [exitCodes.unhealthy, "done, but a service does not become ready"],
+  [exitCodes.unhealthy, "done, but a service or a resource does not become ready"],
   [9, "wt db diff --exit-code: something differs"],
   [exitCodes.cancelled, "interrupted"],
 ];

@@ -52,7 +52,13 @@ export async function deleteEnvironment(world: World, request: DeleteRequest, ca
       call.abort.throwIfAborted();
       const agentsEnded = await endAgents(world, current, agents);
       const keepUntilMs = keepUntil(world, current, consent);
-      const data = { ...consent, keepUntilMs, unsavedFiles: seen.dirty + seen.untracked, hooks: request.hooks !== false };
+      const data = {
+        ...consent,
+        keepUntilMs,
+        wanted: current.wanted,
+        unsavedFiles: seen.dirty + seen.untracked,
+        hooks: request.hooks !== false,
+      };
       const operation = beginOperation(world, { environmentId: current.id, kind: "delete", data });
       await hooks.runBefore(operation, call).catch((error) => {
         endOperation(world, { id: operation, environmentId: current.id });

@@ -73,7 +73,8 @@ export function releaseKept(context: StepContext, keepUntilMs: number): void {
   const names = (data.names ?? []) as string[];
   const commit = typeof data.commit === "string" ? data.commit : null;
   const kept: KeptEnvironment = {
-    environment: world.ledger.environment(environment.id) ?? environment,
+    // Asked to be down by now, it comes back as it was.
+    environment: { ...(world.ledger.environment(environment.id) ?? environment), wanted: data.wanted === "up" ? "up" : "down" },
     resources: resources.map(({ lease }) => lease.data),
     removedResources: names.filter((name) => !resources.some(({ spec }) => spec.name === name)),
     ports: Object.entries(leasedPorts(world, environment.id)).map(([service, port]) => ({ service, port })),

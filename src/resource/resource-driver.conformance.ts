@@ -5,6 +5,7 @@ import { WtError } from "../errors/wt-error.ts";
 import { describeForks } from "./fork.conformance.ts";
 import type { ResourceDriver, ResourceSpec } from "./resource-driver.ts";
 import { eventually, type ResourceCases, type ResourceHarness, testIf } from "./resource-harness.conformance.ts";
+import { describeRetire } from "./retire.conformance.ts";
 
 export function describeResourceDriver(name: string, createHarness: () => Promise<ResourceHarness>, cases: ResourceCases): void {
   describe(`${name} keeps the contract of ResourceDriver`, () => {
@@ -443,6 +444,8 @@ export function describeResourceDriver(name: string, createHarness: () => Promis
         if (bytes !== null) expect(bytes).toBeGreaterThanOrEqual(0);
       }
     });
+
+    describeRetire({ harness: () => harness, driver: () => driver, ensured, reopened, call, withClients });
 
     describe("adopt and close", () => {
       test("what was ready stays ready and in use across daemons", async () => {

@@ -231,6 +231,8 @@ function look(branch: Branch): Promise<Activity> {
 async function settleEnded(life: Life, spec: ResourceSpec): Promise<void> {
   if (life.closed || !life.branches.has(spec.directory)) return;
   await exclusively(life, spec, async (branch) => {
+    // Retired meanwhile: its port belongs to nobody.
+    if (life.branches.get(spec.directory) !== branch) return;
     const record = await readBranchRecord(spec.directory);
     if (life.closed || !record?.complete || (await findServer(branch.place))) return;
     stopWatching(branch);

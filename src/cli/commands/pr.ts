@@ -14,7 +14,7 @@ export const pr = defineCommand({
     "gh and glab are asked where they are installed; else the refs that GitHub, GitLab, Gitea and Forgejo keep for pull requests suffice.",
     "The branch has the name that it has there. From a fork, git pull and git push go to the fork.",
     "The same one again brings its branch up to date, unless it has commits of its own.",
-    "Its code comes from somebody else: for a fork, wt asks before it runs setup or services. --yes is that consent, --no-up does not help: setup runs too.",
+    "A fork's code is somebody else's: wt asks before setup and services run it. --yes is that consent; agents cannot give it.",
   ],
   arguments: [{ name: "pull-request", summary: "Its number, or the address of its page", required: true }],
   options: {

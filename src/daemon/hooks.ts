@@ -111,8 +111,7 @@ async function runHook(world: World, hooked: Hooked & { command: HookCommand; st
       about: session.environment.id,
     });
   } catch (error) {
-    if (deadline.signal.aborted && !call.abort.aborted) throw deadline.signal.reason;
-    throw hookError(error);
+    throw hookError(deadline.signal.aborted && !call.abort.aborted ? deadline.signal.reason : error, hooked.event);
   } finally {
     clearTimeout(timer);
   }
@@ -166,7 +165,8 @@ function tookTooLong({ place, run, timeoutMs }: HookCommand): WtError {
   });
 }
 
-function hookError(error: unknown): unknown {
-  if (!(error instanceof WtError) || error.code !== "setup_failed") return error;
-  return new WtError({ ...error.toWire(), code: "hook_failed", cause: error });
+function hookError(error: unknown, event: HookEvent): unknown {
+  if (!(error instanceof WtError) || !/^(setup_failed|hook_timeout)$/.test(error.code)) return error;
+  const hints = event.startsWith("before_") ? [...error.hints, "Or leave the hooks out this time: --no-hooks"] : error.hints;
+  return new WtError({ ...error.toWire(), code: error.code === "setup_failed" ? "hook_failed" : error.code, hints, cause: error });
 }

@@ -14,6 +14,8 @@ interface Page {
 const root = resolve(import.meta.dir, "..");
 const longest: Record<string, number> = { "ARCHITECTURE.md": 200, "AGENTS.md": 60 };
 const commands = new Set(commandTable.flatMap((entry) => [entry.name, ...entry.aliases]));
+/** Projects of the examples: `wt fibonacci earl/other`. */
+const projects = new Set(["fibonacci", "shop"]);
 /** `db`, `db template`. */
 const nouns = new Set(
   commandTable.flatMap(({ name }) =>
@@ -97,7 +99,7 @@ function commandIn(line: string): string | null {
   while (words[0]?.startsWith("-")) words.splice(0, words[0] === "-C" ? 2 : 1);
   const named = words.map((word) => word.replace(/[,.;:)]+$/, "")).filter((word) => word !== "");
   const [first = ""] = named;
-  if (!/^[a-z][a-z-]*$/.test(first) || nouns.has(named.join(" "))) return null;
+  if (!/^[a-z][a-z-]*$/.test(first) || nouns.has(named.join(" ")) || projects.has(first)) return null;
   const known = named.some((_, index) => commands.has(named.slice(0, index + 1).join(" ")));
   return known ? null : named.slice(0, 2).join(" ");
 }

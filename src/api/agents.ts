@@ -77,6 +77,6 @@ export interface AgentEvent {
   pid: number;
   state: "working" | "waiting" | "done";
   detail: string | null;
-  /** It only repeats that nobody has answered: a finished turn stays finished. */
-  reminder: boolean;
+  /** `beginning`: of a session. `reminder`: nobody has answered yet, which is no news where the turn is over. */
+  kind: "news" | "beginning" | "reminder";
 }

@@ -14,7 +14,9 @@ import type { World } from "./world.ts";
 export async function noteAgentEvent(world: World, event: AgentEvent): Promise<boolean> {
   const record = (event.agent === null ? null : agentRecord(world, event.agent)) ?? (await recordByAncestor(world, event));
   if (!record || record.ended) return false;
-  if (event.reminder && (record.state === "done" || record.state === "waiting")) return true;
+  if (event.kind === "reminder" && (record.state === "done" || record.state === "waiting")) return true;
+  // Without a terminal it has its prompt already, and waits for nobody.
+  if (event.kind === "beginning" && record.place === "detached") return true;
   // Hooks of tools come by the dozen, and say mostly what is known.
   if (record.state === event.state && record.detail === event.detail) return true;
   const sinceMs = record.state === event.state ? record.sinceMs : world.clock.now();

@@ -21,6 +21,9 @@ describe("an agent in an environment", () => {
       expect(start.env).toMatchObject({ WT_ENVIRONMENT: "spike", WT_AGENT: answer.agent.id, PWD: start.cwd });
       expect(start.env.API_URL).toMatch(/^http:\/\/127\.0\.0\.1:\d+$/);
 
+      // It has its prompt already, and waits for nobody.
+      await agent.hook("SessionStart", { source: "startup" });
+      await here.until((one) => one?.state === "working");
       await agent.hook("UserPromptSubmit");
       await here.until((one) => one?.state === "working");
       await agent.hook("Notification", { notification_type: "permission_prompt", message: "Claude needs your permission to use Bash" });

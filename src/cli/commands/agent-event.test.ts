@@ -10,18 +10,19 @@ test("a hook's JSON: what it says, what is only a reminder, and what is nothing"
     {
       cwd: "/w",
       detail: "May I use Bash?",
-      reminder: false,
+      kind: "news",
       irrelevant: false,
     },
   );
-  expect(hook({ hook_event_name: "Notification", notification_type: "idle_prompt", message: "x" }).reminder).toBe(true);
+  expect(hook({ hook_event_name: "Notification", notification_type: "idle_prompt", message: "x" }).kind).toBe("reminder");
   expect(hook({ hook_event_name: "Notification", notification_type: "auth_success", message: "x" }).irrelevant).toBe(true);
+  expect(hook({ hook_event_name: "SessionStart", source: "startup" }).kind).toBe("beginning");
   // What a person typed is nobody else's business.
   expect(hook({ hook_event_name: "UserPromptSubmit", prompt: "secret", message: "secret" }).detail).toBeNull();
 });
 
 test("whatever comes in is understood or ignored", () => {
-  fc.assert(fc.property(fc.oneof(fc.string(), fc.json()), (text) => expect(parseHook(text)).toHaveProperty("reminder")));
+  fc.assert(fc.property(fc.oneof(fc.string(), fc.json()), (text) => expect(parseHook(text)).toHaveProperty("kind")));
 });
 
 test("prints nothing, ends with 0 and starts no daemon, with and without one", async () => {

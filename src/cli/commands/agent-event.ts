@@ -28,7 +28,7 @@ export const agentEvent = defineCommand({
       pid: process.pid,
       state,
       detail: hook.detail,
-      reminder: hook.reminder,
+      kind: hook.kind,
     };
     const response = await context.connection.fetchIfRunning("/v1/agents/event", request(event)).catch(() => null);
     await response?.body?.cancel();
@@ -39,14 +39,14 @@ export const agentEvent = defineCommand({
 interface Hook {
   cwd: string | null;
   detail: string | null;
-  reminder: boolean;
+  kind: AgentEvent["kind"];
   /** Nothing that changes the state. */
   irrelevant: boolean;
 }
 
 /** Hooks of Claude Code (`notification_type`, `message`) and `notify` of Codex; anything else says nothing. */
 export function parseHook(text: string): Hook {
-  const nothing: Hook = { cwd: null, detail: null, reminder: false, irrelevant: false };
+  const nothing: Hook = { cwd: null, detail: null, kind: "news", irrelevant: false };
   let value: unknown;
   try {
     value = JSON.parse(text);
@@ -58,10 +58,11 @@ export function parseHook(text: string): Hook {
   const of = (name: string) => (typeof given[name] === "string" && given[name] !== "" ? given[name] : null);
   const notification = of("notification_type");
   const message = given.hook_event_name === "Notification" ? of("message") : null;
+  const reminds = notification === "idle_prompt" || message === "Claude is waiting for your input";
   return {
     cwd: of("cwd"),
     detail: message === null ? null : shortened(message),
-    reminder: notification === "idle_prompt" || message === "Claude is waiting for your input",
+    kind: given.hook_event_name === "SessionStart" ? "beginning" : reminds ? "reminder" : "news",
     irrelevant: notification === "auth_success",
   };
 }

@@ -1,18 +1,19 @@
-// `npm run test:histories [-- --commands 10000] [--seed N] [--histories 1]`: random histories of commands with crashes and a machine that refuses,
+// `npm run test:histories [-- --commands 10000] [--seed N] [--histories 1 | --every-instant]`: random histories of commands with crashes and a machine that refuses,
 // on the daemon's own code; nothing may leak and no file may be lost. Every history has a seed, which is printed when it fails.
 import { accessSync, constants, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
+import { scenes, strikeEverywhere, ways } from "../test/histories/every-instant.ts";
 import { emptyTally, type Tally } from "../test/histories/live-history.ts";
 import { runHistories } from "../test/histories/run-histories.ts";
 
 const { values } = parseArgs({
-  options: { commands: { type: "string" }, seed: { type: "string" }, histories: { type: "string" } },
+  options: { commands: { type: "string" }, seed: { type: "string" }, histories: { type: "string" }, "every-instant": { type: "boolean" } },
 });
 const place = mkdtempSync(join(quickPlace(), "wt-histories-"));
 process.env.TMPDIR = place;
-process.exitCode = await main().finally(() => rmSync(place, { recursive: true, force: true }));
+process.exitCode = await (values["every-instant"] ? everyInstant() : main()).finally(() => rmSync(place, { recursive: true, force: true }));
 
 async function main(): Promise<number> {
   const seed = Number(values.seed ?? Math.floor(Math.random() * 2 ** 31));
@@ -46,6 +47,27 @@ async function main(): Promise<number> {
   const refusals = [...tally.refusals].sort((a, b) => b[1] - a[1]);
   console.log(`Refused or failed: ${refusals.map(([code, count]) => `${code} ${count}`).join(", ")}.`);
   return 0;
+}
+
+/** Each operation, cut off or refused in every way at every single instant of it. */
+async function everyInstant(): Promise<number> {
+  let failures = 0;
+  let strikes = 0;
+  for (const scene of scenes) {
+    const counts: number[] = [];
+    for (const way of ways) {
+      const instants = await strikeEverywhere(scene, { way, first: 1, step: 1 }).catch((error: Error) => error);
+      if (typeof instants === "number") counts.push(instants - 1);
+      else {
+        failures++;
+        console.error(`\n${scene.name}, ${JSON.stringify(way)}:\n${instants.message}\n`);
+      }
+    }
+    strikes += counts.reduce((sum, count) => sum + count, 0);
+    console.log(`${scene.name.padEnd(32)} ${Math.max(0, ...counts)} instants, ${counts.length} of ${ways.length} ways hold`);
+  }
+  console.log(`\n${strikes} accidents, ${failures} failures.`);
+  return failures > 0 ? 1 : 0;
 }
 
 /** Where files are in memory this goes three times as fast. */

@@ -16,7 +16,7 @@ import { createMemoryDriver, createMemoryMachine, type MemoryMachine } from "../
 import type { RuntimeDriver } from "../../src/runtime/runtime-driver.ts";
 import { buildTestWorld, fastClock, trustAll } from "../support/daemon-world.ts";
 import { gitRepository, type TestRepository } from "../support/git-repository.ts";
-import { Life, livingEffect } from "./instants.ts";
+import { type Accident, Life, livingEffect } from "./instants.ts";
 import { mortalLedger, mortalResources, mortalRuntime, processOf } from "./mortal-parts.ts";
 
 export const projectFiles: Record<string, string> = {
@@ -38,6 +38,7 @@ services:
 
 export interface HistoryWorld extends AsyncDisposable {
   repository: TestRepository;
+  keeps: boolean;
   machine: MemoryMachine;
   server: MemoryServer;
   /** What outlives daemons; reading it is nobody's effect. */
@@ -49,20 +50,26 @@ export interface HistoryWorld extends AsyncDisposable {
   reported: unknown[];
   /** Runs `work` as the present daemon; gives null when it died meanwhile. */
   act<T>(work: (world: World, call: Call) => Promise<T>): Promise<{ value: T } | { error: unknown } | null>;
-  /** Ends the present daemon (unless it is dead) and starts one that settles everything. `reboot`: processes and the boot's id are gone. */
-  restart(how?: { reboot?: boolean }): Promise<void>;
+  /** Ends the present daemon (unless it is dead) and starts one that settles everything, or meets with its own accident. `reboot`: processes and the boot's id are gone. */
+  restart(how?: { reboot?: boolean; accident?: Accident | null }): Promise<void>;
   /** Background work of the present daemon is over. */
   quiet(): Promise<void>;
 }
 
-export async function historyWorld(): Promise<HistoryWorld> {
+/** `keeps` false: what is deleted cannot come back (WT_UNDELETE_DAYS=0). */
+export async function historyWorld({ keeps = true } = {}): Promise<HistoryWorld> {
   const repository = await gitRepository({ files: projectFiles });
   writeFileSync(join(repository.root, ".env"), "SECRET=1\n");
   const clock = fastClock();
   const machine = createMemoryMachine();
   const server = createMemoryServer();
   const ledger = memoryLedger({ nowMs: () => clock.now() });
-  const env = { ...repository.env, XDG_STATE_HOME: join(repository.base, "state"), XDG_RUNTIME_DIR: join(repository.base, "run") };
+  const env = {
+    ...repository.env,
+    XDG_STATE_HOME: join(repository.base, "state"),
+    XDG_RUNTIME_DIR: join(repository.base, "run"),
+    WT_UNDELETE_DAYS: keeps ? "7" : "0",
+  };
   let boot = 1;
   armFaults(livingEffect);
 
@@ -84,6 +91,7 @@ export async function historyWorld(): Promise<HistoryWorld> {
   await trustAll(made.world, repository);
   const history: HistoryWorld = {
     ...made,
+    keeps,
     repository,
     machine,
     server,
@@ -101,11 +109,12 @@ export async function historyWorld(): Promise<HistoryWorld> {
       // Who dies says nothing any more.
       return life.dead ? null : first;
     },
-    async restart({ reboot = false } = {}) {
+    async restart({ reboot = false, accident = null } = {}) {
       await end(history);
       if (reboot) powerOff(machine);
       if (reboot) boot++;
       Object.assign(history, await begin());
+      history.life.expect(accident);
       await history.act(async (world) => {
         await adoptServices(world, `boot-${boot}`);
         await settleOperations(world);

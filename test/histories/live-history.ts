@@ -13,7 +13,7 @@ import { machineError } from "../../src/os/machine-error.ts";
 import { snapshot, violations } from "./check-history.ts";
 import { type HistoryWorld, historyWorld } from "./history-world.ts";
 import { databaseModel, doByHand, emptyModel, environmentOf, type Model, type Work } from "./model.ts";
-import { branchNames, type Command, type Happening, type UserAction } from "./operations.ts";
+import { branchNames, type Command, type Happening, type Story, type UserAction } from "./operations.ts";
 
 /** What happened over all, so that a run can say what it has proven. */
 export interface Tally {
@@ -37,8 +37,8 @@ export interface Living {
 }
 
 /** Throws with everything that does not hold, and the story up to there. */
-export async function liveHistory(happenings: readonly Happening[], tally: Tally = emptyTally()): Promise<void> {
-  await using history = await historyWorld();
+export async function liveHistory({ keeps, happenings }: Story, tally: Tally = emptyTally()): Promise<void> {
+  await using history = await historyWorld({ keeps });
   const living: Living = { history, model: emptyModel(), story: [], tally };
   for (const happening of happenings) await liveOn(living, happening);
 }
@@ -56,7 +56,11 @@ export async function liveOn(living: Living, happening: Happening): Promise<bool
   const struck = history.life.struckAt !== null;
   history.life.expect(null);
   if (struck || history.life.dead) {
-    await history.restart();
+    const again = (happening.kind === "command" && happening.again) || null;
+    if (again) await history.restart({ accident: again });
+    if (again && history.life.struckAt !== null) story.push(`crash of the next daemon at ${history.life.struckAt}`);
+    if (!again || history.life.dead) await history.restart();
+    history.life.expect(null);
     const unexpected = history.reported.map((error) => `the next daemon reports: ${text(error)}`);
     await history.quiet();
     verify(said.join("; "), unexpected);
@@ -129,8 +133,9 @@ async function carryOut(history: HistoryWorld, model: Model, asked: { command: C
   const database = environment ? databaseModel(model, environment.id) : null;
   if (database) foresee(database, command);
   // What has no worktree is not kept.
-  if (database && command.do === "delete") database.mayBeGone ||= command.purge || model.removedByHand.has(environment?.path ?? "");
-  if (command.do === "gc") for (const one of model.databases.values()) one.mayBeGone ||= model.removedByHand.size > 0;
+  if (database && command.do === "delete")
+    database.mayBeGone ||= !history.keeps || command.purge || model.removedByHand.has(environment?.path ?? "");
+  if (command.do === "gc") for (const one of model.databases.values()) one.mayBeGone ||= !history.keeps || model.removedByHand.size > 0;
   const letGo = command.do === "purge" || (command.do === "delete" && command.purge) ? giveUp(history, command) : () => true;
   model.works = model.works.filter(letGo);
   const { root: cwd, env } = history.repository;

@@ -27,8 +27,8 @@ export type Command =
 
 export type Happening =
   | { kind: "user"; action: UserAction }
-  /** `alongside` begins at the same time. */
-  | { kind: "command"; command: Command; alongside: Command | UserAction | null; accident: Accident | null }
+  /** `alongside` begins at the same time. `again` befalls the daemon that recovers. */
+  | { kind: "command"; command: Command; alongside: Command | UserAction | null; accident: Accident | null; again?: Accident | null }
   | { kind: "restart"; reboot: boolean; accident: Accident | null };
 
 const branch = fc.nat({ max: 3 });
@@ -115,6 +115,7 @@ export const happening: fc.Arbitrary<Happening> = fc.oneof(
       command,
       alongside: fc.option(fc.oneof(command, userAction), { freq: 5 }),
       accident: fc.option(accident, { freq: 2 }),
+      again: fc.option(crash, { freq: 3 }),
     }),
   },
   {
@@ -126,5 +127,16 @@ export const happening: fc.Arbitrary<Happening> = fc.oneof(
     }),
   },
 );
+
+export interface Story {
+  /** What is deleted can come back. */
+  keeps: boolean;
+  happenings: Happening[];
+}
+
+export const story: fc.Arbitrary<Story> = fc.record({
+  keeps: fc.integer({ min: 1, max: 4 }).map((one) => one > 1),
+  happenings: fc.array(happening, { minLength: 10, maxLength: 25 }),
+});
 
 export const branchNames = ["a", "topic/b", "c", "d"];

@@ -1,7 +1,7 @@
 // Many random histories, one after the other; each has a seed of its own, by which it can be lived again.
 import fc from "fast-check";
 import { emptyTally, liveHistory, type Tally } from "./live-history.ts";
-import { type Happening, happening } from "./operations.ts";
+import { type Story, story } from "./operations.ts";
 
 export interface Histories {
   /** Ends after the history in which so many commands have been carried out. */
@@ -27,18 +27,20 @@ export async function runHistories(asked: Histories): Promise<{ tally: Tally; fa
   for (let lived = 0; ; lived++) {
     if (tally.commands >= commands || lived >= histories) return { tally, failure: null };
     const own = seed + lived;
-    const story = historyOf(own);
-    const message = await failureOf(story, tally);
-    if (message !== null) return { tally, failure: { seed: own, message, smallest: await shrunk(story, message) } };
+    const lives = historyOf(own);
+    const message = await failureOf(lives, tally);
+    if (message !== null) return { tally, failure: { seed: own, message, smallest: await shrunk(lives, message) } };
     progress?.(tally, own);
   }
 }
 
-export function historyOf(seed: number): Happening[] {
-  return fc.sample(fc.array(happening, { minLength: 10, maxLength: 25 }), { seed, numRuns: 1 })[0] ?? [];
+export function historyOf(seed: number): Story {
+  const [one] = fc.sample(story, { seed, numRuns: 1 });
+  if (!one) throw new Error("fast-check made nothing");
+  return one;
 }
 
-async function failureOf(story: readonly Happening[], tally?: Tally): Promise<string | null> {
+async function failureOf(story: Story, tally?: Tally): Promise<string | null> {
   return liveHistory(story, tally).then(
     () => null,
     (error: unknown) => (error instanceof Error ? error.message : String(error)),
@@ -46,11 +48,11 @@ async function failureOf(story: readonly Happening[], tally?: Tally): Promise<st
 }
 
 /** Leaves out one happening after the other, as long as something still fails. */
-async function shrunk(story: readonly Happening[], message: string): Promise<string> {
-  let smallest = [...story];
+async function shrunk(story: Story, message: string): Promise<string> {
+  let smallest = story;
   let said = message;
-  for (let index = smallest.length - 1; index >= 0; index--) {
-    const without = smallest.toSpliced(index, 1);
+  for (let index = smallest.happenings.length - 1; index >= 0; index--) {
+    const without = { ...story, happenings: smallest.happenings.toSpliced(index, 1) };
     const failure = await failureOf(without);
     if (failure === null) continue;
     smallest = without;

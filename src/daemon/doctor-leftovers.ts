@@ -96,7 +96,7 @@ async function worktreeFindings(world: World, project: ProjectRecord, environmen
     {
       ...warning,
       code,
-      message: `${presence.because} What ${slug} had is still leased.${kept}`,
+      message: `${presence.because} What ${slug} had${presence.how === "repository" ? ` at ${environment.path}` : ""} is still leased.${kept}`,
       fix: "wt doctor --fix",
       repair: async () => {
         const call = { emit: () => undefined, abort: never() };

@@ -8,6 +8,7 @@ import { leftoverFindings } from "./doctor-leftovers.ts";
 import { machineFindings } from "./doctor-machine.ts";
 import { driftFindings } from "./drift.ts";
 import type { Finding } from "./finding.ts";
+import { readUserGc } from "./gc-schedule.ts";
 import { portHolderName } from "./port-holder.ts";
 import { settleOperations } from "./recovery.ts";
 import { storageFindings } from "./storage-findings.ts";
@@ -30,6 +31,7 @@ async function allFindings(world: World): Promise<Finding[]> {
     ...ledgerFindings(world),
     ...(await gatewayFindings(world)),
     ...machineFindings(world),
+    ...(await configFindings(world)),
     ...(await storageFindings(world)),
     ...(await leftoverFindings(world)),
     ...perEnvironment.flat(),
@@ -48,6 +50,19 @@ function ledgerFindings(world: World): DoctorFinding[] {
   if (world.ledgerRecovery === null)
     return [{ code: "ledger", level: "ok", message: `The ledger ${world.paths.ledger} is whole.`, fix: null }];
   return [{ code: "ledger_recovered", level: "warning", message: world.ledgerRecovery, fix: "wt list --all" }];
+}
+
+async function configFindings(world: World): Promise<Finding[]> {
+  const { problem, path } = await readUserGc(world);
+  if (problem === null) return [];
+  return [
+    {
+      code: "user_config_invalid",
+      level: "warning",
+      message: `${path}: ${problem} Nothing is collected by itself.`,
+      fix: `$EDITOR ${path}`,
+    },
+  ];
 }
 
 async function gatewayFindings(world: World): Promise<DoctorFinding[]> {

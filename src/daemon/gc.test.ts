@@ -6,6 +6,7 @@ import { type TestWorld, testWorld } from "../../test/support/daemon-world.ts";
 import type { GcItem, GcRequest } from "../api/gc.ts";
 import { createEnvironment } from "./create-environment.ts";
 import { collect } from "./gc.ts";
+import { collectIfDue } from "./gc-schedule.ts";
 import { pinEnvironment } from "./pin-environment.ts";
 import { locate } from "./projects.ts";
 
@@ -184,6 +185,32 @@ describe("environments that nobody uses", () => {
     expect((await environmentsOf(at)).theirs?.reason).toBe("wt did not make its worktree; --adopted takes such ones too.");
     expect((await environmentsOf(at, { adopted: true })).theirs?.outcome).toBe("removed");
     expect(existsSync(path)).toBe(false);
+  });
+});
+
+describe("by itself", () => {
+  test("only where the user's config.yaml says so, at its time, and nothing that was used within a day", async () => {
+    await using at = await gcWorld();
+    const abort = new AbortController().signal;
+    const path = await create(at, "done");
+    at.repository.commit({ "done.txt": "1" }, { directory: path });
+    squash(at, "done");
+    const clock = at.world.clock;
+    const later = (days: number) => {
+      at.world.clock = { ...clock, now: () => clock.now() + days * dayMs };
+    };
+    later(10);
+    expect(await collectIfDue(at.world, abort)).toBe(false);
+    await Bun.write(join(at.world.paths.config, "config.yaml"), "gc: { every: 1d }\n");
+    later(0);
+    expect(await collectIfDue(at.world, abort)).toBe(true);
+    expect(existsSync(path)).toBe(true);
+    later(0.5);
+    expect(await collectIfDue(at.world, abort)).toBe(false);
+    later(2);
+    expect(await collectIfDue(at.world, abort)).toBe(true);
+    expect(existsSync(path)).toBe(false);
+    expect(at.reported.map(String)).toEqual([expect.stringContaining("gc: removed environment repo/done: Its branch done is merged")]);
   });
 });
 

@@ -18,6 +18,7 @@ import { createDriftMemory } from "./drift-memory.ts";
 import { createResourceDrivers } from "./drivers.ts";
 import { faultsFrom } from "./faults.ts";
 import { startGatewayControl } from "./gateway-control.ts";
+import { collectOnSchedule } from "./gc-schedule.ts";
 import { GitStatusCache } from "./git-status-cache.ts";
 import { keepDeletedTidy } from "./kept-upkeep.ts";
 import { KeyedLock } from "./keyed-lock.ts";
@@ -64,6 +65,7 @@ export async function runDaemon(_argv: readonly string[], env: Readonly<Record<s
   keepTemplatesTidy(world);
   const stopped = new AbortController();
   void keepDeletedTidy(world, stopped.signal);
+  collectOnSchedule(world, stopped.signal).catch(() => undefined);
   const how = await ended;
   worktrees.then((watch) => watch.close()).catch(report);
   stopped.abort();

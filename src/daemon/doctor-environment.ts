@@ -2,11 +2,11 @@
 // `.env` values that lead elsewhere.
 import type { DoctorFinding } from "../api/operations.ts";
 import type { EnvironmentRecord } from "../environment/ledger.ts";
-import { contractVariables } from "../environment/variables.ts";
+import { type ContractVariable, contractVariables } from "../environment/variables.ts";
 import { createGit } from "../git/git.ts";
 import { repositoryFiles } from "../os/repository-files.ts";
 import { readConfig } from "./config-reader.ts";
-import { foreignValues, overridingFile } from "./env-files.ts";
+import { foreignValues, otherValues, overridingFile } from "./env-files.ts";
 import { contractInput, type EnvironmentSession } from "./environment-session.ts";
 import { readIncomplete } from "./incomplete.ts";
 import { changedResources, removeCommand, resourceChanged, stillThere } from "./resource-changes.ts";
@@ -52,10 +52,18 @@ function changedFindings(world: World, session: EnvironmentSession): DoctorFindi
 async function envFileFindings(world: World, session: EnvironmentSession): Promise<DoctorFinding[]> {
   const { environment, config, git } = session;
   const found = await foreignValues(world, environment, config);
-  if (found.length === 0) return [];
-  const given = givenNames(world, session);
+  const own = givenVariables(world, session);
+  const others = await otherValues(environment, config, { own, foreign: found });
+  if (found.length + others.length === 0) return [];
+  const given = new Set(own.map(({ key }) => key));
   const override = await overridingFile(git, environment.path);
-  return found.map(({ file, line, key, slug }) => {
+  const remaining = others.map(({ file, line, key }) => ({
+    code: "env_file_other",
+    level: "warning" as const,
+    message: `${key} in ${environment.path}/${file}, line ${line}, is not what ${environment.slug} has. ${override === null ? "Commands that wt starts get its own; others do not." : `${override} loads it over what wt gives.`}`,
+    fix: `wt env -e ${environment.slug} --explain ${key}`,
+  }));
+  const foreign = found.map(({ file, line, key, slug }) => {
     const wins = given.has(key) && override === null;
     const effect = wins
       ? "Commands that wt starts get this environment's own; others do not."
@@ -64,18 +72,19 @@ async function envFileFindings(world: World, session: EnvironmentSession): Promi
         : "Apps that read the file reach that one.";
     return {
       code: "env_file_foreign",
-      level: "warning",
+      level: "warning" as const,
       message: `${key} in ${environment.path}/${file}, line ${line}, leads to ${slug}, not to ${environment.slug}. ${effect}`,
       fix: given.has(key) ? `wt env -e ${environment.slug} --explain ${key}` : `wt env -e ${environment.slug}`,
     };
   });
+  return [...foreign, ...remaining];
 }
 
-function givenNames(world: World, session: EnvironmentSession): Set<string> {
+function givenVariables(world: World, session: EnvironmentSession): ContractVariable[] {
   try {
-    return new Set(contractVariables(contractInput(world, session), null).map(({ key }) => key));
+    return contractVariables(contractInput(world, session), null);
   } catch {
     // A reference without a value, as while a resource is not made.
-    return new Set();
+    return [];
   }
 }

@@ -44,6 +44,22 @@ test("a copied .env that leads to another environment is found, with file and li
   expect(found.at(-1)).toMatchObject({ level: "warning", fix: "wt env -e a --explain DATABASE_URL" });
 });
 
+test("a copied .env with the main worktree's database is named: a bare `npm run migrate` would reach that one", async () => {
+  await using one = await made();
+  const database = "postgres://localhost:5432/shop\n";
+  one.repository.write(".env", `DATABASE_URL=${database}`);
+  one.write(".env", `DATABASE_URL=${database}WEB_URL=http://localhost:3000\nOTHER=x\nWEB_PORT=${one.port("a")}\n`);
+  expect(await one.findings()).toEqual([
+    {
+      code: "env_file_other",
+      level: "warning",
+      message: `DATABASE_URL in ${one.a.path}/.env, line 1, is not what a has. Commands that wt starts get its own; others do not.`,
+      fix: "wt env -e a --explain DATABASE_URL",
+    },
+    expect.objectContaining({ message: expect.stringContaining("WEB_URL in "), code: "env_file_other" }),
+  ]);
+});
+
 test.each([
   ["app/load.js", 'require("dotenv").config({ override: true });\n'],
   ["app/config.rb", "Dotenv.overload\n"],

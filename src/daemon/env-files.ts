@@ -3,6 +3,7 @@ import { join } from "node:path";
 import type { Config } from "../config/config.ts";
 import { type EnvFileValue, envFileNames, type Landmarks, leadsTo, parseEnvFile } from "../environment/env-files.ts";
 import type { EnvironmentRecord } from "../environment/ledger.ts";
+import type { ContractVariable } from "../environment/variables.ts";
 import type { Git } from "../git/git.ts";
 import { repositoryFiles } from "../os/repository-files.ts";
 import type { EnvironmentSession } from "./environment-session.ts";
@@ -35,6 +36,24 @@ export async function foreignValues(world: World, environment: EnvironmentRecord
     if (shared.includes(value.value) || leadsTo(value.value, [own]) !== null) return [];
     const slug = leadsTo(value.value, places);
     return slug === null ? [] : [{ ...value, slug }];
+  });
+}
+
+/**
+ * Values under a name that the environment gives another value of its own: its database, its services. They are the main worktree's as a rule, copied along
+ * with the file, and whoever reads the file without wt reaches what they name. Without those of `foreignValues`; none in the main worktree itself.
+ */
+export async function otherValues(
+  environment: EnvironmentRecord,
+  config: Config,
+  known: { own: readonly ContractVariable[]; foreign: readonly FoundValue[] },
+): Promise<FoundValue[]> {
+  if (environment.main) return [];
+  const own = new Map(known.own.filter(({ origin }) => /^(resource|ledger)\b/.test(origin)).map(({ key, value }) => [key, value]));
+  const values = await envFileValues(environment, config);
+  return values.filter(({ key, value, file, line }) => {
+    const mine = own.get(key);
+    return mine !== undefined && value !== "" && value !== mine && !known.foreign.some((one) => one.file === file && one.line === line);
   });
 }
 

@@ -23,7 +23,7 @@ describe("without a daemon", () => {
       ["--help", "create"],
       ["create", "x", "y", "-h"],
     ]) {
-      expect((await runCli(words, { env: none })).stdout).toContain("Usage: wt create [options] <branch>");
+      expect((await runCli(words, { env: none })).stdout).toContain("Usage: wt create [options] <branch…>");
     }
   });
 
@@ -182,7 +182,13 @@ describe("create", () => {
 });
 
 test("delete takes several names, names what was kept, and tells of each that failed", async () => {
-  const deleted = (name: string) => ({ slug: name, branch: name, branchOutcome: "deleted", rescueRefs: [`refs/wt/rescue/${name}/1`] });
+  const deleted = (name: string) => ({
+    slug: name,
+    branch: name,
+    branchOutcome: "deleted",
+    rescueRefs: [`refs/wt/rescue/${name}/1`],
+    undeleteUntil: null,
+  });
   const answer = ({ target }: { target: { name: string } }) =>
     target.name === "dirty"
       ? [{ type: "error", error: { kind: "refused", code: "dirty", message: "dirty has work.", hints: ["Use --force."] } }]
@@ -194,7 +200,7 @@ test("delete takes several names, names what was kept, and tells of each that fa
   expect(both.stderr).toStartWith("wt: dirty was not deleted: dirty has work.\n");
   const json = await runCli(["delete", "a", "-fb", "--json"], { env: daemon.env });
   expect(JSON.parse(json.stdout)).toEqual({ schema: 1, deleted: [deleted("a")] });
-  expect(daemon.requests.at(-1)?.body).toEqual({ target: { cwd: "/", name: "a" }, force: true, branch: true });
+  expect(daemon.requests.at(-1)?.body).toMatchObject({ target: { cwd: "/", name: "a" }, force: true, branch: true, agents: false });
   expect((await runCli(["delete"], { env: daemon.env })).code).toBe(2);
 });
 

@@ -45,8 +45,8 @@ export async function deleteEnvironment(world: World, request: DeleteRequest, ca
       if (!current) return alreadyGone(environment);
       callOffDeletion(world, current);
       const seen = await lossOf(git, project, current);
-      refuseLoss({ project, environment: current }, seen, consent);
-      await refuseLiveAgents(world, current, agents);
+      refuseLoss({ project, environment: current, days: keepDays(world) }, seen, consent);
+      const refuseNewAgents = await refuseLiveAgents(world, current, agents);
       const subject = { project, environment: current, git, callerEnv, cwd: request.target.cwd, consent };
       if (request.hooks !== false) hooks = await prepareDeletionHooks(world, subject, call);
       call.abort.throwIfAborted();
@@ -59,6 +59,7 @@ export async function deleteEnvironment(world: World, request: DeleteRequest, ca
         unsavedFiles: seen.dirty + seen.untracked,
         hooks: request.hooks !== false,
       };
+      refuseNewAgents();
       const operation = beginOperation(world, { environmentId: current.id, kind: "delete", data });
       await hooks.runBefore(operation, call).catch((error) => {
         endOperation(world, { id: operation, environmentId: current.id });
@@ -108,7 +109,7 @@ async function carryDeletion(world: World, deletion: Deletion, call: Call): Prom
     if (running.length > 0) await runPlan([{ kind: "stop", services: running }], context, operation);
     // Looking costs a walk over every file; where nothing had to be stopped, nothing has been written since.
     const loss = running.length === 0 && seen ? seen : await lossOf(git, project, environment);
-    refuseLoss(deletion, loss, consent);
+    refuseLoss({ ...deletion, days: keepDays(world) }, loss, consent);
     const branch = await branchToDelete(git, deletion, loss);
     context.branchCommit = branch;
     const wanted: WantedEnvironment = {
@@ -194,7 +195,11 @@ function isUnsaved(loss: LossReport): boolean {
   return loss.dirty > 0 || loss.untracked > 0 || loss.submodulesDirty || loss.inProgress !== null || loss.loose > 0;
 }
 
-function refuseLoss({ project, environment }: Pick<Deletion, "project" | "environment">, loss: LossReport, consent: Consent): void {
+function refuseLoss(
+  { project, environment, days }: Pick<Deletion, "project" | "environment"> & { days: number },
+  loss: LossReport,
+  consent: Consent,
+): void {
   if (loss.lockedReason !== null) {
     throw new WtError({
       kind: "refused",
@@ -213,7 +218,7 @@ function refuseLoss({ project, environment }: Pick<Deletion, "project" | "enviro
     message: `${environment.slug} has ${reasons.join(", ")}.`,
     hints: [
       loss.loose > 0 ? "Give it a branch (git switch -c <branch>), then try again." : "Commit it, then try again.",
-      `Run \`wt delete ${environment.slug} --force\` to delete it all the same; a rescue ref keeps the work.`,
+      `Run \`wt delete ${environment.slug} --force\` to delete it all the same; ${days > 0 ? "`wt undelete` brings it back" : "a rescue ref keeps the work"}.`,
     ],
     details: { dirty: loss.dirty, untracked: loss.untracked, unpushed: loss.loose, inProgress: loss.inProgress },
   });

@@ -29,12 +29,23 @@ export async function settleKept(world: World, id: string): Promise<void> {
     if (!record || !project || world.ledger.environment(id)) return;
     const kept = keptOf(record);
     if (kept.state === "purging") return purge(world, record, project);
-    const dropped = kept.dropped ?? (await dropMadeAgain(world, project, kept));
-    const now = world.ledger.deletedRecord(id);
-    if (now) putKept(world, now, { ...keptOf(now), dropped, bytes: await bytesOf(world, project, kept) });
+    change(world, id, { dropped: kept.dropped ?? (await dropMadeAgain(world, project, kept)) });
   };
   await world.locks.run(`environment:${id}`, work).catch(world.report);
+  await measure(world, id).catch(world.report);
   await tidyKept(world).catch(world.report);
+}
+
+/** Without the lock: whoever wants it back does not wait for that. */
+async function measure(world: World, id: string): Promise<void> {
+  const record = world.ledger.deletedRecord(id);
+  const project = record && world.ledger.project(record.projectId);
+  if (record && project) change(world, id, { bytes: await bytesOf(world, project, keptOf(record)) });
+}
+
+function change(world: World, id: string, changed: Partial<Pick<KeptEnvironment, "dropped" | "bytes">>): void {
+  const now = world.ledger.deletedRecord(id);
+  if (now) putKept(world, now, { ...keptOf(now), ...changed });
 }
 
 /** At daemon start, then every hour. */

@@ -109,7 +109,7 @@ function unsaved(slug: string, git: GitView): WtError {
     kind: "refused",
     code: "unsaved_work",
     message: `${slug} has ${workAtStake({ ...git, ahead: 0 })}.`,
-    hints: ["Commit it, then try again.", `Run \`wt delete ${slug} --force\` to delete it all the same; a rescue ref keeps the work.`],
+    hints: ["Commit it, then try again.", `Run \`wt delete ${slug} --force\` to delete it all the same; it is kept for a while.`],
     details: { dirty: git.dirty, untracked: git.untracked },
   });
 }

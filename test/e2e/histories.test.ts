@@ -72,6 +72,7 @@ test(
   async () => {
     await using world = await hermeticWorld({ files });
     world.env.WT_UNDELETE_DAYS = "7";
+    await world.ok(["daemon", "stop"]);
     await world.write({ ".env": "SECRET=1\n" });
     const steps = fc.sample(fc.array(step, { minLength: count, maxLength: count }), { seed, numRuns: 1 })[0] ?? [];
     const works: Work[] = [];

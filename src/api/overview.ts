@@ -13,6 +13,8 @@ export interface Overview {
 export interface ProjectOverview {
   name: string;
   environments: EnvironmentOverview[];
+  /** Names of those that `wt undelete` can bring back. */
+  deleted: string[];
 }
 
 export interface EnvironmentOverview {

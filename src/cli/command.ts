@@ -53,6 +53,7 @@ export type CompletionKind =
   | "checkpoint"
   | "template"
   | "project"
+  | "deleted"
   | "directory"
   | "command";
 

@@ -6,6 +6,8 @@ import type { EnvironmentRecord, ProjectRecord } from "../environment/ledger.ts"
 import { agentRecords } from "./agent-records.ts";
 import { checkpointIds } from "./checkpoint-operations.ts";
 import { environmentView } from "./environment-views.ts";
+import { fileEntries } from "./file-checkpoints.ts";
+import { keptOf } from "./kept-environment.ts";
 import { leasedResources } from "./resources.ts";
 import { templatedTypes, templateKeys } from "./template-operations.ts";
 import type { World } from "./world.ts";
@@ -77,6 +79,7 @@ async function readOverview(world: World, known: Map<string, EnvironmentOverview
         known.set(environment.id, made);
         return made;
       }),
+    deleted: world.ledger.deleted({ projectId: project.id }).map((record) => keptOf(record).environment.slug),
   }));
   return { schema: 1, projects, templates };
 }
@@ -93,7 +96,7 @@ export function environmentOverview(world: World, project: ProjectRecord, enviro
     agent: agentOf(world, environment.id),
     services: services.map(({ name }) => name),
     resources: leasedResources(world, environment.id).map(({ spec }) => spec.name),
-    checkpoints: checkpointIds(world, environment.id),
+    checkpoints: [...new Set([...fileEntries(world, environment.id).map(({ id }) => id), ...checkpointIds(world, environment.id)])],
   };
 }
 

@@ -11,7 +11,7 @@ export const undelete = defineCommand({
     "For 7 days (or WT_UNDELETE_DAYS, as the daemon sees it) a deleted environment is kept: branch, commits, index, changed, untracked and ignored files, its names, and databases that have a server or a file of their own. It comes back as it was; what ran is started.",
     "Ignored directories of 32 MB and more, such as node_modules, are made again by clone: and setup:. When all that is kept takes more than 10 GB, the oldest goes.",
   ],
-  arguments: [{ name: "name", summary: "Its slug, branch or id; of several the one that was deleted last" }],
+  arguments: [{ name: "name", summary: "Its slug, branch or id; of several the one that was deleted last", complete: "deleted" }],
   options: {
     purge: { type: "boolean", summary: "Throw away what is kept of it" },
     all: { type: "boolean", short: "a", summary: "List those of every project" },

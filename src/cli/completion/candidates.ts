@@ -153,6 +153,8 @@ async function ofKind(kind: CompletionKind | undefined, names: Names, current: s
       return await names.of("resources");
     case "checkpoint":
       return await names.of("checkpoints");
+    case "deleted":
+      return await names.deleted();
     case "template":
       return await names.templates();
   }

@@ -33,8 +33,9 @@ const overview = (repository: string): Overview => ({
         environment("earl-fib", { branch: "earl/fib" }),
         environment("earl-two", { checkpoints: ["before-import", "later"] }),
       ],
+      deleted: ["given-up"],
     },
-    { name: "stock", environments: [environment("elsewhere")] },
+    { name: "stock", environments: [environment("elsewhere")], deleted: [] },
   ],
   templates: ["3fa91c0e7b120a6c5d44"],
 });
@@ -126,6 +127,8 @@ describe("candidates", () => {
       ["refresh", "remove"],
     ],
     [["db", "template", "remove", "3"], ["3fa91c0e7b120a6c5d44"]],
+    [["undelete", ""], ["given-up"]],
+    [["restore", "l"], ["later"]],
     [["logs", "--fo"], ["--follow"]],
     [["status", "main", ""], []],
     [

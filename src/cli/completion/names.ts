@@ -17,6 +17,7 @@ export interface Names {
   branches(): Promise<Name[]>;
   projects(): Promise<Name[]>;
   of(kind: "services" | "resources" | "checkpoints"): Promise<Name[]>;
+  deleted(): Promise<Name[]>;
   templates(): Promise<Name[]>;
 }
 
@@ -51,6 +52,7 @@ export function namesAt({ cwd, env }: NamePlace): Names {
     branches: async () => plain(await readBranches({ cwd, env }), "branch"),
     projects: async () => plain((await overview())?.projects.map(({ name }) => name) ?? [], "project"),
     of: async (kind) => plain((await project())?.environments.flatMap((one) => one[kind]) ?? [], kind.slice(0, -1)),
+    deleted: async () => plain((await project())?.deleted ?? [], "deleted"),
     templates: async () => plain((await overview())?.templates ?? [], "template"),
   };
 }

@@ -40,7 +40,7 @@ beforeAll(() => {
   ])
     mkdirSync(path, { recursive: true });
   writeFileSync(join(worktree, ".git"), "gitdir: ../x\n");
-  const overview: Overview = { schema: 1, projects: [{ name: "shop", environments: [environment(worktree)] }], templates: [] };
+  const overview: Overview = { schema: 1, projects: [{ name: "shop", environments: [environment(worktree)], deleted: [] }], templates: [] };
   writeFileSync(worldPaths(env).overview, JSON.stringify(overview));
 });
 afterAll(() => rmSync(home, { recursive: true, force: true }));

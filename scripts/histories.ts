@@ -1,4 +1,4 @@
-// `npm run test:histories [-- --commands 10000] [--seed N] [--histories 1 | --every-instant]`: random histories of commands with crashes and a machine that refuses,
+// `npm run test:histories [-- --commands 10000] [--seed N] [--histories 1 | --every-instant | --real]`: random histories of commands with crashes and a machine that refuses,
 // on the daemon's own code; nothing may leak and no file may be lost. Every history has a seed, which is printed when it fails.
 import { accessSync, constants, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -9,11 +9,19 @@ import { emptyTally, type Tally } from "../test/histories/live-history.ts";
 import { runHistories } from "../test/histories/run-histories.ts";
 
 const { values } = parseArgs({
-  options: { commands: { type: "string" }, seed: { type: "string" }, histories: { type: "string" }, "every-instant": { type: "boolean" } },
+  options: {
+    commands: { type: "string" },
+    seed: { type: "string" },
+    histories: { type: "string" },
+    "every-instant": { type: "boolean" },
+    real: { type: "boolean" },
+  },
 });
 const place = mkdtempSync(join(quickPlace(), "wt-histories-"));
-process.env.TMPDIR = place;
-process.exitCode = await (values["every-instant"] ? everyInstant() : main()).finally(() => rmSync(place, { recursive: true, force: true }));
+if (!values.real) process.env.TMPDIR = place;
+process.exitCode = await (values.real ? real() : values["every-instant"] ? everyInstant() : main()).finally(() =>
+  rmSync(place, { recursive: true, force: true }),
+);
 
 async function main(): Promise<number> {
   const seed = Number(values.seed ?? Math.floor(Math.random() * 2 ** 31));
@@ -47,6 +55,18 @@ async function main(): Promise<number> {
   const refusals = [...tally.refusals].sort((a, b) => b[1] - a[1]);
   console.log(`Refused or failed: ${refusals.map(([code, count]) => `${code} ${count}`).join(", ")}.`);
   return 0;
+}
+
+/** The same on the built program, with real processes; a few hundred commands. */
+async function real(): Promise<number> {
+  const env = {
+    ...process.env,
+    TMPDIR: tmpdir(),
+    WT_HISTORIES_REAL_COMMANDS: values.commands ?? "300",
+    ...(values.seed === undefined ? {} : { WT_HISTORIES_SEED: values.seed }),
+  };
+  const command = [process.execPath, join(import.meta.dir, "test.ts"), "test/e2e/histories.test.ts"];
+  return Bun.spawn(command, { env, stdio: ["ignore", "inherit", "inherit"] }).exited;
 }
 
 /** Each operation, cut off or refused in every way at every single instant of it. */

@@ -8,14 +8,19 @@ export class KeyedLock {
     const { promise: done, resolve: release } = Promise.withResolvers<void>();
     const tail = before.then(() => done);
     this.#tails.set(key, tail);
+    const forget = () => {
+      if (this.#tails.get(key) === tail) this.#tails.delete(key);
+    };
+    let held = false;
     try {
       await (abort ? Promise.race([before, rejectOnAbort(abort)]) : before);
+      held = true;
       return await work();
     } finally {
       release();
-      void tail.then(() => {
-        if (this.#tails.get(key) === tail) this.#tails.delete(key);
-      });
+      // One that left the queue still has others before it.
+      if (held) forget();
+      else void tail.then(forget);
     }
   }
 

@@ -33,6 +33,8 @@ export interface SetupStep {
   inputs: string[];
   /** Relative to the worktree. */
   directory: string;
+  /** Directories that depend on the inputs alone; absent: none are known. */
+  makes?: string[];
   /** Where it stands: `setup[0]`, `setup[1][0]`. */
   place: string;
   /** Steps of the same number run at once. */

@@ -119,7 +119,9 @@ export function writtenSteps(written: WrittenConfig): WrittenStep<WrittenSetupSt
 function normalizeStep({ path, step }: WrittenStep<WrittenSetupStep>): SetupStep {
   const at = { place: formatPath(path), group: Number(path[1]) };
   if (typeof step === "string") return { run: step, inputs: [], directory: ".", ...at };
-  return { run: step.run, inputs: listOf(step.inputs).map(cleanPath), directory: cleanPath(step.directory ?? step.cwd ?? "."), ...at };
+  const makes = step.makes === undefined ? {} : { makes: listOf(step.makes).map(cleanPath) };
+  const directory = cleanPath(step.directory ?? step.cwd ?? ".");
+  return { run: step.run, inputs: listOf(step.inputs).map(cleanPath), directory, ...makes, ...at };
 }
 
 export function writtenHooks(written: WrittenConfig["hooks"]): WrittenStep<WrittenHookCommand>[] {

@@ -17,6 +17,12 @@ const setupStep = v.strictObject({
     default: [],
     examples: [["package-lock.json"]],
   }),
+  makes: key(texts, {
+    description:
+      "Directories, relative to the worktree, that the step makes from its `inputs` and nothing else. Where an environment of the project has them from the same inputs, they are cloned from there and the step is skipped.",
+    default: [],
+    examples: ["node_modules"],
+  }),
   directory: directory("the step"),
   cwd: key(v.string(), { description: "Another word for `directory`.", examples: ["frontend"] }),
 });

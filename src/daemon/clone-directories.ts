@@ -4,10 +4,10 @@ import { cloneTree, redirectScripts } from "../os/clone-tree.ts";
 import { entryAt } from "../os/files.ts";
 import { type Fill, isFileInTheWay, makeParents, refuseLeaving } from "./fill-files.ts";
 
+export type CloneFill = Omit<Fill, "git"> & { path: string; now: () => number };
+
 /** A directory that exists already is left alone. What was done, and what was left out and why, is said. */
-export async function cloneDirectories(
-  fill: Omit<Fill, "git"> & { directories: string[]; path: string; now: () => number },
-): Promise<void> {
+export async function cloneDirectories(fill: CloneFill & { directories: string[] }): Promise<void> {
   for (const name of fill.directories) {
     fill.abort.throwIfAborted();
     const reason = whyNot(fill, name);
@@ -29,7 +29,8 @@ function whyNot({ from }: Pick<Fill, "from">, name: string): string | null {
   return null;
 }
 
-async function cloneOne(fill: Omit<Fill, "git"> & { path: string; now: () => number }, name: string): Promise<void> {
+/** `from` may be any worktree of the project. Throws as `cloneTree` does, and `WtError` (`refused`) where a link would lead out. */
+export async function cloneOne(fill: CloneFill, name: string): Promise<void> {
   const { from, to, abort, path, note } = fill;
   refuseLeaving(to, name, "clone");
   if (isFileInTheWay(to, name)) return;

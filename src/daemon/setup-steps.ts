@@ -6,6 +6,7 @@ import { filledStamp } from "./environment-observer.ts";
 import { commandEnvironment, contractInput } from "./environment-session.ts";
 import { setupHash, stampKey } from "./setup-inputs.ts";
 import { runSetup } from "./setup-runner.ts";
+import { takeOver } from "./setup-take-over.ts";
 import type { StepContext } from "./steps.ts";
 
 export async function performSetup(context: StepContext, index: number): Promise<void> {
@@ -13,6 +14,7 @@ export async function performSetup(context: StepContext, index: number): Promise
   const step = session.config.setup[index];
   if (!step) return;
   markFilled(context);
+  if (await takeOver(context, step)) return;
   await runSetup(world, {
     environment: session.environment,
     name: `setup:${index}`,

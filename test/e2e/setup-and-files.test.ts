@@ -89,6 +89,29 @@ test(
 );
 
 test(
+  "what a step makes is taken from an environment that made it from the same inputs, and made anew where they differ",
+  async () => {
+    const install = "mkdir node_modules && cp deps.lock node_modules/installed && echo installed";
+    const yaml = `setup: [{ run: ${JSON.stringify(install)}, inputs: [deps.lock], makes: node_modules }]\n`;
+    await using world = await hermeticWorld({ files: { "wt.yaml": yaml, ".gitignore": "node_modules\n", "deps.lock": "1\n" } });
+    const installed = (name: string) => readFileSync(`${world.repository}.worktrees/${name}/node_modules/installed`, "utf8");
+    expect((await world.wt(["create", "a"])).stderr).toContain("  | installed\n");
+    const second = await world.wt(["create", "b"]);
+    expect(second.stderr).toContain("setup[0] has the same inputs as in a, so node_modules is taken from there.");
+    expect(second.stderr).not.toContain("  | installed\n");
+    expect(installed("b")).toBe("1\n");
+    // An environment whose lock file was changed since is no source, and one with other inputs takes nothing.
+    for (const name of ["a", "b"]) await world.write({ "deps.lock": "2\n" }, `${world.repository}.worktrees/${name}`);
+    expect((await world.wt(["create", "c"])).stderr).toContain("  | installed\n");
+    await world.commit("2", `${world.repository}.worktrees/a`);
+    expect((await world.wt(["create", "d", "--from", "a"])).stderr).toContain("  | installed\n");
+    expect(installed("d")).toBe("2\n");
+    await world.ok(["delete", "a", "b", "c", "d", "--force"]);
+  },
+  minute,
+);
+
+test(
   "a create that is called within another environment hands nothing of it on",
   async () => {
     const yaml =

@@ -54,6 +54,13 @@ test("steps in a list inside of the list run at once", () => {
   expect(problems("setup: [[{ run: a, inputs: ../x }]]\n")[0]?.[0]).toBe("setup[0][0].inputs");
 });
 
+test("what a step makes can only be taken over with inputs that tell whose is the right one", () => {
+  const { config } = parse("setup: [{ run: npm ci, inputs: package-lock.json, makes: ./node_modules/ }]\n");
+  expect(config?.setup[0]?.makes).toEqual(["node_modules"]);
+  expect(problems("setup: [{ run: npm ci, makes: node_modules }]\n")[0]?.[1]).toContain("setup[0].makes needs `inputs`");
+  expect(problems("setup: [{ run: npm ci, inputs: a, makes: ../node_modules }]\n")[0]?.[0]).toBe("setup[0].makes");
+});
+
 test("a person is asked about hooks, steps that run at once, and the scripts they call", async () => {
   const { config } = parse("setup: [[./a.sh, echo]]\nhooks: { before_delete: sh b.sh }\n");
   const files = { read: async (path: string) => (/^[ab]\.sh$/.test(path) ? `# ${path}` : null), list: async () => [] };

@@ -1,6 +1,7 @@
 import { type Finding, formatPath, type KeyPath } from "../check-written.ts";
 import { cleanPath, listOf, writtenHooks, writtenSteps } from "../normalize.ts";
 import type { Rule } from "../rules.ts";
+import type { WrittenSetupStep } from "../schema.ts";
 
 export const pathRules: readonly Rule[] = [
   {
@@ -9,7 +10,14 @@ export const pathRules: readonly Rule[] = [
       ...listed(["copy"], written.copy),
       ...listed(["clone"], written.clone),
       ...writtenSteps(written).flatMap(({ path, step }) =>
-        typeof step === "string" ? [] : [...listed([...path, "inputs"], step.inputs), ...directories(path, step)],
+        typeof step === "string"
+          ? []
+          : [
+              ...listed([...path, "inputs"], step.inputs),
+              ...listed([...path, "makes"], step.makes),
+              ...made(path, step),
+              ...directories(path, step),
+            ],
       ),
       ...writtenHooks(written.hooks).flatMap(({ path, step }) => (typeof step === "string" ? [] : directories(path, step))),
       ...Object.entries(written.services ?? {}).flatMap(([name, service]) =>
@@ -48,6 +56,13 @@ export const pathRules: readonly Rule[] = [
     },
   },
 ];
+
+/** Without inputs nobody could tell whose directory is the right one. */
+function made(path: KeyPath, { makes, inputs }: WrittenSetupStep): Finding[] {
+  if (listOf(makes).length === 0 || listOf(inputs).length > 0) return [];
+  const message = `${formatPath(path)}.makes needs \`inputs\`, which say when the directories of two worktrees are the same.`;
+  return [{ path: [...path, "makes"], at: "key", message, hint: "Name the lock file under `inputs`." }];
+}
 
 function listed(path: KeyPath, written: string | string[] | undefined): Finding[] {
   return listOf(written).flatMap((text, index) => outside(Array.isArray(written) ? [...path, index] : path, text));

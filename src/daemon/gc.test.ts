@@ -222,7 +222,7 @@ describe("what was left behind", () => {
     await environmentsOf(at, { dryRun: true });
     rmSync(gone, { recursive: true });
     const items = await environmentsOf(at);
-    expect(items.gone).toMatchObject({ outcome: "removed", reason: `Somebody removed its directory ${gone}.` });
+    expect(items.gone).toMatchObject({ outcome: "removed", reason: `Somebody removed the directory ${gone}.` });
     expect(at.world.ledger.environments().map(({ slug }) => slug)).toEqual(["main", "beside"]);
     expect(at.world.ledger.leases().filter(({ key }) => key.includes("gone"))).toEqual([]);
     // worktrunk#3650: exactly one registration is dropped.

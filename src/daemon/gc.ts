@@ -30,15 +30,15 @@ async function collectAlone(world: World, request: GcRequest & { restMs?: number
     restMs: request.restMs ?? 0,
   };
   const agreed = request.environments === null ? null : new Set(request.environments);
-  const startedMs = world.clock.now();
-  call.emit({ type: "step", step: "look", label: "Look at what there is" });
+  // A look is one step; what is removed says so itself.
+  if (dryRun) call.emit({ type: "step", step: "look", label: "Look at what there is" });
   const projects = await chosenProjects(world, request);
-  call.emit({ type: "step_done", step: "look", ms: Math.max(0, Math.round(world.clock.now() - startedMs)) });
   const items = await collectEnvironments({ world, call, dryRun, rules, agreed }, projects);
   if (!mergedOnly) {
     items.push(...(await collectLeftovers({ world, dryRun, abort: call.abort })));
     items.push(...(await collectData(world, request, call)));
   }
+  if (dryRun) call.emit({ type: "step_done", step: "look", ms: Math.max(0, Math.round(world.clock.now() - rules.nowMs)) });
   const freedBytes = items.reduce((sum, { outcome, bytes }) => sum + (outcome === "removed" ? (bytes ?? 0) : 0), 0);
   return { schema: 1, dryRun, items, freedBytes };
 }

@@ -33,7 +33,7 @@ export async function observePresence(world: World, project: ProjectRecord, envi
       return { state: "unknown", because: `Its worktree is locked${registration.lockReason && `: ${registration.lockReason}`}.` };
     }
     const how = registration ? "registered" : "unregistered";
-    const word = registration ? "somebody removed its directory" : "git removed its worktree";
+    const word = registration ? "somebody removed the directory" : "git removed the worktree";
     return { state: "removed", how, because: `${capital(word)} ${environment.path}.` };
   } catch (error) {
     return { state: "unknown", because: `${environment.path} cannot be looked at: ${(error as Error).message}.` };

@@ -30,7 +30,7 @@ export function environmentCount(count: number): string {
 
 const kinds: Record<GcItem["kind"], string> = {
   environment: "environment",
-  deleted: "kept copy of",
+  deleted: "deleted environment",
   process: "process",
   port: "port",
   lease: "row of",

@@ -5,7 +5,7 @@ import { WtError } from "../errors/wt-error.ts";
 import { observeProcess, type ProcessIdentity, readBootId, signalProcess } from "../os/process-identity.ts";
 import { readProcess, readProcessTable } from "../os/process-table.ts";
 import { liveAgents, seenIn } from "./agent-presence.ts";
-import { agentRecords } from "./agent-records.ts";
+import { agentRecords, agentView } from "./agent-records.ts";
 import { agentServicePrefix } from "./lasting-commands.ts";
 import { processRemains } from "./process-remains.ts";
 import type { World } from "./world.ts";
@@ -17,14 +17,29 @@ export interface AgentConsent {
   callerPid: number | null;
 }
 
-/** Throws `WtError` (`refused`, `agent_live`) while an agent lives in the environment and nobody has said that it may end. */
-export async function refuseLiveAgents(world: World, environment: EnvironmentRecord, consent: AgentConsent): Promise<void> {
-  if (consent.agents) return;
+/**
+ * Throws `WtError` (`refused`, `agent_live`) while an agent lives in the environment and nobody has said that it may end.
+ * Gives the same check for the very moment before the deletion begins: whether one was started since, without waiting for anything.
+ */
+export async function refuseLiveAgents(world: World, environment: EnvironmentRecord, consent: AgentConsent): Promise<() => void> {
+  if (consent.agents) return () => undefined;
   const own = await ancestors(consent.callerPid);
-  const live = (await liveAgents(world, environment)).filter(({ pid }) => pid === null || !own.has(pid));
-  if (live.length === 0) return;
-  const { slug } = environment;
-  throw new WtError({
+  const all = await liveAgents(world, environment);
+  const live = all.filter(({ pid }) => pid === null || !own.has(pid));
+  if (live.length > 0) throw agentsLive(environment.slug, live);
+  return () => {
+    const started = agentRecords(world, environment.id).filter((record) => !record.ended && !all.some(({ id }) => id === record.id));
+    const names = { project: "", environment: environment.slug };
+    if (started.length > 0)
+      throw agentsLive(
+        environment.slug,
+        started.map((record) => agentView(record, names)),
+      );
+  };
+}
+
+function agentsLive(slug: string, live: readonly AgentView[]): WtError {
+  return new WtError({
     kind: "refused",
     code: "agent_live",
     message: `${live.length === 1 ? "An agent is" : `${live.length} agents are`} at work in ${slug}: ${live.map(described).join(", ")}.`,
@@ -48,7 +63,7 @@ export async function endAgents(world: World, environment: EnvironmentRecord, co
   const instances = (await world.driver.find({ environmentId: id, nonce })).filter(({ service }) => service.startsWith(agentServicePrefix));
   const stopped = await Promise.all(instances.map((instance) => world.driver.stop(instance, { signal: "SIGTERM", graceMs })));
   const byHand = [
-    ...(await seenIn(world, environment)).map(({ identity }) => identity),
+    ...(await seenIn(world, environment, true)).map(({ identity }) => identity),
     ...agentRecords(world, id).flatMap((record) => (record.place === "by_hand" && record.process ? [record.process] : [])),
   ].filter(({ pid }) => !own.has(pid));
   const families = await Promise.all(byHand.map((identity) => endFamily(world, identity)));

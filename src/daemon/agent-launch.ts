@@ -33,7 +33,8 @@ export async function launchAgent(world: World, request: AgentLaunchRequest): Pr
   const others = await liveAgents(world, environment);
   for (const { id, ended } of agentRecords(world, environment.id)) if (ended) forgetAgent(world, id);
   const record = newRecord(world, { environment, chosen, place: request.place, window: windowOf(request.place, project, environment) });
-  // Not while something takes the environment away: the row below is what a deletion looks at.
+  // What takes the environment away looks at the row below before it begins; once it has begun it does not look again.
+  if (world.ledger.operations({ environmentId: environment.id }).some(({ kind }) => kind === "delete")) throw beingDeleted(environment);
   insertAgent(world, record);
   const marks = world.driver.marks?.({ ...environmentMark(environment), service: serviceOf(record.id), generation: 1 }) ?? {};
   const start: AgentStart = {
@@ -187,6 +188,15 @@ function requireProgram({ argv, known, kind }: AgentCommand, where: { env: Recor
     message: `The program ${program}${known ? ` of ${known.title}` : ""} was not found on the PATH.`,
     hints: [`Install it, or choose another agent: --agent <command>, or agent: in wt.yaml.`],
     details: { program, agent: kind },
+  });
+}
+
+function beingDeleted({ slug }: EnvironmentRecord): WtError {
+  return new WtError({
+    kind: "refused",
+    code: "environment_deleting",
+    message: `${slug} is being deleted, so no agent is started in it.`,
+    hints: [`Make it anew: wt create ${slug}`],
   });
 }
 

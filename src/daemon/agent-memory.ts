@@ -18,8 +18,8 @@ export interface SeenAgent {
 export interface AgentMemory {
   /** With the caller's environment, which is nobody else's business and therefore never written down. */
   starts: Map<string, AgentStart>;
-  /** Agents that were not started through wt; a look that is older than a moment is repeated. Empty where the system does not tell. */
-  seen(): Promise<readonly SeenAgent[]>;
+  /** Agents that were not started through wt; `fresh`: as of now, not of a moment ago. Empty where the system does not tell. */
+  seen(fresh: boolean): Promise<readonly SeenAgent[]>;
   /** Fires when the daemon lets go. */
   closing: AbortController;
 }
@@ -34,9 +34,9 @@ export function createAgentMemory(clock: Clock): AgentMemory {
   return {
     starts: new Map(),
     closing: new AbortController(),
-    seen() {
+    seen(fresh) {
       const nowMs = clock.now();
-      if (!last || nowMs - last.atMs > freshMs || nowMs < last.atMs) last = { atMs: nowMs, found: observeAgentPrograms() };
+      if (fresh || !last || nowMs - last.atMs > freshMs || nowMs < last.atMs) last = { atMs: nowMs, found: observeAgentPrograms() };
       return last.found;
     },
   };

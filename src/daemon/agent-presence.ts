@@ -18,18 +18,22 @@ interface Placed {
  */
 export async function liveAgents(world: World, environment: EnvironmentRecord): Promise<AgentView[]> {
   const project = world.ledger.project(environment.projectId);
-  return project ? (await agentsOf(world, { project, environment })).filter(({ live }) => live) : [];
+  return project ? (await agentsOf(world, { project, environment }, { fresh: true })).filter(({ live }) => live) : [];
 }
 
 /** Of one environment, the latest start last. What has ended since the last look is noted. */
-export async function agentsOf(world: World, { project, environment }: Placed): Promise<AgentView[]> {
+export async function agentsOf(
+  world: World,
+  { project, environment }: Placed,
+  { fresh = false }: { fresh?: boolean } = {},
+): Promise<AgentView[]> {
   const names = { project: project.name, environment: environment.slug };
   const records: AgentRecord[] = [];
   for (const record of agentRecords(world, environment.id)) {
     const current = await settled(world, environment, record);
     if (current) records.push(current);
   }
-  const byHand = (await seenIn(world, environment)).filter(({ identity }) => !records.some((one) => isSame(one.process, identity)));
+  const byHand = (await seenIn(world, environment, fresh)).filter(({ identity }) => !records.some((one) => isSame(one.process, identity)));
   return [...records.map((record) => agentView(record, names)), ...byHand.map((seen) => seenView(world, seen, names))];
 }
 
@@ -67,8 +71,8 @@ async function markedProcess(world: World, environment: EnvironmentRecord, id: s
 }
 
 /** Those by hand whose directory is in this worktree and in no other that lies inside of it. */
-export async function seenIn(world: World, environment: EnvironmentRecord): Promise<SeenAgent[]> {
-  const seen = await world.agents.seen();
+export async function seenIn(world: World, environment: EnvironmentRecord, fresh: boolean): Promise<SeenAgent[]> {
+  const seen = await world.agents.seen(fresh);
   const inside = seen.filter(({ directory }) => contains(environment.path, directory));
   if (inside.length === 0) return [];
   const nested = world.ledger.environments().filter(({ path }) => path !== environment.path && contains(environment.path, path));

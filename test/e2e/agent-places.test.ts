@@ -30,7 +30,11 @@ describe("where an agent runs", () => {
       expect(start).toMatchObject({ tty: true, env: { SECRET_OF_THE_TEST: "hush" } });
       expect(start.env.TMUX).toContain(world.directory);
       expect((await tmux("list-windows", "-t", "=small", "-F", "#W")).out.trim().split("\n").sort()).toEqual(["a-b", "two"]);
-      expect((await here.agents()).map(({ state, live }) => [state, live])).toEqual([
+      const listed = await eventually(
+        here.agents,
+        (all) => all.length === 2 && all.every(({ state, live }) => live && state === "waiting"),
+      );
+      expect(listed.map(({ state, live }) => [state, live])).toEqual([
         ["waiting", true],
         ["waiting", true],
       ]);

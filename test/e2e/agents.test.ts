@@ -1,5 +1,5 @@
 import { describe, expect, test } from "bun:test";
-import { existsSync, writeFileSync } from "node:fs";
+import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { claudeHooks } from "../../src/config/agent-hook-settings.ts";
 import { agentWorld, alive, testedProgram } from "../support/agent-world.ts";
 import { leftovers } from "../support/hermetic-world.ts";
@@ -73,11 +73,12 @@ describe("an agent in an environment", () => {
       await world.ok(["go", "spike", "--detach", "--prompt", "x"], { env });
       const { pid } = await agent.started();
       const child = await agent.spawn();
+      const run = await agent.spawn([testedProgram(), "run", "--"]);
       const refused = JSON.parse((await world.wt(["delete", "spike", "--json"])).stdout);
       expect(refused.error).toMatchObject({ kind: "refused", code: "agent_live" });
-      expect(alive(pid) && alive(child)).toBe(true);
+      expect([pid, child, run].map(alive)).toEqual([true, true, true]);
       await world.ok(["delete", "spike", "--end-agents"]);
-      expect([alive(pid), alive(child)]).toEqual([false, false]);
+      expect([pid, child, run].map(alive)).toEqual([false, false, false]);
       expect(leftovers(world, "spike")).toEqual([]);
       expect(await here.agents()).toEqual([]);
     },
@@ -99,6 +100,24 @@ describe("an agent in an environment", () => {
       await here.until((one) => one?.state === "waiting");
       process.kill(pid, "SIGKILL");
       expect(await here.until((one) => one?.live === false)).toMatchObject({ state: "gone" });
+    },
+    minute,
+  );
+
+  test(
+    "a daemon that an agent's own command started belongs to nobody: it and its servers live on when the agent's environment goes",
+    async () => {
+      await using here = await agentWorld();
+      const { world, agent, env } = here;
+      await world.ok(["create", "spike", "--no-up"]);
+      await world.ok(["go", "spike", "--detach", "--prompt", "x"], { env });
+      await agent.started();
+      await world.ok(["daemon", "stop"]);
+      await agent.run([testedProgram(), "list"]);
+      const daemon = await world.daemonPid();
+      expect(readFileSync(`/proc/${daemon}/environ`, "utf8")).not.toMatch(/WT_INSTANCE|WT_AGENT/);
+      await world.ok(["delete", "spike", "--end-agents"]);
+      expect(await world.daemonPid()).toBe(daemon);
     },
     minute,
   );

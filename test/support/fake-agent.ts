@@ -21,8 +21,10 @@ export interface FakeAgent {
   started(count?: number): Promise<FakeAgentStart>;
   /** Calls the hooks of an event with this input, in the agent that was started last. */
   hook(event: string, input?: Record<string, unknown>): Promise<void>;
-  /** A process of its own session, as `npm run dev &` makes one. Gives its number. */
-  spawn(): Promise<number>;
+  /** A process of its own session, as `npm run dev &` makes one, started by `command` (default: directly). Gives its number. */
+  spawn(command?: string[]): Promise<number>;
+  /** Runs a command to its end, as the agent's tools do. */
+  run(command: string[]): Promise<void>;
   exit(code: number): Promise<void>;
 }
 
@@ -63,7 +65,8 @@ export function fakeAgent(directory: string, names: string[] = ["claude"]): Fake
       return last;
     },
     hook: async (event, input = {}) => void (await order({ hook: event, input })),
-    spawn: async () => Number(await order({ spawn: true })),
+    spawn: async (command = []) => Number(await order({ spawn: command })),
+    run: async (command) => void (await order({ run: command })),
     exit: async (code) => void (await order({ exit: code })),
   };
 }
@@ -100,7 +103,14 @@ for (;;) {
   fs.unlinkSync(control + "/" + order);
   let answer = "";
   if (what.hook) await call(what.hook, what.input);
-  if (what.spawn) answer = String(Bun.spawn(["setsid", "sleep", "600"], { stdio: ["ignore", "ignore", "ignore"] }).pid);
+  if (what.run) await Bun.spawn(what.run, { stdio: ["ignore", "ignore", "ignore"] }).exited;
+  if (what.spawn) {
+    // The process says its own number: the one that starts it may be another.
+    const place = control + "/" + order + ".pid";
+    Bun.spawn([...what.spawn, "setsid", "sh", "-c", 'echo $$ > "$0.tmp"; mv "$0.tmp" "$0"; exec sleep 600', place], { stdio: ["ignore", "ignore", "ignore"] });
+    while (!fs.existsSync(place)) await Bun.sleep(10);
+    answer = fs.readFileSync(place, "utf8").trim();
+  }
   const done = control + "/" + order.replace(".order", ".done");
   fs.writeFileSync(done + ".tmp", answer);
   fs.renameSync(done + ".tmp", done);

@@ -42,6 +42,12 @@ export const run = defineCommand({
 function environmentWith(caller: Record<string, string>, { variables, unset }: VariablesResult): Record<string, string> {
   const env = { ...caller };
   for (const name of unset) delete env[name];
+  // What an agent starts in its own environment stays its own, and ends with it.
+  const own = variables.find(({ key }) => key === "WT_ENVIRONMENT_ID")?.value;
+  for (const name of ["WT_INSTANCE", "WT_AGENT"]) {
+    const value = caller[name];
+    if (value !== undefined && own !== undefined && caller.WT_INSTANCE?.startsWith(`${own}/`)) env[name] = value;
+  }
   for (const { key, value } of variables) env[key] = value;
   return env;
 }

@@ -69,14 +69,15 @@ function shortened(command: string): string {
 async function readSource(spec: ResourceSpec, option: "from" | "mask", written: string | null): Promise<SourceFile | null> {
   if (written === null) return null;
   const path = locateInput(written, spec);
+  requireSqlFile(path, `resources.${spec.name}.${option}`);
+  return { path, hash: await hashFile(path) };
+}
+
+/** Throws `WtError` (`config`) naming the key for what is no SQL file. */
+export function requireSqlFile(path: string, key: string): void {
   const problem = sourceProblem(path);
-  if (problem === null) return { path, hash: await hashFile(path) };
-  throw new WtError({
-    kind: "config",
-    code: "database_source",
-    message: `resources.${spec.name}.${option}: ${problem.what}.`,
-    hints: [problem.hint],
-  });
+  if (problem === null) return;
+  throw new WtError({ kind: "config", code: "database_source", message: `${key}: ${problem.what}.`, hints: [problem.hint] });
 }
 
 function sourceProblem(path: string): { what: string; hint: string } | null {

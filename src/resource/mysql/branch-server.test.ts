@@ -176,7 +176,9 @@ describe.skipIf(whyNoServer !== null)("mysql", () => {
       writeSql("a.sql", "SELECT 1");
       world.next({ path: "/nonexistent" });
       const error = await failureOf(world.driver.ensure(await world.spec("a", { from: "a.sql" }), world.call()));
-      expect(error.message).toMatch(/^resources\.db\.from: .*a\.sql can only be read with the program mariadb \(or mysql\), which was not found/);
+      expect(error.message).toMatch(
+        /^resources\.db\.from: .*a\.sql can only be read with the program mariadb \(or mysql\), which was not found/,
+      );
       expect(error.hints[0]).toMatch(/Install it with/);
     });
   });

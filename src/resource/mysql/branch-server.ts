@@ -22,6 +22,8 @@ import {
   resetBranch,
 } from "./branch-making.ts";
 import { type BranchRecord, foreignBranch, readBranchRecord, readOwnRecord, writeBranchRecord } from "./branch-record.ts";
+import { dumpVerbs } from "./dump-branch.ts";
+import { inspectVerbs } from "./inspect-branch.ts";
 import { captureData, thaw } from "./live-capture.ts";
 import { findServer } from "./mysql-server.ts";
 import { type Runner, serverHome } from "./server-home.ts";
@@ -49,6 +51,8 @@ export function createBranchServer(options: BranchServerOptions): BranchServer {
   return {
     ...contentVerbs(parts),
     ...checkpointVerbs(parts),
+    ...inspectVerbs(parts),
+    ...dumpVerbs(parts),
     observe: (spec) => observe(spec, life.branch(spec)),
     async connection(spec) {
       const record = await readBranchRecord(spec.directory);

@@ -45,7 +45,6 @@ export async function buildBase(build: Build, method: CloneMethod, abort: AbortS
   });
 }
 
-/** What one stage of a template does, of what there is to do. */
 export interface StageContent {
   inputs: BranchInputs;
   does: Stage["does"];
@@ -81,7 +80,9 @@ export async function buildMasked(
       await load(open, { path: inputs.mask.path, key: `${build.name}.mask`, abort: call.abort });
     }
     await whileRunning(build, { abort: call.abort, network: false }, async () => {
-      const others = (await asRoot(open.place, databases)).filter((name) => name !== appName && !systemDatabases.includes(name));
+      const others = (await asRoot(open.place, databases)).filter(
+        (name) => !/^(app|information_schema|mysql|performance_schema|sys)$/.test(name),
+      );
       if (others.length > 0) notes.push(`other databases are not kept with a mask: ${others.join(", ")}`);
       const [row] = await asRoot(open.place, (session) => session.query(charsetQuery));
       await asRoot(build.place, (session) =>
@@ -99,7 +100,6 @@ export async function buildMasked(
   return notes;
 }
 
-const systemDatabases = ["information_schema", "mysql", "performance_schema", "sys"];
 const charsetQuery = `SELECT DEFAULT_CHARACTER_SET_NAME AS charset, DEFAULT_COLLATION_NAME AS collation FROM information_schema.schemata WHERE SCHEMA_NAME = '${appName}'`;
 
 function requireClients({ path, name }: Build): Clients {
@@ -110,8 +110,7 @@ function requireClients({ path, name }: Build): Clients {
 /** The dump, then the commands of the repository as the app; its password is known to nobody else. */
 async function fill(build: Build, { inputs, does, port }: StageContent & { port: number }, call: ResourceCall): Promise<string[]> {
   const { place } = build;
-  const password = randomPassword();
-  const notes: string[] = [];
+  const [password, notes]: [string, string[]] = [randomPassword(), []];
   await asRoot(place, (session) => ensureApp(session, password));
   if (inputs.from && does.includes("from")) {
     const { path } = inputs.from;
@@ -122,10 +121,10 @@ async function fill(build: Build, { inputs, does, port }: StageContent & { port:
     notes.push(...(await asRoot(place, (session) => settleDump(session, { key, path, before, password }))));
   }
   for (const key of ["migrate", "seed"] as const) {
-    const stage = inputs[key];
-    if (!stage || !does.includes(key)) continue;
-    call.report(`${key}: ${stage.command}`);
-    await call.run(stage.command, connectionOf(appLogin({ password, port }), build.options).variables);
+    const { command } = inputs[key] ?? {};
+    if (command === undefined || !does.includes(key)) continue;
+    call.report(`${key}: ${command}`);
+    await call.run(command, connectionOf(appLogin({ password, port }), build.options).variables);
   }
   return notes;
 }
@@ -293,11 +292,9 @@ async function whileRunning(build: Build, { abort, network }: Running, work: (po
   const start = { place, programs, runner, settings: options.settings, clock, abort };
   const port = network ? await startOnAnyPort(start) : 0;
   if (!network) await startServer({ ...start, port: null });
-  let clean = false;
-  try {
-    await work(port);
-  } finally {
-    clean = await stopServer(place, clock);
-  }
+  const clean = await work(port).then(
+    () => stopServer(place, clock),
+    (error: unknown) => stopServer(place, clock).then(() => Promise.reject(error)),
+  );
   if (!clean) throw new WtError({ kind: "machine", code: "mysql_not_stopped", message: `The server in ${place.data} had to be killed.` });
 }

@@ -1,26 +1,36 @@
 // `server:`: a database and an account of its own on a server that is there already. Our notes hold the password; the server holds the rest.
-import { mkdir, readFile } from "node:fs/promises";
-import { join } from "node:path";
 import { WtError } from "../../errors/wt-error.ts";
-import { removeTree, writeFileAtomic } from "../../os/files.ts";
+import { removeTree } from "../../os/files.ts";
 import { checkpointPlace } from "../../os/owned-entry.ts";
+import { asLoading } from "../as-loading.ts";
 import type { ResourceCall, ResourceConnection, ResourceSpec } from "../resource-driver.ts";
+import { requireSqlFile } from "./branch-inputs.ts";
 import type { BranchServer } from "./branch-server.ts";
-import { copyDatabase, requireCopyable } from "./copy-database.ts";
+import { loginWay } from "./client-programs.ts";
+import { loadSqlFile } from "./load-dump.ts";
 import { connectionOf, loginDetail, loginOfUrl, randomPassword } from "./mysql-connection.ts";
-import { mysqlOptions, type ServerOptions } from "./mysql-options.ts";
-import { asUser, mysqlErrno, quoteText, type Session } from "./mysql-session.ts";
+import { mysqlErrno, quoteText } from "./mysql-session.ts";
+import {
+  copyContent,
+  copyInto,
+  type Desk,
+  never,
+  onServer,
+  optionsOf,
+  own,
+  readNotes,
+  replaceContent,
+  writeNotes,
+} from "./server-content.ts";
 import {
   accountOf,
   createDatabase,
   databaseExists,
   dropDatabase,
   dropHolding,
-  emptyDatabase,
   ensureAccount,
   foreignDatabase,
   grantDatabase,
-  type Holding,
   isWhole,
   markDatabase,
   readHolding,
@@ -28,22 +38,6 @@ import {
   serverRefusal,
 } from "./server-holding.ts";
 
-interface Notes {
-  nonce: string;
-  password: string;
-  complete: boolean;
-}
-
-/** Speaks as the user of the URL about one environment's holding. */
-interface Desk {
-  spec: ResourceSpec;
-  session: Session;
-  holding: Holding;
-  /** Where to find programs. */
-  path: string;
-}
-
-const never = new AbortController().signal;
 const noEntry: ReadonlySet<string> = new Set(["database_unreachable", "mysql_server_refused"]);
 
 export function createDatabaseOnServer({ path }: { path: string }): BranchServer {
@@ -170,6 +164,35 @@ async function restore(desk: Desk, id: string): Promise<void> {
   await replaceContent(desk, name);
 }
 
+/** The dump goes into a database beside the environment's own, whose content it replaces when all of it is there. Throws `WtError`. */
+export function loadOnServer(spec: ResourceSpec, { path, from, call }: { path: string; from: string; call: ResourceCall }): Promise<void> {
+  const key = `resources.${spec.name}.from`;
+  return onServer(spec, path, async (desk) => {
+    const { session, holding } = desk;
+    const { password } = await own(desk);
+    const next = `${spec.label}_n`;
+    const login = { ...loginOfUrl(optionsOf(spec).url), user: accountOf(spec.label), password, database: next };
+    await dropDatabase(session, holding, next);
+    try {
+      await createDatabase(session, holding, { name: next, like: spec.label });
+      await grantDatabase(session, holding, next);
+      call.report(`reading ${from}`);
+      const { user: definer } = login;
+      const load = { path: from, way: loginWay(login), database: next, definer, key, searchPath: path, abort: call.abort };
+      await Promise.resolve()
+        .then(() => requireSqlFile(from, key))
+        .then(() => loadSqlFile(load))
+        .catch(asLoading(from));
+      await markDatabase(session, next, "whole");
+      call.abort.throwIfAborted();
+      await replaceContent(desk, next);
+    } finally {
+      await revokeDatabase(session, holding, next);
+      await dropDatabase(session, holding, next);
+    }
+  });
+}
+
 interface Making {
   name: string;
   password: string;
@@ -200,76 +223,10 @@ async function makeContent(desk: Desk, { name, password, call }: Making): Promis
   await markDatabase(session, name, "whole");
 }
 
-/** The environment's database gets the content of another of ours. Broken off in between it is half-made, and `ensure` makes it anew. */
-async function replaceContent(desk: Desk, from: string): Promise<void> {
-  const { spec, session, holding, path } = desk;
-  await requireCopyable(session, { from, key: holding.key, searchPath: path });
-  await emptyDatabase(session, spec.label, from);
-  await copyContent(desk, { from, to: spec.label, abort: never });
-  await markDatabase(session, spec.label, "whole");
-}
-
-interface Copying {
-  from: string;
-  to: string;
-  abort: AbortSignal;
-}
-
-/** A copy that the environment's account has no rights on afterwards. */
-async function copyInto(desk: Desk, copying: Copying): Promise<void> {
-  const { session, holding } = desk;
-  await createDatabase(session, holding, { name: copying.to, like: copying.from });
-  try {
-    await grantDatabase(session, holding, copying.to);
-    await copyContent(desk, copying);
-  } finally {
-    await revokeDatabase(session, holding, copying.to);
-  }
-}
-
-/** The environment's own account writes: what is copied can name other databases, and must not reach them. */
-async function copyContent({ spec, session, holding, path }: Desk, { from, to, abort }: Copying): Promise<void> {
-  const options = optionsOf(spec);
-  const login = loginOfUrl(options.url);
-  const writer = { ...login, user: accountOf(spec.label), password: (await readNotes(spec))?.password ?? "", database: to };
-  const key = from === options.from ? `resources.${spec.name}.from` : holding.key;
-  await copyDatabase(session, { login, writer, from, to, key, searchPath: path, abort });
-}
-
-function onServer<T>(spec: ResourceSpec, path: string, work: (desk: Desk) => Promise<T>): Promise<T> {
-  const holding = { label: spec.label, nonce: spec.nonce, key: `resources.${spec.name}.server` };
-  return asUser({ ...loginOfUrl(optionsOf(spec).url), database: "" }, holding.key, async (session) => {
-    // A client that sits on a table must not hold us up for a day.
-    await session.query("SET SESSION lock_wait_timeout = 30");
-    return await work({ spec, session, holding, path }).catch((error: unknown) => {
-      throw mysqlErrno(error) > 0 ? serverRefusal(holding.key, `look after the database ${spec.label}`, error) : error;
-    });
-  });
-}
-
-function optionsOf(spec: ResourceSpec): ServerOptions {
-  const options = mysqlOptions(spec.options);
-  if (options.mode !== "server") throw new Error(`the resource ${spec.name} names no server`);
-  return options;
-}
-
 function connect(spec: ResourceSpec, database: string, password: string): ResourceConnection {
   const { url, variable, scheme } = optionsOf(spec);
   const { host, port } = loginOfUrl(url);
   return connectionOf({ user: accountOf(spec.label), password, host, port, database }, { variable, scheme });
-}
-
-async function own({ spec, session, holding }: Desk): Promise<Notes> {
-  const state = await readHolding(session, holding);
-  if (state === "foreign") throw foreignDatabase(holding, spec.label);
-  const notes = await readNotes(spec);
-  if (state === "whole" && notes) return notes;
-  throw new WtError({
-    kind: "not_found",
-    code: "database_absent",
-    message: `The database ${spec.label} does not exist.`,
-    hints: ["Run `wt up`."],
-  });
 }
 
 function templateMissing(spec: ResourceSpec, name: string): WtError {
@@ -285,22 +242,4 @@ function checkpointName(spec: ResourceSpec, id: string): string {
   // For the names it refuses.
   checkpointPlace(spec, id);
   return `wtc_${new Bun.CryptoHasher("sha256").update(`${spec.label}\0${id}`).digest("hex").slice(0, 40)}`;
-}
-
-function notesFile(spec: ResourceSpec): string {
-  return join(spec.directory, "database.json");
-}
-
-async function readNotes(spec: ResourceSpec): Promise<Notes | null> {
-  try {
-    const notes = JSON.parse(await readFile(notesFile(spec), "utf8")) as Notes;
-    return notes.nonce === spec.nonce && typeof notes.password === "string" ? notes : null;
-  } catch {
-    return null;
-  }
-}
-
-async function writeNotes(spec: ResourceSpec, notes: Notes): Promise<void> {
-  await mkdir(spec.directory, { recursive: true, mode: 0o700 });
-  await writeFileAtomic(notesFile(spec), JSON.stringify(notes), { mode: 0o600 });
 }

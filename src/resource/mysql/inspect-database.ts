@@ -1,38 +1,21 @@
 // What a database of MySQL or MariaDB holds, from what the server itself writes about it. Reads only.
-import { WtError } from "../../errors/wt-error.ts";
-import type { Inspection, ResourceContent, ResourceDriver, ResourceSpec, SchemaObject, TableRows } from "../resource-driver.ts";
-import { loginOfUrl } from "./mysql-connection.ts";
-import { asUser, quoteName, quoteText, type Row, type Session } from "./mysql-session.ts";
+import type { Inspection, ResourceContent, SchemaObject, TableRows } from "../resource-driver.ts";
+import { quoteName, quoteText, type Row, type Session } from "./mysql-session.ts";
 
 /** A table of more rows is estimated. */
 const countedRows = 500_000;
 /** For all tables of a database. */
 const countingMs = 5_000;
 
-/**
- * Every connection counts as use here, so one is made only for who asks for the content itself (`wake`), never for a status. One that slept is put back
- * to sleep unless somebody came meanwhile.
- */
-export function inspectVerb(of: Pick<ResourceDriver, "observe" | "connection" | "sleep">): Required<Pick<ResourceDriver, "inspect">> {
-  return {
-    async inspect(spec, how) {
-      if (!how.wake) return null;
-      const slept = (await of.observe(spec)).state === "asleep";
-      const url = (await of.connection(spec))?.values.url;
-      if (url === undefined) throw absent(spec);
-      try {
-        const login = loginOfUrl(url);
-        return await asUser(login, `resources.${spec.name}`, (session) => inspectDatabase(session, { database: login.database, how }));
-      } finally {
-        if (slept) await of.sleep(spec);
-      }
-    },
-  };
-}
-
-async function inspectDatabase(session: Session, { database, how }: { database: string; how: Inspection }): Promise<ResourceContent> {
+/** Gives up on what somebody has locked. */
+export async function inspectDatabase(
+  session: Session,
+  { database, how }: { database: string; how: Inspection },
+): Promise<ResourceContent> {
   how.abort.throwIfAborted();
   await session.query("SET SESSION TRANSACTION READ ONLY");
+  await session.query("SET SESSION lock_wait_timeout = 10");
+  await session.query(`USE ${quoteName(database)}`);
   const [server] = await session.query("SELECT VERSION() AS version");
   const version = String(server?.version ?? "");
   const schema = quoteText(database);
@@ -111,15 +94,6 @@ async function countUpTo(session: Session, table: string): Promise<number | null
   const [row] = await session.query(`SELECT COUNT(*) AS count FROM (SELECT 1 FROM ${quoteName(table)} LIMIT ${countedRows + 1}) AS found`);
   const count = Number(row?.count);
   return count > countedRows ? null : count;
-}
-
-function absent(spec: ResourceSpec): WtError {
-  return new WtError({
-    kind: "not_found",
-    code: "database_absent",
-    message: `The database ${spec.name} does not exist.`,
-    hints: ["Run `wt up`."],
-  });
 }
 
 function order(one: string, other: string): number {

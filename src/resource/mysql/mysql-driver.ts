@@ -4,17 +4,18 @@ import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { WtError } from "../../errors/wt-error.ts";
 import type { Clock } from "../../os/clock.ts";
-import type { ResourceConnection, ResourceDriver, ResourceSpec } from "../resource-driver.ts";
+import type { ResourceConnection, ResourceDriver, ResourceSpec, StorageDescription } from "../resource-driver.ts";
 import { type BranchServer, createBranchServer } from "./branch-server.ts";
 import { createDatabaseOnServer } from "./database-on-server.ts";
-import { inspectVerb } from "./inspect-database.ts";
+import { contentTools } from "./dump-modes.ts";
 import { connectionOf, loginDetail, loginOfUrl, variableNames } from "./mysql-connection.ts";
 import { mysqlIdentity } from "./mysql-identity.ts";
 import { mysqlOptions, parseMysqlOptions } from "./mysql-options.ts";
 import { asUser } from "./mysql-session.ts";
 import { findRunner, type Runner } from "./server-home.ts";
 import { type Flavor, findServerPrograms, programTitle, type ServerPrograms } from "./server-programs.ts";
-import { createTemplates } from "./templates.ts";
+import { templateService } from "./template-service.ts";
+import { createTemplates, type Templates } from "./templates.ts";
 
 export interface MysqlDriverOptions {
   type: Flavor;
@@ -43,8 +44,17 @@ export function createMysqlDriver(options: MysqlDriverOptions): ResourceDriver {
     variableNames: (written) => variableNames(mysqlOptions(written).variable),
     parseOptions: parseMysqlOptions,
     ...modes,
-    ...inspectVerb(modes),
+    ...contentTools({ branch, connection: modes.connection, path }),
+    templates: templateService({ templates, stateDirectory, programs: finder.programs, path }),
+    describeStorage: (spec) => describeStorage(templates, root, spec),
   };
+}
+
+/** null: no database of this kind was ever made here, or this one is not copied. */
+async function describeStorage(templates: Templates, root: string, spec?: ResourceSpec): Promise<StorageDescription | null> {
+  if (spec ? mysqlOptions(spec.options).mode !== "branch" : !existsSync(templates.store.places.sealed)) return null;
+  const { method, proof, rejected, fileSystem } = await templates.cloneMethod(spec && existsSync(spec.directory) ? spec.directory : root);
+  return { method, proof, large: null, rejected: rejected.filter((one) => one.method !== "overlay"), fileSystem };
 }
 
 interface ProgramFinder {

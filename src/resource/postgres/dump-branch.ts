@@ -1,5 +1,5 @@
 // A branch's content as a dump, and a dump as a branch's content.
-import { WtError } from "../../errors/wt-error.ts";
+import { asLoading } from "../as-loading.ts";
 import type { ResourceSpec } from "../resource-driver.ts";
 import { settleContent } from "./branch-content.ts";
 import { type BranchParts, branchOptions, exchangeBranch, prepareBranch } from "./branch-making.ts";
@@ -42,21 +42,4 @@ function fromDump(spec: ResourceSpec, from: string, major: number): ResourceSpec
   const bare = { from, migrate: null, seed: null, mask: null, inputs: [], extensions: [], version: major } satisfies Partial<BranchOptions>;
   const { stageInputs: _, ...options } = branchOptions(spec) as BranchOptions & { stageInputs?: unknown };
   return { ...spec, options: { ...(options as unknown as ResourceSpec["options"]), ...bare } };
-}
-
-/** Errors name the key of wt.yaml that a dump is usually written under; here it was an argument. */
-export function asLoading(from: string): (error: unknown) => never {
-  return (error) => {
-    const [, rest] = error instanceof WtError ? (/^resources\.[^:]*\.from: ([\s\S]*)$/.exec(error.message) ?? []) : [];
-    if (!(error instanceof WtError) || rest === undefined) throw error;
-    const unreadable = error.code === "database_source";
-    throw new WtError({
-      kind: unreadable ? "usage" : error.kind,
-      code: unreadable ? "dump_unreadable" : error.code,
-      message: rest.replace(/^the /, "The "),
-      hints: error.hints,
-      details: { ...error.details, path: from },
-      cause: error,
-    });
-  };
 }

@@ -1,9 +1,9 @@
 // Looking into, dumping and loading databases on servers that are not ours, with the login that the environment itself has.
 import { WtError } from "../../errors/wt-error.ts";
 import { exec } from "../../os/exec.ts";
+import { asLoading } from "../as-loading.ts";
 import type { ResourceCall, ResourceConnection, ResourceSpec } from "../resource-driver.ts";
 import type { BranchServer } from "./branch-server.ts";
-import { asLoading } from "./dump-branch.ts";
 import { findClient } from "./dump-clients.ts";
 import { dumpDatabase } from "./dump-database.ts";
 import { inspectDatabase } from "./inspect-database.ts";

@@ -6,6 +6,7 @@ import type { EnvironmentRecord, ProjectRecord } from "../environment/ledger.ts"
 import { createGit } from "../git/git.ts";
 import { type Registration, readRegistrations } from "../git/worktree-registration.ts";
 import { entryAt } from "../os/files.ts";
+import { observeWorkplaces, workingIn } from "../os/workplaces.ts";
 import type { Finding } from "./finding.ts";
 import { collectLeftovers } from "./gc-leftovers.ts";
 import { never } from "./journaled-run.ts";
@@ -17,12 +18,13 @@ import type { World } from "./world.ts";
 
 export async function leftoverFindings(world: World): Promise<Finding[]> {
   const projects = world.ledger.projects();
-  const [items, orphans, ...perProject] = await Promise.all([
+  const [items, programs, orphans, ...perProject] = await Promise.all([
     collectLeftovers({ world, dryRun: true, abort: never() }),
+    programFindings(projects),
     orphanFindings(world),
     ...projects.map((project) => projectFindings(world, project)),
   ]);
-  return [...items.flatMap((item) => leftoverFinding(world, item)), ...orphans, ...perProject.flat()];
+  return [...items.flatMap((item) => leftoverFinding(world, item)), ...programs, ...orphans, ...perProject.flat()];
 }
 
 const codes: Partial<Record<GcItem["kind"], string>> = {
@@ -49,6 +51,20 @@ async function removeLeftover(world: World, { kind, name }: GcItem): Promise<str
   const failed = items.find((item) => item.kind === kind && item.name === name && item.outcome !== "removed");
   if (failed) throw new Error(failed.reason);
   return `Removed ${kind} ${name}.`;
+}
+
+/** Programs that go on in a worktree that was removed under them. Whose they are is not proven, so they are only named. */
+async function programFindings(projects: readonly ProjectRecord[]): Promise<Finding[]> {
+  const workplaces = (await observeWorkplaces()) ?? [];
+  const removed = workplaces.filter((one) => one.removed);
+  return projects.flatMap((project) =>
+    [project.root, worktreesBeside(project)].flatMap((place) =>
+      workingIn(removed, place).map(({ pid, name, directory }): Finding => {
+        const message = `${name} (pid ${pid}) works in ${directory}, which was removed under it.`;
+        return { code: "program_in_removed", level: "warning", message, fix: `kill ${pid}` };
+      }),
+    ),
+  );
 }
 
 async function orphanFindings(world: World): Promise<Finding[]> {
@@ -138,7 +154,7 @@ async function registrationFindings(project: ProjectRecord, environments: readon
 
 /** Beside the repository, where wt makes worktrees: what is neither a worktree nor an environment. */
 async function directoryFindings(project: ProjectRecord, environments: readonly EnvironmentRecord[]): Promise<Finding[]> {
-  const parent = join(dirname(project.root), `${basename(project.root).replace(/\.git$/, "")}.worktrees`);
+  const parent = worktreesBeside(project);
   const names = await readdir(parent, { withFileTypes: true }).catch(() => []);
   const findings: Finding[] = [];
   for (const entry of names) {
@@ -156,6 +172,11 @@ async function directoryFindings(project: ProjectRecord, environments: readonly 
     findings.push(inside.length === 0 ? { ...finding, fix: `rmdir ${path}`, repair } : finding);
   }
   return findings;
+}
+
+/** Where wt makes worktrees. */
+function worktreesBeside({ root }: ProjectRecord): string {
+  return join(dirname(root), `${basename(root).replace(/\.git$/, "")}.worktrees`);
 }
 
 function capital(text: string): string {

@@ -93,6 +93,26 @@ describe("worktrees", () => {
 });
 
 describe("the ledger and the machine", () => {
+  test.skipIf(process.platform !== "linux")(
+    "soleur#7641: a program in a removed worktree is named, with the command that ends it, and left alone",
+    async () => {
+      await using at = await doctorWorld();
+      const path = await create(at, "gone");
+      const program = Bun.spawn(["sleep", "60"], { cwd: path });
+      try {
+        expect(await find(at, "program_in_removed")).toBeUndefined();
+        rmSync(path, { recursive: true });
+        const finding = await find(at, "program_in_removed", true);
+        expect(finding?.message).toBe(`sleep (pid ${program.pid}) works in ${path}, which was removed under it.`);
+        expect(finding?.fix).toBe(`kill ${program.pid}`);
+        expect(program.exitCode).toBeNull();
+      } finally {
+        program.kill();
+        await program.exited;
+      }
+    },
+  );
+
   test("a row of an operation without an environment is dropped", async () => {
     await using at = await doctorWorld();
     await create(at, "a");

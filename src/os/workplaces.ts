@@ -10,6 +10,8 @@ export interface Workplace {
   directory: string;
   /** It has a controlling terminal. */
   terminal: boolean;
+  /** The directory was removed under it (as far as the system tells). */
+  removed: boolean;
 }
 
 /** Of every process whose directory may be read; null where the system does not tell at all. */
@@ -35,9 +37,10 @@ function readLinuxWorkplaces(): Workplace[] | null {
 /** Empty for one that has ended, a thread of the kernel, or a stranger's. */
 function readLinuxWorkplace(pid: number): Workplace[] {
   try {
-    const directory = readlinkSync(`/proc/${pid}/cwd`).replace(/ \(deleted\)$/, "");
+    const place = readlinkSync(`/proc/${pid}/cwd`);
+    const directory = place.replace(/ \(deleted\)$/, "");
     const stat = parseStatTerminal(readFileSync(`/proc/${pid}/stat`, "utf8"));
-    return stat ? [{ pid, directory, ...stat }] : [];
+    return stat ? [{ pid, directory, removed: directory !== place, ...stat }] : [];
   } catch {
     return [];
   }
@@ -66,12 +69,12 @@ async function readMacWorkplaces(): Promise<Workplace[] | null> {
       return pid && tty && !/^\?+$/.test(tty) ? [Number(pid)] : [];
     }),
   );
-  return parseLsofDirectories(open.stdout).map((one) => ({ ...one, terminal: terminals.has(one.pid) }));
+  return parseLsofDirectories(open.stdout).map((one) => ({ ...one, removed: false, terminal: terminals.has(one.pid) }));
 }
 
 /** What `lsof -d cwd -F pcn` prints: a line a field, its first letter says which. */
-export function parseLsofDirectories(text: string): Omit<Workplace, "terminal">[] {
-  const found: Omit<Workplace, "terminal">[] = [];
+export function parseLsofDirectories(text: string): Pick<Workplace, "pid" | "name" | "directory">[] {
+  const found: Pick<Workplace, "pid" | "name" | "directory">[] = [];
   let pid = 0;
   let name = "";
   for (const line of text.split("\n")) {

@@ -81,7 +81,7 @@ const mergeWords: Record<string, string> = {
 /** What holds it although it could go; the strongest first. */
 function holdOf(facts: EnvironmentFacts, rules: GcRules): string | null {
   const { loss, presence, present, pinned } = facts;
-  if (facts.busy !== null) return `A ${facts.busy} is under way.`;
+  if (facts.busy !== null) return `Its ${facts.busy} is under way.`;
   if (pinned !== null) return `It is pinned${pinned === "" ? "" : `: ${pinned}`}.`;
   if (loss.lockedReason !== null) return `Its worktree is locked${loss.lockedReason === "" ? "" : `: ${loss.lockedReason}`}.`;
   if (isRepositoryGone(presence)) return null;

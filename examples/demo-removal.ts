@@ -59,6 +59,9 @@ async function removeEnvironment(world: World, { slug, path, ports }: Holding, s
   const deleted = await wt(world, ["delete", slug, "--force"]);
   if (deleted.code !== 0) return [`wt delete ${slug} ended with code ${deleted.code}: ${deleted.stderr.trim()}`];
   const problems: string[] = [];
+  // It could come back for a week; the demo's never shall.
+  const purged = await wt(world, ["undelete", slug, "--purge"]);
+  if (purged.code !== 0) problems.push(`wt undelete ${slug} --purge ended with code ${purged.code}: ${purged.stderr.trim()}`);
   if (existsSync(path)) problems.push(`${path} was still there after wt delete.`);
   for (const port of ports) if (await isOpen(port)) problems.push(`Somebody listened on port ${port} of ${slug} after wt delete.`);
   const outcome = `${deleted.stdout}\n${deleted.stderr}`.split("\n").find((line) => line.startsWith("Deleted"));

@@ -4,6 +4,7 @@ import { existsSync } from "node:fs";
 import { dirname, join, resolve } from "node:path";
 import { Glob } from "bun";
 import { commandTable } from "../src/cli/command-table.ts";
+import { story } from "./session-story.ts";
 
 interface Page {
   /** Relative to the repository. */
@@ -27,10 +28,24 @@ const nouns = new Set(
 );
 
 const pages = await readPages();
-const problems = pages.flatMap((page) => [...tooLong(page), ...brokenLinks(page), ...unknownCommands(page)]).concat(missingFolders(pages));
+const problems = oldRecording(pages).concat(
+  pages.flatMap((page) => [...tooLong(page), ...brokenLinks(page), ...unknownCommands(page)]),
+  missingFolders(pages),
+);
 if (problems.length > 0) {
   console.error(problems.join("\n"));
   process.exit(1);
+}
+
+/** The README's session shows what the story does now; its output is from the run that recorded it. */
+function oldRecording(all: readonly Page[]): string[] {
+  const readme = all.find(({ name }) => name === "README.md")?.text ?? "";
+  const session = /<!-- recorded by [^\n]*\n```\n([\s\S]*?)```/.exec(readme)?.[1] ?? "";
+  const recorded = [...session.matchAll(/^\$ (.*?)(?: {2,}# .*)?$/gm)].map((match) => match[1]);
+  const wanted = story.map(({ line }) => line);
+  return recorded.join("\n") === wanted.join("\n")
+    ? []
+    : ["README.md: its session is not that of scripts/session-story.ts; run scripts/record-session.ts"];
 }
 
 async function readPages(): Promise<Page[]> {

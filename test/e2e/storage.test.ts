@@ -86,7 +86,9 @@ describe.skipIf(whyNot !== null)(`as root${whyNot ? ` (skipped: ${whyNot})` : ""
 
           await world.ok(["db", "storage", "mount"]);
           expect(await rows(world, "a")).toBe(20_000);
-          expect((await world.wt(["db", "storage", "remove"])).stderr).toContain("lie in the storage and would be lost with it");
+          const inUse = (await world.wt(["db", "storage", "remove"])).stderr;
+          expect(inUse).toContain("lie in the storage and would be lost with it");
+          expect(inUse).toContain("wt undelete <name> --purge");
           // The deletion that could not reach it has been carried on by the daemon.
           for (const name of ["a", "b", "c"]) await world.wt(["delete", name, "--force"]);
           await world.ok(["db", "storage", "remove"]);

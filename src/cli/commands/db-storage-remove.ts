@@ -52,6 +52,7 @@ function inUse(count: number): WtError {
     message: `Resources of ${count === 1 ? "one environment" : `${count} environments`} lie in the storage and would be lost with it.`,
     hints: [
       "`wt list --all` shows the environments; `wt delete` takes away those that are done.",
+      "A deleted one keeps its own until its time is over: `wt undelete` lists them, `wt undelete <name> --purge` gives one up.",
       "`wt db remove` takes away a database alone.",
     ],
   });

@@ -21,6 +21,8 @@ export interface Config {
   agent: string | null;
   /** Directory new worktrees are made in, relative to the main worktree; null: `../<directory name of the main worktree>.worktrees`. */
   worktrees: string | null;
+  /** For how many days a deleted environment can come back; null: nobody has said. */
+  undeleteDays: number | null;
   origin: ConfigOrigin;
 }
 

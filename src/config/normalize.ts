@@ -39,6 +39,7 @@ export function normalizeConfig(written: WrittenConfig, options: NormalizeOption
     env: variablesOf(written.env),
     agent: written.agent ?? null,
     worktrees: written.worktrees ?? null,
+    undeleteDays: written.undelete_days ?? null,
     origin: { kind: "file", path: options.path },
   };
 }

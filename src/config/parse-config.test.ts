@@ -69,6 +69,7 @@ test("the design's sample becomes a config", () => {
     env: {},
     agent: "claude",
     worktrees: null,
+    undeleteDays: null,
     origin: { kind: "file", path: "wt.yaml" },
   });
 });
@@ -476,4 +477,13 @@ test("problems that a resource's driver finds, at their key", () => {
     ["resources.db", 2, "resources.db.path is missing."],
     ["resources.db.migrat", 4, "resources.db.migrat is not an option of this kind of resource."],
   ]);
+});
+
+test("undelete_days is a number of days", () => {
+  expect(parse("project: a\nundelete_days: 14\n").config?.undeleteDays).toBe(14);
+  for (const days of ["-1", "366", ".inf"]) {
+    expect(parse(`project: a\nundelete_days: ${days}\n`).errors[0]?.message).toContain(
+      "undelete_days must be a number of days from 0 to 365",
+    );
+  }
 });

@@ -217,6 +217,12 @@ export const writtenConfig = v.strictObject({
       "Directory that new worktrees are made in, relative to the main worktree. Without this key: `../<directory of the main worktree>.worktrees`.",
     examples: ["../fibonacci.worktrees"],
   }),
+  undelete_days: key(v.number(), {
+    description:
+      "For how many days `wt undelete` can bring a deleted environment back; 0: not at all. The variable WT_UNDELETE_DAYS of the daemon wins.",
+    default: 7,
+    examples: [14],
+  }),
 });
 
 export type WrittenConfig = v.InferOutput<typeof writtenConfig>;

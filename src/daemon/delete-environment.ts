@@ -45,13 +45,14 @@ export async function deleteEnvironment(world: World, request: DeleteRequest, ca
       if (!current) return alreadyGone(environment);
       callOffDeletion(world, current);
       const seen = await lossOf(git, project, current);
-      refuseLoss({ project, environment: current, days: keepDays(world) }, seen, consent);
+      const days = await keepDays(world, project, current);
+      refuseLoss({ project, environment: current, days }, seen, consent);
       const refuseNewAgents = await refuseLiveAgents(world, current, agents);
       const subject = { project, environment: current, git, callerEnv, cwd: request.target.cwd, consent };
       if (request.hooks !== false) hooks = await prepareDeletionHooks(world, subject, call);
       call.abort.throwIfAborted();
       const agentsEnded = await endAgents(world, current, agents);
-      const keepUntilMs = keepUntil(world, current, consent);
+      const keepUntilMs = keepUntil(world, current, consent.purge ? 0 : days);
       const data = {
         ...consent,
         keepUntilMs,
@@ -109,7 +110,7 @@ async function carryDeletion(world: World, deletion: Deletion, call: Call): Prom
     if (running.length > 0) await runPlan([{ kind: "stop", services: running }], context, operation);
     // Looking costs a walk over every file; where nothing had to be stopped, nothing has been written since.
     const loss = running.length === 0 && seen ? seen : await lossOf(git, project, environment);
-    refuseLoss({ ...deletion, days: keepDays(world) }, loss, consent);
+    refuseLoss({ ...deletion, days: keepUntilMs === null ? 0 : 1 }, loss, consent);
     const branch = await branchToDelete(git, deletion, loss);
     context.branchCommit = branch;
     const wanted: WantedEnvironment = {
@@ -166,8 +167,7 @@ export async function resumeDeletion(
 }
 
 /** What is not there any more cannot be kept, but a deletion that was cut off may have put it away already. */
-function keepUntil(world: World, environment: EnvironmentRecord, consent: Consent): number | null {
-  const days = consent.purge ? 0 : keepDays(world);
+function keepUntil(world: World, environment: EnvironmentRecord, days: number): number | null {
   const begun = world.ledger.operations({ environmentId: environment.id }).some(({ data }) => typeof data.keepUntilMs === "number");
   return days > 0 && (begun || worktreeExists(environment)) ? world.clock.now() + days * dayMs : null;
 }

@@ -14,6 +14,7 @@ export function emptyConfig(project: string): Config {
     env: {},
     agent: null,
     worktrees: null,
+    undeleteDays: null,
     origin: { kind: "detected", because: [] },
   };
 }

@@ -3,6 +3,8 @@ import { join } from "node:path";
 import type { DeletedRecord, EnvironmentRecord, ProjectRecord } from "../environment/ledger.ts";
 import type { JsonValue } from "../errors/wt-error.ts";
 import type { BranchSettings } from "../git/kept-branch.ts";
+import { repositoryFiles } from "../os/repository-files.ts";
+import { readConfig } from "./config-reader.ts";
 import type { World } from "./world.ts";
 
 export interface KeptEnvironment {
@@ -26,11 +28,13 @@ export interface KeptEnvironment {
 export const dayMs = 24 * 3600_000;
 export const defaultKeepDays = 7;
 
-/** For how many days a deleted environment is kept; 0: not at all. */
-export function keepDays(world: World): number {
-  const written = world.env.WT_UNDELETE_DAYS;
-  const days = Number(written);
-  return written === undefined || written === "" || !Number.isFinite(days) || days < 0 ? defaultKeepDays : days;
+/** For how many days a deleted environment is kept; 0: not at all. A wt.yaml that cannot be read says nothing. */
+export async function keepDays(world: World, project: ProjectRecord, environment: EnvironmentRecord): Promise<number> {
+  const own = world.env.WT_UNDELETE_DAYS ?? "";
+  const days = Number(own);
+  if (own !== "" && Number.isFinite(days) && days >= 0) return days;
+  const config = await readConfig(project, repositoryFiles(environment.path)).catch(() => null);
+  return config?.undeleteDays ?? defaultKeepDays;
 }
 
 export function keepPlace(project: ProjectRecord, environmentId: string): string {

@@ -235,6 +235,23 @@ describe("what is kept", () => {
     expect(test.world.ledger.setupStamp(id, "npm ci")).toBeNull();
   });
 
+  test("for as long as wt.yaml says, unless the daemon's own variable says otherwise; a broken wt.yaml stops no deletion", async () => {
+    await using test = await testWorld({ ...files, "wt.yaml": `undelete_days: 30\n${files["wt.yaml"]}` }, { postgres: {} });
+    delete test.world.env.WT_UNDELETE_DAYS;
+    const daysOf = async (name: string) => {
+      const { undeleteUntil } = await remove(test, name, { force: true });
+      return Math.round((Date.parse(undeleteUntil ?? "") - test.world.clock.now()) / 86_400_000);
+    };
+    await create(test, "file");
+    expect(await daysOf("file")).toBe(30);
+    const { environment } = await create(test, "broken");
+    test.repository.write("wt.yaml", "undelete_days: [", environment.path);
+    expect(await daysOf("broken")).toBe(7);
+    await create(test, "variable");
+    test.world.env.WT_UNDELETE_DAYS = "2";
+    expect(await daysOf("variable")).toBe(2);
+  });
+
   test("is nothing after --purge or with no days, and then a rescue ref keeps what --force gives up only without --purge", async () => {
     await using test = await keeping();
     for (const [name, days, purge] of [

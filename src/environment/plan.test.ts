@@ -32,6 +32,7 @@ const config: Config = {
   env: {},
   agent: null,
   worktrees: null,
+  undeleteDays: null,
   origin: { kind: "detected", because: [] },
 };
 

@@ -36,6 +36,15 @@ export const valueRules: readonly Rule[] = [
           ],
   },
   {
+    name: "undelete-days",
+    check: ({ written }) => {
+      const days = written.undelete_days;
+      if (days === undefined || (Number.isFinite(days) && days >= 0 && days <= 365)) return [];
+      const hint = "Write 7 for a week, or 0 to keep nothing.";
+      return [{ path: ["undelete_days"], message: `undelete_days must be a number of days from 0 to 365, not ${days}.`, hint }];
+    },
+  },
+  {
     name: "resource-forks",
     check: ({ written, config }) =>
       Object.entries(written.resources ?? {}).flatMap(([name, { type, from }]): Finding[] => {

@@ -79,6 +79,26 @@ describe("what is written down", () => {
   );
 });
 
+describe("a daemon that is busy", () => {
+  test(
+    "list, completion and prompt answer while a create waits for its setup",
+    async () => {
+      await using world = await hermeticWorld({ files: { ...plain, "wt.yaml": "project: shop\nsetup: [cat ../../gate]\n" } });
+      const gate = join(world.directory, "gate");
+      Bun.spawnSync(["mkfifo", gate]);
+      const creating = world.wt(["create", "slow"]);
+      await written(world, () => overviewOf(world)?.projects[0]?.environments[1]?.status === "Creating");
+      expect((await world.ok(["list"])).split("\n")[2]).toMatch(/^slow {2,}Creating/);
+      expect(await completed(world, ["switch", "s"])).toEqual(["slow"]);
+      expect(await world.ok(["prompt"], { cwd: `${world.repository}.worktrees/slow` })).toBe("slow ◐\n");
+      await Bun.write(gate, "go on\n");
+      expect((await creating).code).toBe(0);
+      expect((await world.ok(["list"])).split("\n")[2]).toMatch(/^slow {2,}Ready/);
+    },
+    minute,
+  );
+});
+
 describe("wt <project> <branch>", () => {
   test(
     "goes there from anywhere, makes what is missing, and does not take a slip for a wish",

@@ -47,7 +47,7 @@ let repository: string;
 
 beforeAll(async () => {
   target = "";
-  const list = () => ({ schema: 1, environments: [fakeEnvironment({ slug: "earl-fib", path: target })] });
+  const list = () => ({ schema: 1, environments: [fakeEnvironment({ project: "shop", slug: "earl-fib", path: target })] });
   daemon = await startFakeDaemon({ "/v1/environments/list": list });
   const home = daemon.env.HOME ?? "";
   repository = join(home, "shop");
@@ -207,6 +207,11 @@ for (const shell of ["bash", "zsh", "fish"] as const) {
       expect(result.stdout).toMatch(/^code 0\n/);
       expect(result.stdout).toContain(`${target}|wt `);
       expect(result.stdout).toEndWith("code 4\n");
+    });
+
+    test("two words go there from anywhere", async () => {
+      const result = await inShell(shell, `${shellInitScript(shell, { aliases: false })}\ncd /\nwt shop earl-fib\nprintf '%s|' "$PWD"`);
+      expect(result).toEqual({ code: 0, stdout: `${target}|`, stderr: "" });
     });
 
     test("leaves nothing in the temporary directory", async () => {

@@ -4,8 +4,8 @@ import { agentKindOf } from "../config/known-agents.ts";
 import type { Clock } from "../os/clock.ts";
 import { type ProcessIdentity, readBootId } from "../os/process-identity.ts";
 import { parseEnviron, readEnviron } from "../os/process-mark.ts";
-import { readProcessPlace } from "../os/process-place.ts";
-import { type ProcessInfo, readProcessTable } from "../os/process-table.ts";
+import { readProcessPlace, readWorkingProcesses } from "../os/process-place.ts";
+import { type ProcessInfo, readProcess } from "../os/process-table.ts";
 
 /** A known agent's program, whoever started it. */
 export interface SeenAgent {
@@ -43,18 +43,21 @@ export function createAgentMemory(clock: Clock): AgentMemory {
 }
 
 async function observeAgentPrograms(): Promise<readonly SeenAgent[]> {
-  if (process.platform !== "linux") return [];
-  const processes = (await readProcessTable()).filter((one) => one.alive && mayBeAgent(one.name));
-  const bootId = processes.length > 0 ? await readBootId() : "";
-  const found = processes.flatMap((one) => {
-    const seen = agentProgram(one.pid);
-    return seen && parseEnviron(readEnviron(one.pid), agentVariable) === null ? [{ ...seen, info: one }] : [];
-  });
+  const found: { info: ProcessInfo; seen: Omit<SeenAgent, "identity"> }[] = [];
+  // By directory first, which spares a look at the rest of nearly every process.
+  for (const { pid } of readWorkingProcesses()) {
+    const seen = agentProgram(pid);
+    if (!seen || parseEnviron(readEnviron(pid), agentVariable) !== null) continue;
+    const info = await readProcess(pid);
+    if (typeof info === "object" && info.alive) found.push({ info, seen });
+  }
+  if (found.length === 0) return [];
+  const bootId = await readBootId();
   // An agent that runs in several processes of its own is one agent.
   const pids = new Set(found.map(({ info }) => info.pid));
   return found
     .filter(({ info }) => !pids.has(info.ppid))
-    .map(({ info, kind, directory }) => ({ identity: identityOf(info, bootId), kind, directory }));
+    .map(({ info: { pid, startTime }, seen }) => ({ identity: { pid, startTime, bootId }, ...seen }));
 }
 
 /** Whether this process runs a known agent's program, itself or through an interpreter. */
@@ -72,12 +75,3 @@ export function agentProgram(pid: number): { kind: string; directory: string } |
 const shells = /(^|\/)(bash|sh|dash|zsh)$/;
 
 const interpreters = /(^|\/)(node|bun|deno|python[\d.]*|bash|sh|dash|zsh)(\.exe)?$/;
-
-/** By the name that the kernel shows, which spares a look at the rest. Threads and titles may rename a program, so interpreters' names count. */
-function mayBeAgent(name: string): boolean {
-  return interpreters.test(name) || agentKindOf(name) !== null || /^(MainThread|node-MainThread|cursor-agent)/.test(name);
-}
-
-function identityOf({ pid, startTime }: ProcessInfo, bootId: string): ProcessIdentity {
-  return { pid, startTime, bootId };
-}

@@ -1,5 +1,5 @@
 // Where a process works and how it was called, as far as the system tells: Linux only.
-import { readFileSync, readlinkSync } from "node:fs";
+import { readdirSync, readFileSync, readlinkSync } from "node:fs";
 
 export interface ProcessPlace {
   directory: string;
@@ -17,4 +17,19 @@ export function readProcessPlace(pid: number): ProcessPlace | null {
   } catch {
     return null;
   }
+}
+
+/** Processes that work in a directory of their own choice: not in the root, where what the system starts works. Empty where the system does not tell. */
+export function readWorkingProcesses(): { pid: number; directory: string }[] {
+  if (process.platform !== "linux") return [];
+  return readdirSync("/proc").flatMap((name) => {
+    const pid = Number(name);
+    if (!Number.isInteger(pid)) return [];
+    try {
+      const directory = readlinkSync(`/proc/${pid}/cwd`);
+      return directory === "/" ? [] : [{ pid, directory }];
+    } catch {
+      return [];
+    }
+  });
 }

@@ -59,7 +59,7 @@ describe("list", () => {
     expect(stdout.replace(/\d+\w\n/g, "AGE\n")).toBe(
       [
         "NAME    STATUS   WEB      GIT       AGE",
-        "main *  Healthy  -                  AGE",
+        "main *  Ready    -                  AGE",
         "one     Healthy  Running            AGE",
         "",
       ].join("\n"),

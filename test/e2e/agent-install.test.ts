@@ -30,6 +30,18 @@ describe("what agents are told", () => {
       expect((await agent.started(3)).argv).toEqual(["--mine", "x"]);
       await agent.exit(0);
       expect((await go("--agent", "nowhere")).stderr).toContain("nowhere was not found");
+      // The prompt took standard input, and without a session there is no other terminal: nothing is left that would be in the way.
+      const piped = Bun.spawn([testedProgram(), "go", "a", "-p", "-"], {
+        cwd: world.repository,
+        env: { ...world.env, ...env },
+        stdin: new Blob(["x"]),
+        stdout: "ignore",
+        stderr: "pipe",
+        detached: true,
+      });
+      expect(await new Response(piped.stderr).text()).toContain("no terminal for the agent");
+      expect(await piped.exited).toBe(2);
+      await world.ok(["delete", "a", "--force"]);
     },
     minute,
   );

@@ -6,9 +6,10 @@ import { runForeground } from "../run-foreground.ts";
 import type { Environment } from "../terminal.ts";
 
 export async function becomeAgent(context: Context, id: string, { stdinRead = false }: { stdinRead?: boolean } = {}): Promise<number> {
-  const terminal = stdinRead ? openTerminalInput() : null;
+  let terminal: number | null = null;
   let code: number | null = null;
   try {
+    terminal = stdinRead ? openTerminalInput() : null;
     const { argv, directory, env } = await context.client.call("/v1/agents/begin", { id, pid: process.pid });
     code = await runForeground(argv, {
       cwd: directory,

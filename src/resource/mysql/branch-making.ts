@@ -17,7 +17,7 @@ import { appLogin, connectionOf, randomPassword } from "./mysql-connection.ts";
 import { type BranchOptions, mysqlOptions } from "./mysql-options.ts";
 import { findServer } from "./mysql-server.ts";
 import { asRoot } from "./mysql-session.ts";
-import type { Template } from "./templates.ts";
+import { smallestBytes, type Template } from "./templates.ts";
 
 export type BranchParts = BranchServerOptions & { life: BranchLife };
 
@@ -39,8 +39,12 @@ export function branchConnection(spec: ResourceSpec, record: BranchRecord): Reso
   return connectionOf(appLogin(record), branchOptions(spec));
 }
 
-/** An empty database, and room to begin with. */
-const smallestBytes = 64 * 1024 * 1024;
+/** Throws `WtError` (`disk_full`) where a copy of this data, made by this method, would leave too little. */
+export async function checkRoom(directory: string, { data, method, path }: { data: string; method: string; path: string }): Promise<void> {
+  if (method !== "copy") return checkFreeSpace(directory, smallestBytes);
+  const { exclusiveBytes, sharedBytes } = await readBlockUsage(data, path);
+  checkFreeSpace(directory, smallestBytes + (exclusiveBytes ?? 0) + (sharedBytes ?? 0));
+}
 
 /** A template for what wt.yaml says now, and a copy of it prepared beside the data. */
 export async function prepareBranch(
@@ -212,8 +216,7 @@ async function takeSource(
   call.abort.throwIfAborted();
   await settleContent(branch.spec.directory, parts.clock);
   const { method } = await parts.templates.cloneMethod(dirname(staging));
-  const { exclusiveBytes, sharedBytes } = await readBlockUsage(branch.place.data, parts.path);
-  checkFreeSpace(dirname(staging), smallestBytes + (method === "copy" ? (exclusiveBytes ?? 0) + (sharedBytes ?? 0) : 0));
+  await checkRoom(dirname(staging), { data: branch.place.data, method, path: parts.path });
   const how = await captureData(parts, branch, { to: staging, abort: call.abort });
   await defuse({ data: staging, home: dirname(staging) });
   call.report(`copied ${record.name} of the other environment: ${how}`);

@@ -15,6 +15,7 @@ import {
   type BranchParts,
   branchConnection,
   branchOptions,
+  checkRoom,
   createBranch,
   exchangeBranch,
   forkBranch,
@@ -138,6 +139,7 @@ function checkpointVerbs(parts: BranchParts): Pick<BranchServer, "checkpoint" | 
         }
         await settleContent(spec.directory, clock);
         const { method } = await templates.cloneMethod(spec.directory);
+        await checkRoom(spec.directory, { data, method, path });
         await prepareContent(spec.directory, { method, from: data, path });
         await exchangeBranch(parts, branch, { record, commands: [], call: null });
       }),
@@ -152,6 +154,8 @@ async function writeCheckpoint(parts: BranchParts, branch: Branch, id: string): 
   await removeTree(partial);
   await mkdir(partial, { recursive: true, mode: 0o700 });
   try {
+    const { method } = await parts.templates.cloneMethod(partial);
+    await checkRoom(partial, { data: branch.place.data, method, path: parts.path });
     await captureData(parts, branch, { to: join(partial, "data") });
     await rename(partial, target);
   } finally {

@@ -59,8 +59,9 @@ describe.skipIf(whyNoServer !== null)("a database of MySQL", () => {
       { table: "customers", rows: 2, exact: true },
       { table: "orders", rows: 0, exact: true },
     ]);
-    expect(await inspect(false)).toBeNull();
+    expect((await inspect(false)).objects).toEqual(objects);
     expect(await world.driver.sleep(spec)).toBe(true);
+    expect(await inspect(false)).toBeNull();
     expect((await inspect()).objects).toEqual(objects);
     expect((await world.driver.observe(spec)).state).toBe("asleep");
   });

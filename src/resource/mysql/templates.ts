@@ -2,6 +2,7 @@
 import { join } from "node:path";
 import type { Clock } from "../../os/clock.ts";
 import { type CloneProbe, readCloneMethod } from "../../os/clone-method.ts";
+import { checkFreeSpace } from "../../os/disk-error.ts";
 import { removeTree } from "../../os/files.ts";
 import { createSealedStore, type Sealed, type SealedStore } from "../../os/sealed-store.ts";
 import { continues, type InputFile, migrationsAmong } from "../migration-order.ts";
@@ -58,6 +59,9 @@ export interface TemplatesOptions {
   path: string;
   runner: () => Runner;
 }
+
+/** An empty database, and room to begin with. */
+export const smallestBytes = 64 * 1024 * 1024;
 
 /** Where a database lies that is not masked yet. */
 const unmaskedName = "unmasked";
@@ -178,7 +182,10 @@ async function fillStage(shop: Workshop, { wish, stage, origin, directory }: Fil
   const runner = shop.runner();
   const buildAt = (place: string): Build => ({ place: serverHome(place), programs, runner, options, clock, path, name });
   const build = buildAt(directory);
-  const { method } = await shop.cloneMethod(shop.store.places.building);
+  const { building } = shop.store.places;
+  const { method } = await shop.cloneMethod(building);
+  const copies = stage.kind === "masked" ? 2 : 1;
+  checkFreeSpace(building, smallestBytes + (method === "copy" ? copies * (origin?.record.bytes ?? 0) : 0));
   const begin = async ({ place }: Build) => {
     await ensureHome(place, runner);
     if (!origin) return;

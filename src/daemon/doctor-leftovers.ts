@@ -30,6 +30,7 @@ export async function leftoverFindings(world: World): Promise<Finding[]> {
 const codes: Partial<Record<GcItem["kind"], string>> = {
   process: "process_stray",
   lease: "lease_stale",
+  port: "lease_stale",
   operation: "operation_orphaned",
   project: "repository_gone",
   directory: "directory_left",

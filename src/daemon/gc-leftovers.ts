@@ -8,13 +8,16 @@ import { readBlockUsage } from "../os/block-usage.ts";
 import { entryAt } from "../os/files.ts";
 import { createMarkReader } from "../os/process-mark.ts";
 import { readProcessTable } from "../os/process-table.ts";
+import { repositoryFiles } from "../os/repository-files.ts";
 import { markVariable, parseMark } from "../runtime/process/instance-identity.ts";
 import type { ServiceInstance } from "../runtime/runtime-driver.ts";
+import { readConfig } from "./config-reader.ts";
 import { keptOf } from "./kept-environment.ts";
 import { overdue, purgeDeleted } from "./kept-upkeep.ts";
 import { removeDirectory } from "./remove-directory.ts";
 import { processKey } from "./service-record.ts";
 import { emptyTrash, trashDirectory } from "./trash.ts";
+import { worktreeExists } from "./worktree-exists.ts";
 import type { World } from "./world.ts";
 
 export interface Leftovers {
@@ -128,6 +131,10 @@ async function collectRows(work: Leftovers): Promise<GcItem[]> {
       const reason = "The process it stands for is gone.";
       drop({ kind: "lease", name: `process ${lease.key}`, reason }, () => ledger.release(lease.id));
     }
+    for (const { id, key, service } of await unwantedPorts(world, environment)) {
+      const reason = `wt.yaml of ${environment.slug} has no service ${service} any more.`;
+      drop({ kind: "port", name: key, reason }, () => ledger.release(id));
+    }
   }
   for (const { id, environmentId, kind } of ledger.operations()) {
     if (ledger.environment(environmentId) || world.locks.busy(`environment:${environmentId}`)) continue;
@@ -141,6 +148,20 @@ async function collectRows(work: Leftovers): Promise<GcItem[]> {
     );
   }
   return items;
+}
+
+/** Ports of services that are neither in wt.yaml nor known to the daemon. None where wt.yaml cannot be read. */
+async function unwantedPorts(world: World, environment: EnvironmentRecord): Promise<{ id: number; key: string; service: string }[]> {
+  const leases = world.ledger.leases({ environmentId: environment.id, kind: "port" });
+  const project = world.ledger.project(environment.projectId);
+  if (leases.length === 0 || !project || !worktreeExists(environment)) return [];
+  const config = await readConfig(project, repositoryFiles(environment.path)).catch(() => null);
+  if (!config || isBusy(world, environment)) return [];
+  return leases.flatMap(({ id, key, data }) => {
+    const service = String(data.service);
+    const wanted = config.services.some(({ name }) => name === service) || world.supervisor.runner(environment.id, service) !== null;
+    return wanted ? [] : [{ id, key, service }];
+  });
 }
 
 /** Logs and the like of environments that are gone. Directories with resources are looked at by the templates' own collection. */

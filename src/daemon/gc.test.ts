@@ -9,6 +9,7 @@ import { collect } from "./gc.ts";
 import { collectIfDue } from "./gc-schedule.ts";
 import { pinEnvironment } from "./pin-environment.ts";
 import { locate } from "./projects.ts";
+import { settleOperations } from "./recovery.ts";
 
 const dayMs = 86_400_000;
 
@@ -231,6 +232,25 @@ describe("what was left behind", () => {
     expect(existsSync(beside)).toBe(true);
   });
 
+  test("a daemon that is killed while it gives back leaves the rest to the next, which keeps the merged branch", async () => {
+    await using at = await gcWorld();
+    const path = await create(at, "gone");
+    at.repository.commit({ "gone.txt": "1" }, { directory: path });
+    squash(at, "gone");
+    rmSync(path, { recursive: true });
+    const environmentId = at.world.ledger.environments().find(({ slug }) => slug === "gone")?.id ?? "";
+    const data = { released: true, repositoryGone: false };
+    at.world.ledger.beginOperation({ id: "killed", environmentId, kind: "delete", step: "sweep", data, startedAtMs: 1 });
+    await settleOperations(at.world);
+    expect(at.world.ledger.environments().map(({ slug }) => slug)).toEqual(["main"]);
+    expect(at.world.ledger.operations()).toEqual([]);
+    expect(at.repository.run(["branch", "--list", "gone"])).toContain("gone");
+    expect(existsSync(join(at.repository.root, ".git/worktrees"))).toBe(false);
+    // A second recovery finds nothing to do.
+    await settleOperations(at.world);
+    expect(at.reported).toEqual([]);
+  });
+
   test("unknown is not gone: another file system where the worktree was keeps everything", async () => {
     await using at = await gcWorld();
     const path = await create(at, "stick");
@@ -255,6 +275,24 @@ describe("what was left behind", () => {
     expect(items.main?.reason).toBe(`The repository ${at.repository.root} is gone.`);
     expect(at.world.ledger.environments()).toEqual([]);
     expect(at.world.ledger.projects()).toEqual([]);
+  });
+
+  test("the port of a service that wt.yaml has no more, and not of one that it has", async () => {
+    await using at = await gcWorld();
+    const path = await create(at, "a");
+    const { ledger } = at.world;
+    const environmentId = ledger.environments().find(({ slug }) => slug === "a")?.id ?? "";
+    for (const [key, service] of [
+      ["20901", "old"],
+      ["20902", "web"],
+    ] as const)
+      ledger.claim({ environmentId, kind: "port", key, data: { service } });
+    await Bun.write(join(path, "wt.yaml"), "services: { web: { run: serve } }\n");
+    const items = (await run(at)).items.filter(({ kind }) => kind === "port");
+    expect(items).toMatchObject([{ name: "20901", outcome: "removed", reason: "wt.yaml of a has no service old any more." }]);
+    expect(ledger.leases({ environmentId, kind: "port" }).map(({ key }) => key)).toEqual(["20902"]);
+    await Bun.write(join(path, "wt.yaml"), "services: [");
+    expect((await run(at)).items.filter(({ kind }) => kind === "port")).toEqual([]);
   });
 
   test("a row of an operation without its environment, and logs without their environment", async () => {

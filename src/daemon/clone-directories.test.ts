@@ -135,12 +135,12 @@ describe("clone", () => {
   });
 
   test("a directory that is written to while it is cloned comes without what vanished", async () => {
-    const files = Object.fromEntries(Array.from({ length: 400 }, (_, index) => [`from/cache/${index}/x`, "x"]));
+    const files = Object.fromEntries(Array.from({ length: 100 }, (_, index) => [`from/cache/${index}/x`, "x"]));
     using at = place(files);
     const stop = new AbortController();
     const churn = (async () => {
       for (let index = 0; !stop.signal.aborted; index++) {
-        const file = join(at.from, "cache", String(index % 400), "temporary");
+        const file = join(at.from, "cache", String(index % 100), "temporary");
         writeFileSync(file, "");
         if (index % 5 === 0) await Bun.sleep(0);
         rmSync(file);
@@ -149,8 +149,8 @@ describe("clone", () => {
     await at.clone(["cache"]);
     stop.abort();
     await churn;
-    for (let index = 0; index < 400; index++) expect(existsSync(join(at.to, "cache", String(index), "x"))).toBe(true);
-  });
+    for (let index = 0; index < 100; index++) expect(existsSync(join(at.to, "cache", String(index), "x"))).toBe(true);
+  }, 30_000);
 });
 
 for (const kind of ["btrfs", "xfs"] as const) {

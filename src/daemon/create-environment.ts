@@ -18,7 +18,16 @@ import { environmentDocument } from "./environment-views.ts";
 import { warnOfGateway } from "./gateway-warning.ts";
 import { awaitHealth } from "./health.ts";
 import { runHooks } from "./hooks.ts";
-import { incompleteAt, incompleteError, isKept, keptFailure, markIncomplete, readIncomplete, withoutLog } from "./incomplete.ts";
+import {
+  incompleteAt,
+  incompleteError,
+  isKept,
+  keptFailure,
+  markIncomplete,
+  nothingToResume,
+  readIncomplete,
+  withoutLog,
+} from "./incomplete.ts";
 import { beginOperation, type Call, endOperation, never, runPlan } from "./journaled-run.ts";
 import { expectAfterCreate, prepareBeforeCreate, runHooksAfterUp } from "./operation-hooks.ts";
 import { locate, registerEnvironment, syncWorktrees } from "./projects.ts";
@@ -36,8 +45,8 @@ export async function createEnvironment(world: World, request: CreateRequest, ca
   const result = await createNamed(world, { request, project, git, callerEnv }, call);
   const environment = world.ledger.environments({ projectId: project.id }).find(({ slug }) => slug === result.environment.slug);
   if (environment && request.hooks !== false) {
-    const subject = { project, environment, git, callerEnv, cwd: request.cwd };
-    await runHooksAfterUp(world, { ...subject, operation: "create", services: "all", up: request.up }, call);
+    const subject = { project, environment, git, callerEnv, cwd: request.cwd, operation: "create" };
+    await runHooksAfterUp(world, { ...subject, services: "all", up: request.up }, call);
   }
   return result;
 }
@@ -45,8 +54,8 @@ export async function createEnvironment(world: World, request: CreateRequest, ca
 /** One create of a branch at a time: whoever comes second finds the environment of the first. */
 function createNamed(world: World, creation: Creation, call: Call): Promise<CreateResult> {
   const { request, project } = creation;
-  const known = world.ledger.environments({ projectId: project.id }).find((one) => [one.branch, one.slug].includes(request.branch));
-  if (known) refuseWithin(world, known, call.within);
+  const known = world.ledger.environments({ projectId: project.id }).filter((one) => [one.branch, one.slug].includes(request.branch));
+  for (const one of known) refuseWithin(world, one, call.within);
   const key = `create:${project.id}:${request.branch}`;
   if (world.locks.busy(key)) call.emit({ type: "note", message: `Another create of ${request.branch} is under way; waiting for it.` });
   return world.locks.run(key, () => createUnlessThere(world, creation, call), call.abort);
@@ -117,15 +126,6 @@ async function bringUpExisting(world: World, creation: Creation & { environment:
 /** Its branch, too, where the slug does not tell: `a-b` may have been made for `a/b`. */
 function existsAlready({ slug, branch, path }: EnvironmentRecord): string {
   return `${slug} exists already${branch === null || branch === slug ? "" : `, of branch ${branch}`}, at ${path}.`;
-}
-
-function nothingToResume(branch: string): WtError {
-  return new WtError({
-    kind: "not_found",
-    code: "environment_unknown",
-    message: `There is no environment of ${branch} to carry on with.`,
-    hints: [`Make it: wt create ${branch}`, "See what there is: wt list"],
-  });
 }
 
 async function createNew(world: World, creation: Creation & { planning: Promise<BranchPlan> }, call: Call): Promise<CreateResult> {

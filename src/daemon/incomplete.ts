@@ -115,6 +115,15 @@ export function incompleteError(environment: EnvironmentRecord, { step, reason, 
   });
 }
 
+export function nothingToResume(branch: string): WtError {
+  return new WtError({
+    kind: "not_found",
+    code: "environment_unknown",
+    message: `There is no environment of ${branch} to carry on with.`,
+    hints: [`Make it: wt create ${branch}`, "See what there is: wt list"],
+  });
+}
+
 function outputHint({ logPath }: { logPath: string | null }): string[] {
   return logPath === null ? [] : [`Its output: ${logPath}`];
 }

@@ -60,7 +60,13 @@ function parsePattern(line: string): Pattern | null {
   if (text.startsWith("/")) text = text.slice(1);
   if (text === "") return null;
   const segments = text.split("/");
-  return { path: new RegExp(`^${anchored ? pathSource(segments) : `(?:.*/)?${segmentSource(text)}`}$`, "s"), segments, negated, directoryOnly, anchored };
+  return {
+    path: new RegExp(`^${anchored ? pathSource(segments) : `(?:.*/)?${segmentSource(text)}`}$`, "s"),
+    segments,
+    negated,
+    directoryOnly,
+    anchored,
+  };
 }
 
 function pathSource(segments: string[]): string {

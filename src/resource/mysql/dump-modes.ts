@@ -1,5 +1,6 @@
 // Looking into, dumping and loading, in each of the modes a database can be in.
 import { WtError } from "../../errors/wt-error.ts";
+import { databaseAbsent } from "../database-absent.ts";
 import type { ResourceConnection, ResourceSpec } from "../resource-driver.ts";
 import type { BranchServer } from "./branch-server.ts";
 import { loginWay } from "./client-programs.ts";
@@ -46,12 +47,7 @@ export function contentTools(of: {
 function present(spec: ResourceSpec, found: ResourceConnection | null): Login {
   const url = found?.values.url;
   if (url !== undefined) return loginOfUrl(url);
-  throw new WtError({
-    kind: "not_found",
-    code: "database_absent",
-    message: `The database ${spec.name} does not exist.`,
-    hints: ["Run `wt up`."],
-  });
+  throw databaseAbsent(spec.name);
 }
 
 function notLoaded(spec: ResourceSpec): WtError {

@@ -1,8 +1,8 @@
 // What each verb about a database on a server that is not ours stands on: the way in, our notes, and copies of whole databases.
 import { mkdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
-import { WtError } from "../../errors/wt-error.ts";
 import { writeFileAtomic } from "../../os/files.ts";
+import { databaseAbsent } from "../database-absent.ts";
 import type { ResourceSpec } from "../resource-driver.ts";
 import { copyDatabase, requireCopyable } from "./copy-database.ts";
 import { loginOfUrl } from "./mysql-connection.ts";
@@ -115,12 +115,7 @@ export async function own({ spec, session, holding }: Desk): Promise<Notes> {
   if (state === "foreign") throw foreignDatabase(holding, spec.label);
   const notes = await readNotes(spec);
   if (state === "whole" && notes) return notes;
-  throw new WtError({
-    kind: "not_found",
-    code: "database_absent",
-    message: `The database ${spec.label} does not exist.`,
-    hints: ["Run `wt up`."],
-  });
+  throw databaseAbsent(spec.label);
 }
 
 function notesFile(spec: ResourceSpec): string {

@@ -3,6 +3,7 @@ import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { WtError } from "../../errors/wt-error.ts";
 import { writeFileAtomic } from "../../os/files.ts";
+import { databaseAbsent } from "../database-absent.ts";
 import type { ResourceSpec } from "../resource-driver.ts";
 import type { CaptureWay } from "./live-capture.ts";
 
@@ -47,12 +48,7 @@ export async function readOwnRecord(spec: ResourceSpec): Promise<BranchRecord> {
   const record = await readBranchRecord(spec.directory);
   if (record?.complete && record.nonce === spec.nonce) return record;
   if (record && record.nonce !== spec.nonce) throw foreignBranch(spec);
-  throw new WtError({
-    kind: "not_found",
-    code: "database_absent",
-    message: `The database ${spec.name} does not exist.`,
-    hints: ["Run `wt up`."],
-  });
+  throw databaseAbsent(spec.name);
 }
 
 export function foreignBranch(spec: ResourceSpec): WtError {

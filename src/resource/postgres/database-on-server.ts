@@ -3,6 +3,7 @@ import { mkdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { WtError } from "../../errors/wt-error.ts";
 import { removeTree, writeFileAtomic } from "../../os/files.ts";
+import { databaseAbsent } from "../database-absent.ts";
 import type { ResourceCall, ResourceConnection, ResourceSpec } from "../resource-driver.ts";
 import type { BranchServer } from "./branch-server.ts";
 import { connectionOf, randomPassword } from "./connection.ts";
@@ -232,12 +233,7 @@ async function own(spec: ResourceSpec, link: ServerLink, holding: Holding): Prom
   refuseForeign(state, holding);
   const notes = await readNotes(spec);
   if (state === "whole" && notes) return notes;
-  throw new WtError({
-    kind: "not_found",
-    code: "database_absent",
-    message: `The database ${spec.label} does not exist.`,
-    hints: ["Run `wt up`."],
-  });
+  throw databaseAbsent(spec.label);
 }
 
 function refuseForeign(state: HoldingState, { label, key }: Holding): void {

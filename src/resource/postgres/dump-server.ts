@@ -2,6 +2,7 @@
 import { WtError } from "../../errors/wt-error.ts";
 import { exec } from "../../os/exec.ts";
 import { asLoading } from "../as-loading.ts";
+import { databaseAbsent } from "../database-absent.ts";
 import type { ResourceCall, ResourceConnection, ResourceSpec } from "../resource-driver.ts";
 import type { BranchServer } from "./branch-server.ts";
 import { findClient } from "./dump-clients.ts";
@@ -45,7 +46,7 @@ export async function loadOnServer(
   const client = await findClient(kind === "sql" ? "psql" : "pg_restore", { searchPath: path, programs: null, major });
   const holding = { label: spec.label, nonce: spec.nonce, key: `resources.${spec.name}.server` };
   await withServer({ url: options.url, key: holding.key }, async (link) => {
-    if ((await readHolding(link, holding)) !== "whole") throw absent(spec);
+    if ((await readHolding(link, holding)) !== "whole") throw databaseAbsent(spec.name);
     const next = `${spec.label}_n`;
     await dropDatabase(link, holding, next);
     try {
@@ -111,14 +112,5 @@ async function majorOf(spec: ResourceSpec, url: string): Promise<number> {
 async function present(spec: ResourceSpec, connection: ServerTools["connection"]): Promise<ResourceConnection> {
   const found = await connection(spec);
   if (found) return found;
-  throw absent(spec);
-}
-
-function absent(spec: ResourceSpec): WtError {
-  return new WtError({
-    kind: "not_found",
-    code: "database_absent",
-    message: `The database ${spec.name} does not exist.`,
-    hints: ["Run `wt up`."],
-  });
+  throw databaseAbsent(spec.name);
 }

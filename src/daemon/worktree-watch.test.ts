@@ -1,5 +1,5 @@
 // Worktrees that come and go without wt, on a real repository and a real kernel.
-import { describe, expect, test } from "bun:test";
+import { describe, expect, setDefaultTimeout, test } from "bun:test";
 import { mkdirSync, renameSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { type TestWorld, testWorld } from "../../test/support/daemon-world.ts";
@@ -9,6 +9,9 @@ import { createEnvironment } from "./create-environment.ts";
 import { locate } from "./projects.ts";
 import { upEnvironment } from "./up-environment.ts";
 import { type WorktreeWatch, type WorktreeWatchOptions, watchWorktrees } from "./worktree-watch.ts";
+
+/** On a busy machine every look takes a git of its own. */
+setDefaultTimeout(30_000);
 
 interface Watched extends AsyncDisposable {
   at: TestWorld;

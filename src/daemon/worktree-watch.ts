@@ -4,6 +4,7 @@ import { type FSWatcher, readdirSync, watch } from "node:fs";
 import { basename, dirname, join } from "node:path";
 import type { ProjectRecord } from "../environment/ledger.ts";
 import { createGit } from "../git/git.ts";
+import { initializing, readRegistrations } from "../git/worktree-registration.ts";
 import { entryAt } from "../os/files.ts";
 import { syncWorktrees } from "./projects.ts";
 import { followMoved, isBusy, noteRegistrations, quietRemoved, releaseRemoved } from "./removed-worktrees.ts";
@@ -40,6 +41,7 @@ export function watchWorktrees(world: World, given: WorktreeWatchOptions = {}): 
     due: new Set(),
     looking: null,
     seen: new Map(),
+    postponed: new Set(),
     missingSinceMs: new Map(),
   };
   const stopListening = world.changes.listen((environmentId) => rewatch(watching, environmentId));
@@ -70,6 +72,8 @@ interface Watching {
   looking: Promise<void> | null;
   /** Project → what its worktrees looked like. */
   seen: Map<string, string>;
+  /** Projects that were looked at while wt itself worked on one of their environments. */
+  postponed: Set<string>;
   /** Environment → since when its worktree is gone. */
   missingSinceMs: Map<string, number>;
 }
@@ -104,7 +108,11 @@ function namesIn(directory: string): string[] {
 function rewatch(watching: Watching, environmentId: string): void {
   const environment = watching.world.ledger.environment(environmentId);
   const directories = environment && watching.watched.get(environment.projectId);
-  if (!environment || (directories && (environment.main || directories.has(dirname(environment.path))))) return;
+  if (!environment) return;
+  // Its row has ended by then; its lock is still held.
+  const waited = watching.postponed.has(environment.projectId) && watching.world.ledger.operations({ environmentId }).length === 0;
+  if (waited) watching.postponed.delete(environment.projectId);
+  if (!waited && directories && (environment.main || directories.has(dirname(environment.path)))) return;
   notice(watching, environment.projectId, watching.options.settleMs);
 }
 
@@ -152,10 +160,26 @@ async function lookAt(watching: Watching, project: ProjectRecord): Promise<void>
   // Before the sync, for the same reason.
   for (const environment of missing) await followMoved(world, project, environment);
   if (!missing.some(({ id }) => isBusy(world, id))) await syncWorktrees(world, createGit(world.env), project);
+  if (await isBeingMade(project)) notice(watching, project.id, options.busyMs);
   await noteRegistrations(world, project);
-  for (const environment of world.ledger.environments({ projectId: project.id })) await settle(watching, project, environment.id);
-  arm(watching, project);
+  const environments = world.ledger.environments({ projectId: project.id });
+  for (const environment of environments) await settle(watching, project, environment.id);
+  // What wt itself works on was left alone; its end is a change.
+  if (environments.some(({ id }) => isBusy(world, id))) watching.postponed.add(project.id);
+  // What changed in a directory before it was watched is seen by another look.
+  if (arm(watching, project)) watching.due.add(project.id);
   watching.seen.set(project.id, signatureOf(world, project));
+}
+
+/** `git worktree add` still works on one; one that was killed stays like that for ever. */
+const makingMs = 60_000;
+
+async function isBeingMade(project: ProjectRecord): Promise<boolean> {
+  const registrations = await readRegistrations(project.gitCommonDir);
+  return registrations.some(({ directory, lockReason }) => {
+    const stat = lockReason === initializing ? entryAt(directory) : null;
+    return stat !== null && Date.now() - stat.mtimeMs < makingMs;
+  });
 }
 
 /** The longer it is gone, the more of it goes. */
@@ -178,8 +202,8 @@ async function settle(watching: Watching, project: ProjectRecord, id: string): P
   if (await releaseRemoved(world, project, environment)) missingSinceMs.delete(id);
 }
 
-/** The registrations and their HEADs, and the directories that worktrees lie in. Idempotent. */
-function arm(watching: Watching, project: ProjectRecord): void {
+/** The registrations and their HEADs, and the directories that worktrees lie in. Idempotent. Says whether there are new ones among them. */
+function arm(watching: Watching, project: ProjectRecord): boolean {
   const { world } = watching;
   const registrations = join(project.gitCommonDir, "worktrees");
   const parents = world.ledger.environments({ projectId: project.id }).filter(({ main }) => !main);
@@ -188,7 +212,9 @@ function arm(watching: Watching, project: ProjectRecord): void {
     ...parents.map(({ path }) => [dirname(path), (name: string) => names.has(name)] as const),
     [project.gitCommonDir, (name) => name === "HEAD" || name === "worktrees"],
     [registrations, () => true],
-    ...namesIn(registrations).map((name) => [join(registrations, name), (file: string) => file === "HEAD" || file === "gitdir"] as const),
+    ...namesIn(registrations).map(
+      (name) => [join(registrations, name), (file: string) => ["HEAD", "gitdir", "locked"].includes(file)] as const,
+    ),
   ]);
   const armed = watching.watched.get(project.id) ?? new Map<string, FSWatcher>();
   watching.watched.set(project.id, armed);
@@ -197,13 +223,17 @@ function arm(watching: Watching, project: ProjectRecord): void {
     watcher.close();
     armed.delete(directory);
   }
+  let more = false;
   for (const [directory, matters] of wanted) {
     if (armed.has(directory)) continue;
     const watcher = watchDirectory(directory, (name) => {
       if (name === null || matters(name)) notice(watching, project.id, watching.options.settleMs);
     });
-    if (watcher) armed.set(directory, watcher);
+    if (!watcher) continue;
+    armed.set(directory, watcher);
+    more = true;
   }
+  return more;
 }
 
 /** null where it cannot be watched: not there, or too many are. The slow look stays. */

@@ -23,7 +23,6 @@ const wholeSteps = new Set(["start", "restart"]);
 export async function adoptServices(world: World, bootId: string): Promise<void> {
   const { ledger } = world;
   const sameBoot = ledger.setting(bootSetting) === bootId;
-  ledger.putSetting(bootSetting, bootId);
   for (const environment of ledger.environments()) {
     try {
       // A daemon that was killed during a checkpoint left the services held still; its journal row says so.
@@ -38,6 +37,8 @@ export async function adoptServices(world: World, bootId: string): Promise<void>
       world.report(error);
     }
   }
+  // Last: a daemon that dies before leaves it to the next one to find that the machine was restarted.
+  if (!sameBoot) ledger.putSetting(bootSetting, bootId);
 }
 
 /** Settles every operation in flight, each under its environment's lock. A failure keeps the journal row and is tried again next time. */

@@ -1,5 +1,7 @@
 // A short run of what `npm run test:histories` does at length.
 import { expect, test } from "bun:test";
+import { liveHistory } from "./live-history.ts";
+import type { Happening } from "./operations.ts";
 import { runHistories } from "./run-histories.ts";
 
 const commands = Number(process.env.WT_HISTORIES_COMMANDS ?? 250);
@@ -18,3 +20,30 @@ test(
   },
   10 * 60_000,
 );
+
+const make: Happening = {
+  kind: "command",
+  command: { do: "create", branch: 0, up: true, resume: false },
+  alongside: null,
+  accident: null,
+};
+
+test.each([1, 2, 3, 4, 5, 6])("a daemon that dies at its instant %i after a reboot: nothing starts by itself", async (instant) => {
+  const crash = { kind: "crash" as const, instant, when: "before" as const };
+  await liveHistory({ keeps: true, happenings: [make, { kind: "restart", reboot: true, accident: crash }] });
+});
+
+test.each(["up", "down", "reset"] as const)("%s beside a delete of the same environment is no bug", async (what) => {
+  const gone = { do: "delete" as const, branch: 0, force: true, withBranch: true, purge: false };
+  const beside = what === "up" ? { do: what, branch: 0, anew: false } : { do: what, branch: 0 };
+  await liveHistory({ keeps: true, happenings: [make, { ...make, command: gone, alongside: beside }] });
+});
+
+test("a deleted environment that can come back and a new one of the same name do not share a database", async () => {
+  const gone = { do: "delete" as const, branch: 0, force: true, withBranch: true, purge: false };
+  const write: Happening = { kind: "user", action: { do: "write_database", branch: 0 } };
+  await liveHistory({
+    keeps: true,
+    happenings: [make, write, { ...make, command: gone }, make, write, { ...make, command: { do: "up", branch: 0, anew: true } }],
+  });
+});

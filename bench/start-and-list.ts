@@ -47,7 +47,7 @@ export async function benchList(world: BenchWorld, rounds: number): Promise<Benc
     // The daemon meets the worktrees, and what it has been told once it keeps: see docs/benchmarks.md.
     for (let time = 0; time < 3; time++) {
       await world.wt(repository, ["list"]);
-      await Bun.sleep(600);
+      await Bun.sleep(600 + 20 * count);
     }
     rows.push(...(await benchWarm(world, { repository, count, worktrunk: worktrunk?.program ?? null }, rounds)));
   }

@@ -30,7 +30,7 @@ export interface WorktreeWatch {
   close(): void;
 }
 
-const defaults = { settleMs: 100, quietMs: 1_000, graceMs: 60_000, lookEveryMs: 20_000, busyMs: 500 };
+const defaults = { settleMs: 100, quietMs: 1_000, graceMs: 60_000, lookEveryMs: 2_000, busyMs: 500 };
 
 export function watchWorktrees(world: World, given: WorktreeWatchOptions = {}): WorktreeWatch {
   const watching: Watching = {
@@ -80,20 +80,23 @@ interface Watching {
 
 async function poll(watching: Watching): Promise<void> {
   const { world, options, closing } = watching;
-  while (!closing.signal.aborted) {
+  for (let looks = 0; !closing.signal.aborted; looks++) {
     for (const project of world.ledger.projects()) {
       const waiting = world.ledger.environments({ projectId: project.id }).some(({ id }) => watching.missingSinceMs.has(id));
-      if (waiting || watching.seen.get(project.id) !== signatureOf(world, project)) watching.due.add(project.id);
+      // One that waits for a person, or for an agent to end, is seldom worth a git.
+      if ((waiting && looks % 15 === 0) || watching.seen.get(project.id) !== signatureOf(world, project)) watching.due.add(project.id);
     }
     await lookAtDue(watching);
     await world.clock.sleep(options.lookEveryMs, closing.signal);
   }
 }
 
-/** Names and existence, no more: what a kernel that tells nothing would hide. */
+/** Names, existence and HEADs, no more: what a kernel that tells nothing, or not in time, would hide. No program is started for it. */
 function signatureOf(world: World, project: ProjectRecord): string {
   const there = world.ledger.environments({ projectId: project.id }).map((one) => `${one.path} ${worktreeExists(one)}`);
-  return [...namesIn(join(project.gitCommonDir, "worktrees")), ...there].join("\n");
+  const registrations = join(project.gitCommonDir, "worktrees");
+  const heads = namesIn(registrations).map((name) => `${name} ${entryAt(join(registrations, name, "HEAD"))?.mtimeMs}`);
+  return [...heads, ...there].join("\n");
 }
 
 function namesIn(directory: string): string[] {

@@ -1,6 +1,6 @@
 // Changes that `git status` does not show: to files marked "assume unchanged" or "skip worktree", and commits that only a submodule holds.
 import { existsSync } from "node:fs";
-import { copyFile, mkdtemp, rm } from "node:fs/promises";
+import { copyFile, mkdtemp, rm, stat, utimes } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Git } from "./git.ts";
@@ -14,11 +14,21 @@ export async function withTemporaryIndex<T>(path: string, work: (env: Record<str
   try {
     const index = join(folder, "index");
     const real = gitDirectory ? join(gitDirectory, "index") : "";
-    if (real && existsSync(real)) await copyFile(real, index);
+    if (real && existsSync(real)) await copyIndex(real, index);
     return await work({ ...ceilingAt(path), ...temporaryIndex(index) });
   } finally {
     await rm(folder, { recursive: true, force: true });
   }
+}
+
+/**
+ * As old as the original, a little older rather: what was written in the same instant as the index git looks at again, and by a younger copy it would
+ * take such a file for unchanged.
+ */
+async function copyIndex(from: string, to: string): Promise<void> {
+  const { atime, mtimeMs } = await stat(from);
+  await copyFile(from, to);
+  await utimes(to, atime, (mtimeMs - 10) / 1000);
 }
 
 /** Variables for git: another index file, and no hook that hears of it. */

@@ -1,5 +1,5 @@
 import { expect, test } from "bun:test";
-import { chmodSync, mkdirSync, readFileSync, rmSync, statSync, symlinkSync, writeFileSync } from "node:fs";
+import { chmodSync, mkdirSync, readFileSync, rmSync, statSync, symlinkSync, utimesSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { gitRepository, type TestRepository } from "../../test/support/git-repository.ts";
 import { saveBranchRescue, saveRescue } from "./rescue.ts";
@@ -49,6 +49,24 @@ test("changed, staged, deleted, untracked files come back; index and files are u
   expect(message).toContain(`git worktree add --detach <directory> ${prefix}/worktree`);
   expect(message).toContain("Branch: work");
   expect(repo.run(["rev-parse", `${prefix}/worktree^`])).toBe(repo.run(["rev-parse", "work"]));
+});
+
+test("what was written in the same instant as the index, of the same size, is kept as it is", async () => {
+  await using repo = await gitRepository({ files: { "a.txt": "first" } });
+  repo.run(["config", "core.trustctime", "false"]);
+  const place = join(repo.base, "work");
+  repo.run(["worktree", "add", "-q", "-b", "work", place]);
+  const instant = new Date(Date.now() - 5_000);
+  const at = (path: string) => utimesSync(path, instant, instant);
+  repo.write("a.txt", "staged", place);
+  at(join(place, "a.txt"));
+  repo.run(["add", "a.txt"], place);
+  writeFileSync(join(place, "a.txt"), "after!");
+  at(join(place, "a.txt"));
+  at(join(repo.root, ".git/worktrees/work/index"));
+  await save(repo, place, "work");
+  expect(show(repo, `${prefix}/index`, "a.txt")).toBe("staged");
+  expect(show(repo, `${prefix}/worktree`, "a.txt")).toBe("after!");
 });
 
 test("twice in one millisecond are two rescues", async () => {

@@ -247,7 +247,12 @@ async function takeBack(world: World, { git, project, environment, operation }: 
   if (!ledger.deletedRecord(environment.id)) return endOperation(world, { id: operation, environmentId: environment.id });
   const made = ledger.operations({ environmentId: environment.id }).find(({ id }) => id === operation)?.data ?? {};
   const place = { root: project.root, path: environment.path, keep: keepPlace(project, environment.id) };
-  if (existsSync(environment.path)) await keepWorktree(git, place).catch(world.report);
+  try {
+    if (existsSync(environment.path)) await keepWorktree(git, place);
+  } catch (error) {
+    // Without its rows nobody would know of it any more: with them the next daemon carries the return on.
+    return world.report(error);
+  }
   if (typeof made.made === "string" && typeof made.commit === "string") {
     await deleteBranch(git, { root: project.root, branch: made.made, expectedCommit: made.commit }).catch(world.report);
   }

@@ -5,7 +5,7 @@ import type { Happening } from "./operations.ts";
 import { runHistories } from "./run-histories.ts";
 
 const commands = Number(process.env.WT_HISTORIES_COMMANDS ?? 250);
-const seed = Number(process.env.WT_HISTORIES_SEED ?? Math.floor(Math.random() * 2 ** 31));
+const seed = Number(process.env.WT_HISTORIES_SEED ?? 1);
 
 test(
   `random histories from seed ${seed} on: nothing leaks, no file is lost`,

@@ -7,10 +7,10 @@ import { WtError } from "../errors/wt-error.ts";
 import { type Gateway, type ServiceCondition, startGateway } from "../gateway/gateway.ts";
 import { RouteTable } from "../gateway/route-table.ts";
 import type { Clock } from "../os/clock.ts";
+import { createRequestMemory } from "./activity.ts";
 import { lastLines } from "./health.ts";
 import { portHolderName } from "./port-holder.ts";
 import { serviceViews } from "./service-views.ts";
-import { createRequestMemory } from "./activity.ts";
 import type { World } from "./world.ts";
 
 const portSetting = "gateway.port";

@@ -1,10 +1,16 @@
-import { expect, test } from "bun:test";
+import { afterAll, expect, test } from "bun:test";
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { WtError } from "../errors/wt-error.ts";
 import { Admission } from "./admission.ts";
 import { RunningCommands } from "./running-commands.ts";
 import { runSetup, type SetupRun } from "./setup-runner.ts";
 import { bench, environment, settle } from "./supervisor.conformance.ts";
 import type { World } from "./world.ts";
+
+const environments = mkdtempSync(join(tmpdir(), "wt-setup-"));
+afterAll(() => rmSync(environments, { recursive: true, force: true }));
 
 function prepared() {
   const on = bench();
@@ -15,7 +21,7 @@ function prepared() {
     ledger: on.ledger,
     setups: new Admission(1),
     running: new RunningCommands(),
-    paths: { environments: "/nowhere" },
+    paths: { environments },
   };
   const world = { ...parts, report: (error: unknown) => errors.push(error) } as unknown as World;
   const abort = new AbortController();
@@ -35,7 +41,7 @@ test("an interrupted command gives its lease back once it is gone, and keeps it 
   for (const leftovers of [[], ["Process 7 did not end."]]) {
     const { world, driver, abort, run, leases } = prepared();
     const running = runSetup(world, run);
-    await settle();
+    while (!driver.newest("setup:0")) await settle();
     driver.change("setup:0", { leftovers });
     abort.abort(new Error("Ctrl-C"));
     await expect(running).rejects.toThrow("Ctrl-C");

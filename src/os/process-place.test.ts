@@ -4,9 +4,13 @@ import { readProcessPlace, readWorkingProcesses } from "./process-place.ts";
 
 test.skipIf(process.platform !== "linux")("where a process works and how it was called, also when its directory is gone", async () => {
   const directory = realpathSync(mkdtempSync("/tmp/wt-place-"));
-  const child = Bun.spawn(["sleep", "600"], { cwd: directory, stdio: ["ignore", "ignore", "ignore"] });
+  const child = Bun.spawn(["cat", "-"], { cwd: directory, stdio: ["pipe", "pipe", "ignore"] });
   try {
-    expect(readProcessPlace(child.pid)).toEqual({ directory, argv: ["sleep", "600"] });
+    // What it answers shows that it is itself by now, and no copy of us any more.
+    child.stdin.write("there\n");
+    child.stdin.flush();
+    await child.stdout.getReader().read();
+    expect(readProcessPlace(child.pid)).toEqual({ directory, argv: ["cat", "-"] });
     expect(readWorkingProcesses()).toContainEqual({ pid: child.pid, directory });
     rmdirSync(directory);
     expect(readProcessPlace(child.pid)?.directory).toBe(directory);

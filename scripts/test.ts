@@ -128,7 +128,8 @@ function makeDirectory(user: User | null): string {
   const directory = realpathSync(mkdtempSync(join(tmpdir(), "wtt-")));
   chmodSync(directory, 0o755);
   for (const name of ["home", "tmp", "state", "config", "run"]) {
-    mkdirSync(join(directory, name), { mode: 0o700 });
+    // Servers that a test runs as another user reach what they are given below it.
+    mkdirSync(join(directory, name), { mode: name === "tmp" ? 0o711 : 0o700 });
     if (user) chownSync(join(directory, name), user.uid, user.gid);
   }
   writeNpmSettings(join(directory, "home/.npmrc"), user);

@@ -1,5 +1,5 @@
 // One PostgreSQL server on one data directory: started so that it outlives us, found again by proof, stopped and verified gone.
-import { closeSync, existsSync, openSync, renameSync, statSync } from "node:fs";
+import { closeSync, existsSync, openSync, renameSync, statfsSync, statSync } from "node:fs";
 import { readFile, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { WtError } from "../../errors/wt-error.ts";
@@ -223,9 +223,17 @@ export function asAdmin<T>(place: ServerPlace, port: number, use: (session: Sess
   return withSession(adminTarget(place, port), use);
 }
 
+/** A segment of the log, and what a start notes. */
+const leastStartBytes = 16 * 1024 * 1024;
+
+function freeBytes(path: string): number {
+  const { bavail, bsize } = statfsSync(path);
+  return bavail * bsize;
+}
+
 async function startError({ place, programs, settings }: ServerStart, lines: string[]): Promise<WtError> {
   const text = lines.join("\n");
-  const reason = /(?:FATAL|PANIC|ERROR):\s+(.*)/.exec(text)?.[1] ?? lines.at(-1) ?? "it printed nothing";
+  const reason = /(?:FATAL|PANIC|ERROR):\s+(.*)/.exec(text)?.[1] || lines.findLast((line) => line.trim() !== "") || "it printed nothing";
   const details = { log: place.log, lines };
   if (/could not bind|Address already in use/.test(text)) {
     const holder = await observePortHolder(settings.port);
@@ -233,7 +241,9 @@ async function startError({ place, programs, settings }: ServerStart, lines: str
     const message = `The port ${settings.port} of this database is held${who || " by another program"}.`;
     return new WtError({ kind: "machine", code: "port_taken", message, hints: ["End that program, then run `wt up`."], details });
   }
-  if (/No space left on device|Disk quota exceeded/.test(text)) {
+  // On a full disk there may be no room for the line that says so.
+  const full = text.trim() === "" && freeBytes(place.data) < leastStartBytes;
+  if (full || /No space left on device|Disk quota exceeded/.test(text)) {
     const message = `PostgreSQL cannot start: the disk of ${place.data} is full.`;
     return new WtError({ kind: "machine", code: "disk_full", message, hints: ["Free some space, then run `wt up`."], details });
   }

@@ -1,6 +1,7 @@
 // The real program as a process, against a daemon that answers what a test says.
 import { describe, expect, test } from "bun:test";
-import { mkdirSync, mkdtempSync, rmSync } from "node:fs";
+import { mkdirSync, mkdtempSync, rmSync, symlinkSync } from "node:fs";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { version } from "../../package.json";
 import { fakeEnvironment, fakeService, hermeticEnvironment, startFakeDaemon } from "./testing/fake-daemon.ts";
@@ -308,6 +309,22 @@ test("a daemon that goes away in the middle is one sentence", async () => {
   await using daemon = await startFakeDaemon({ "/v1/environments/up": answer });
   const { code, stderr } = await runCli(["up"], { env: daemon.env });
   expect([code, stderr]).toEqual([7, expect.stringContaining("wt: The daemon went away in the middle of the request.\n")]);
+});
+
+test("what the system refuses a command is one sentence with the path, and no bug", async () => {
+  await using daemon = await startFakeDaemon({});
+  const place = mkdtempSync(join(tmpdir(), "wt-loop-"));
+  try {
+    const loop = join(place, "state");
+    symlinkSync(loop, loop);
+    const { code, stderr } = await runCli(["db", "storage", "create", "--size", "600M"], { env: { ...daemon.env, XDG_STATE_HOME: loop } });
+    expect([code, stderr]).toEqual([
+      7,
+      expect.stringMatching(/^wt: .*wt-loop-.* cannot be used: its links lead in a circle \(ELOOP\)\.\n/),
+    ]);
+  } finally {
+    rmSync(place, { recursive: true });
+  }
 });
 
 async function until(condition: () => boolean): Promise<void> {

@@ -156,7 +156,9 @@ function currentDirectory(): string {
 
 async function report(thrown: unknown, terminal: Terminal, wanted: { json: boolean; verbose: boolean }): Promise<number> {
   if (isBrokenPipe(thrown)) return 0;
-  const error = WtError.from(thrown);
+  // Read only now: nothing of it is needed to start.
+  const { machineError } = await import("../os/machine-error.ts");
+  const error = WtError.from(machineError(thrown));
   try {
     if (wanted.json) await terminal.out(errorJson(error));
     else await terminal.err(errorText(error, { paint: terminal.errPaint, symbols: symbolsFor(terminal.unicode), verbose: wanted.verbose }));

@@ -1,4 +1,4 @@
-import { afterEach, describe, expect, test } from "bun:test";
+import { afterAll, afterEach, describe, expect, test } from "bun:test";
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -11,7 +11,7 @@ const file = join(directory, "notes.txt");
 const env = { PATH: process.env.PATH ?? "" };
 
 afterEach(() => armFaults(null));
-process.on("exit", () => rmSync(directory, { recursive: true, force: true }));
+afterAll(() => rmSync(directory, { recursive: true, force: true }));
 
 const codeOf = (promise: Promise<unknown>) => promise.then(() => "done").catch((error: NodeJS.ErrnoException) => error.code);
 

@@ -129,6 +129,8 @@ function checkObject(node: SchemaNode, value: Record<string, unknown>, place: Pl
       if (entry === null && isOptional(schema) && acceptsEmpty(inner)) continue;
       const checked = check(inner, entry, { ...place, path });
       if (checked !== dropped) kept[key] = checked;
+      // One that is written wrongly is still there, as for the required keys below.
+      else if (key === "run") kept[key] = "true";
     } else if (node.type === "loose_object" && !unusable.has(key)) kept[key] = entry;
     else place.findings.push(unknownKey(path, known));
   }

@@ -5,6 +5,8 @@ export interface Config {
   /** `[a-z0-9-]`, at most 40 characters. */
   project: string;
   runtime: "process" | "compose" | "kubernetes";
+  /** null unless the runtime is compose. */
+  compose: ComposeConfig | null;
   /** Globs of ignored files taken from the main worktree. */
   copy: string[];
   /** Text of `.worktreeinclude`; absent where there is none. Not part of wt.yaml. */
@@ -26,6 +28,20 @@ export interface Config {
   origin: ConfigOrigin;
 }
 
+/** Names are those of the compose file. */
+export interface ComposeConfig {
+  /** Compose files in the order they are merged, relative to the worktree. Empty only until the worktree was looked at: what Compose itself finds. */
+  files: string[];
+  /** Active profiles. */
+  profiles: string[];
+  /** Services that run once per project. */
+  shared: string[];
+  /** Named volumes that all environments use together. */
+  sharedVolumes: string[];
+  /** Unsafe things that are accepted, each as its refusal names it: `web.volumes:/var/run/docker.sock`. */
+  allow: string[];
+}
+
 /** `file`: the worktree's own wt.yaml. `detected`: there is none, and this is what the repository looks like. */
 export type ConfigOrigin = { kind: "file"; path: string } | { kind: "detected"; because: string[] };
 
@@ -37,6 +53,8 @@ export interface SetupStep {
   directory: string;
   /** Directories that depend on the inputs alone; absent: none are known. */
   makes?: string[];
+  /** Name of a container service: it runs in a one-off container of that one. Absent: on the host. */
+  service?: string;
   /** Where it stands: `setup[0]`, `setup[1][0]`. */
   place: string;
   /** Steps of the same number run at once. */
@@ -67,7 +85,10 @@ export interface HookCommand {
 
 export interface ServiceConfig {
   name: string;
+  /** Empty for a container, whose compose file says what it runs. */
   run: string;
+  /** Present: it is a container of the compose file. Absent: a process on the host. */
+  container?: ContainerConfig;
   /** Relative to the worktree. */
   directory: string;
   env: Record<string, string>;
@@ -83,6 +104,18 @@ export interface ServiceConfig {
   /** Exit codes that count as success besides 0. */
   successCodes: number[];
   stop: { signal: "SIGTERM" | "SIGINT" | "SIGQUIT" | "SIGHUP" | "SIGKILL"; graceMs: number };
+}
+
+/** What the compose file says of a service. */
+export interface ContainerConfig {
+  /** Its name in the compose file; the service's own is that made fit for a host name. */
+  service: string;
+  /** Container port that requests and probes go to; null: none is known. */
+  target: number | null;
+  /** Container ports that the compose file publishes, else those it exposes. */
+  targets: number[];
+  /** It has one that is not switched off. */
+  healthcheck: boolean;
 }
 
 export type PortPolicy =
@@ -101,6 +134,10 @@ export type ReadyProbe =
   | { kind: "log"; pattern: string }
   /** Exit code 0, in the worktree with the service's variables. */
   | { kind: "command"; run: string }
+  /** The container's own health check says healthy. */
+  | { kind: "healthcheck" }
+  /** A job: ready when it has ended with success, and not before. */
+  | { kind: "completed" }
   /** Ready as soon as it runs (and still runs one second later). */
   | { kind: "none" };
 
@@ -108,11 +145,15 @@ export interface ResourceConfig {
   type: string;
   /** `from: { environment: … }`: it begins as a fork of that environment's resource of the same name. Its slug, or `main` for the main worktree. */
   fork?: string;
+  /** `service: db`: it lives in that shared service of the compose file, which takes the place of `server`. */
+  service?: string;
   options: { [key: string]: JsonValue };
 }
 
 /** `line` and `column` count from 1 and are null when the place is not in a file. */
 export interface ConfigProblem {
+  /** Where it is written, when that is not the file that was asked about. */
+  file?: string;
   /** `services.backend.run`. */
   key: string;
   line: number | null;

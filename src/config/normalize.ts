@@ -2,6 +2,7 @@
 import type { JsonValue } from "../errors/wt-error.ts";
 import { formatPath } from "./check-written.ts";
 import {
+  type ComposeConfig,
   type Config,
   type HookCommand,
   type Hooks,
@@ -30,11 +31,15 @@ export function normalizeConfig(written: WrittenConfig, options: NormalizeOption
   return {
     project: written.project ?? projectName(options.projectFallback),
     runtime: written.runtime ?? "process",
+    compose: written.runtime === "compose" ? normalizeCompose(written.compose) : null,
     copy: listOf(written.copy).map(cleanPath),
     clone: listOf(written.clone).map(cleanPath),
     setup: writtenSteps(written).map(normalizeStep),
     resources: Object.fromEntries(Object.entries(written.resources ?? {}).map(([name, entry]) => [name, normalizeResource(entry)])),
-    services: services.map(([name, entry]) => normalizeService(name, spelledOut(entry), asked.has(name))),
+    services: services.map(([name, entry]) => {
+      const service = normalizeService(name, spelledOut(entry), asked.has(name));
+      return isContainer(written, spelledOut(entry)) ? withContainer(service, spelledOut(entry)) : service;
+    }),
     hooks: normalizeHooks(written.hooks),
     env: variablesOf(written.env),
     agent: written.agent ?? null,
@@ -42,6 +47,26 @@ export function normalizeConfig(written: WrittenConfig, options: NormalizeOption
     undeleteDays: written.undelete_days ?? null,
     origin: { kind: "file", path: options.path },
   };
+}
+
+function normalizeCompose(written: WrittenConfig["compose"]): ComposeConfig {
+  return {
+    files: listOf(written?.files).map(cleanPath),
+    profiles: listOf(written?.profiles),
+    shared: listOf(written?.shared),
+    sharedVolumes: listOf(written?.shared_volumes),
+    allow: listOf(written?.allow),
+  };
+}
+
+/** The compose file says what it runs. */
+export function isContainer(written: WrittenConfig, service: WrittenService): boolean {
+  return written.runtime === "compose" && service.run === undefined;
+}
+
+function withContainer(service: ServiceConfig, written: WrittenService): ServiceConfig {
+  const target = written.target ?? null;
+  return { ...service, container: { service: service.name, target, targets: target === null ? [] : [target], healthcheck: false } };
 }
 
 /** `[a-z0-9-]`, at most 40 characters, never empty. */
@@ -83,7 +108,8 @@ export function textsOf(written: WrittenConfig): TextEntry[] {
 export function textsOfService(name: string, entry: string | WrittenService): TextEntry[] {
   const at = ["services", name];
   if (typeof entry === "string") return [{ path: at, text: entry }];
-  const found: TextEntry[] = [{ path: [...at, "run"], text: entry.run }, ...variableTexts([...at, "env"], entry.env)];
+  const run: TextEntry[] = entry.run === undefined ? [] : [{ path: [...at, "run"], text: entry.run }];
+  const found = [...run, ...variableTexts([...at, "env"], entry.env)];
   const ready = entry.ready;
   if (typeof ready === "string") found.push({ path: [...at, "ready"], text: ready });
   else if (ready?.command !== undefined) found.push({ path: [...at, "ready", "command"], text: ready.command });
@@ -121,8 +147,9 @@ function normalizeStep({ path, step }: WrittenStep<WrittenSetupStep>): SetupStep
   const at = { place: formatPath(path), group: Number(path[1]) };
   if (typeof step === "string") return { run: step, inputs: [], directory: ".", ...at };
   const makes = step.makes === undefined ? {} : { makes: listOf(step.makes).map(cleanPath) };
+  const service = step.service === undefined ? {} : { service: step.service };
   const directory = cleanPath(step.directory ?? step.cwd ?? ".");
-  return { run: step.run, inputs: listOf(step.inputs).map(cleanPath), directory, ...makes, ...at };
+  return { run: step.run, inputs: listOf(step.inputs).map(cleanPath), directory, ...makes, ...service, ...at };
 }
 
 export function writtenHooks(written: WrittenConfig["hooks"]): WrittenStep<WrittenHookCommand>[] {
@@ -168,7 +195,7 @@ function normalizeService(name: string, written: WrittenService, askedForPort: b
   const port = portPolicy(name, written, askedForPort);
   return {
     name,
-    run: written.run,
+    run: written.run ?? "",
     directory: cleanPath(written.directory ?? written.cwd ?? "."),
     env: variablesOf(written.env),
     routes: listOf(written.route).map((route) => (route.length > 1 ? route.replace(/\/+$/, "") || "/" : route)),
@@ -202,6 +229,7 @@ export function probesPort(ready: WrittenService["ready"]): boolean {
 }
 
 function readyProbe(ready: WrittenService["ready"], port: PortPolicy): ReadyProbe {
+  if (ready === "healthcheck" || ready === "completed") return { kind: ready };
   if (typeof ready === "string") return ready.startsWith("/") ? { kind: "http", path: ready, status: null } : { kind: "none" };
   if (ready?.http !== undefined) return { kind: "http", path: ready.http, status: ready.status ?? null };
   if (ready?.tcp) return { kind: "tcp" };

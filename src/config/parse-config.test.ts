@@ -70,6 +70,7 @@ test("the design's sample becomes a config", () => {
     agent: "claude",
     worktrees: null,
     undeleteDays: null,
+    compose: null,
     origin: { kind: "file", path: "wt.yaml" },
   });
 });
@@ -176,7 +177,7 @@ const bad: [string, string, [string, number | null, number | null, string, strin
     "services:\n  a: { run: x, restart: alway }\n",
     [["services.a.restart", 2, 25, "must be `always` or", "Did you mean `always`?"]],
   ],
-  ["compose", "runtime: compose\n", [["runtime", 1, 10, "runs services as processes only", "runtime: process"]]],
+  ["kubernetes", "runtime: kubernetes\n", [["runtime", 1, 10, "is not in this version of wt", "runtime: compose"]]],
   [
     "a resource",
     "resources:\n  db: { type: postgres }\n",

@@ -22,5 +22,5 @@ export const problemsToError: ProblemsToError = (file, problems) => {
 /** `wt.yaml:12:5: services.backend.prot is not a known key.` */
 function sentence(file: string, problem: ConfigProblem): string {
   const place = problem.line === null ? "" : `:${problem.line}:${problem.column ?? 1}`;
-  return `${file}${place}: ${problem.message}`;
+  return `${problem.file ?? file}${place}: ${problem.message}`;
 }

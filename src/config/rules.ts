@@ -2,6 +2,7 @@
 import type { Finding } from "./check-written.ts";
 import type { Config } from "./config.ts";
 import type { ResourceProblems } from "./parse-config.ts";
+import { composeRules } from "./rules/compose.ts";
 import { hookRules } from "./rules/hooks.ts";
 import { nameRules } from "./rules/names.ts";
 import { pathRules } from "./rules/paths.ts";
@@ -23,7 +24,15 @@ export interface Rule {
   check: (input: RuleInput) => Finding[];
 }
 
-export const rules: readonly Rule[] = [...nameRules, ...referenceRules, ...portRules, ...pathRules, ...valueRules, ...hookRules];
+export const rules: readonly Rule[] = [
+  ...nameRules,
+  ...composeRules,
+  ...referenceRules,
+  ...portRules,
+  ...pathRules,
+  ...valueRules,
+  ...hookRules,
+];
 
 export function checkRules(input: RuleInput): Finding[] {
   return rules.flatMap((rule) => rule.check(input));

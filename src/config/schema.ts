@@ -23,6 +23,11 @@ const setupStep = v.strictObject({
     default: [],
     examples: ["node_modules"],
   }),
+  service: key(v.string(), {
+    description:
+      "Service of the compose file: the step runs in a container of that service, made for it alone. Without this key: on the host.",
+    examples: ["web"],
+  }),
   directory: directory("the step"),
   cwd: key(v.string(), { description: "Another word for `directory`.", examples: ["frontend"] }),
 });
@@ -91,13 +96,12 @@ const stopPolicy = v.strictObject({
 });
 
 const service = v.strictObject({
-  run: v.pipe(
-    v.string(),
-    v.metadata({
-      description: "Shell command that starts the service and stays in the foreground. `$PORT` is the port it must listen on.",
-      examples: ["npm run dev -- --port $PORT --strictPort"],
-    }),
-  ),
+  run: key(v.string(), {
+    description:
+      "Shell command that starts the service and stays in the foreground. `$PORT` is the port it must listen on. " +
+      "Required, except with `runtime: compose` for a service of the compose file, which runs as that file says; one of its services that has `run` is a process on the host instead.",
+    examples: ["npm run dev -- --port $PORT --strictPort"],
+  }),
   directory: directory("the service"),
   cwd: key(v.string(), { description: "Another word for `directory`.", examples: ["backend"] }),
   env: key(environment, {
@@ -118,9 +122,15 @@ const service = v.strictObject({
       "{PORT}` in its command, probe or variables, or when a reference anywhere in the file asks for its `url`, `port` or `public_url`; else it is `none`.",
     examples: [8000, "none"],
   }),
+  target: key(v.number(), {
+    description:
+      "Service of the compose file: the container's port that requests go to. Without this key: the first port that the compose file publishes, else the first that it exposes.",
+    examples: [8000],
+  }),
   ready: key(v.union([v.string(), readyProbe]), {
     description:
-      "How to know that it is ready. A path means HTTP on that path; `none` means ready as soon as it runs. Without this key: HTTP on `/` when it has a port, else `none`.",
+      "How to know that it is ready. A path means HTTP on that path; `healthcheck` means what the container's own health check says; `completed` means that it is a job, ready when it has ended with success; " +
+      "`none` means ready as soon as it runs. Without this key: HTTP on `/` when it has a port, else `none`. For a service of the compose file: its health check when it has one, else HTTP on `/` when it has a route, else its port, else `none`.",
     examples: ["/healthz", { http: "/healthz", status: 200 }, { tcp: true }, { log: "^listening" }, { command: "./check.sh" }, "none"],
   }),
   timeout: key(duration, {
@@ -158,6 +168,35 @@ const resource = v.looseObject({
   ),
 });
 
+const compose = v.strictObject({
+  files: key(texts, {
+    description:
+      "Compose files, relative to the worktree, in the order they are merged. Without this key: what Compose itself finds (`compose.yaml`, `compose.yml`, `docker-compose.yml` or `docker-compose.yaml`, and its override file).",
+    examples: [["compose.yaml", "compose.dev.yaml"]],
+  }),
+  profiles: key(texts, {
+    description: "Profiles of the compose file that are active.",
+    default: [],
+    examples: [["dev"]],
+  }),
+  shared: key(texts, {
+    description:
+      "Services of the compose file that run once for the project, such as databases. All others that are active run in every environment.",
+    default: [],
+    examples: [["db", "redis"]],
+  }),
+  shared_volumes: key(texts, {
+    description: "Named volumes of the compose file that all environments use together, such as caches of packages.",
+    default: [],
+    examples: [["pip-cache"]],
+  }),
+  allow: key(texts, {
+    description: "What is refused for safety and accepted here, each as the refusal names it.",
+    default: [],
+    examples: [["web.volumes:/var/run/docker.sock"]],
+  }),
+});
+
 export const writtenConfig = v.strictObject({
   project: key(v.string(), {
     description:
@@ -165,9 +204,14 @@ export const writtenConfig = v.strictObject({
     examples: ["fibonacci"],
   }),
   runtime: key(v.picklist(["process", "compose", "kubernetes"]), {
-    description: "What services run as. This version runs processes only.",
+    description:
+      "What services run as: `process`, or `compose` for the containers of the repository's compose file. `kubernetes` is not there yet.",
     default: "process",
-    examples: ["process"],
+    examples: ["compose"],
+  }),
+  compose: key(compose, {
+    description: "With `runtime: compose`: which compose file, and what of it environments share.",
+    examples: [{ shared: ["db", "redis"] }],
   }),
   copy: key(texts, {
     description: "Globs of files that git ignores and that a new worktree takes over from the main one.",

@@ -15,6 +15,7 @@ export function emptyConfig(project: string): Config {
     agent: null,
     worktrees: null,
     undeleteDays: null,
+    compose: null,
     origin: { kind: "detected", because: [] },
   };
 }

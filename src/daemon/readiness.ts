@@ -63,11 +63,13 @@ async function verifyListener(context: RunnerContext, { instance, plan }: Watche
     const who = listener.command ? `${listener.command} (pid ${listener.pid})` : `process ${listener.pid ?? "unknown"}`;
     return { impostor: `Port ${port} is answered by ${who}, which is not part of this service.` };
   }
-  if (listener.owner === "nobody" && plan.ready.kind !== "log" && plan.ready.kind !== "command" && plan.ready.kind !== "none") {
+  if (listener.owner === "nobody" && asksPort.has(plan.ready.kind)) {
     return { ready: false, reason: `nothing listens on port ${port}` };
   }
   return { ready: true, reason: "" };
 }
+
+const asksPort: ReadonlySet<ReadyProbe["kind"]> = new Set(["http", "tcp"]);
 
 async function prober(context: RunnerContext, watched: Watched, abort: AbortSignal): Promise<() => Promise<ProbeAnswer>> {
   const { plan, instance } = watched;
@@ -83,6 +85,10 @@ async function prober(context: RunnerContext, watched: Watched, abort: AbortSign
       return logProber(context, watched, abort);
     case "command":
       return () => commandAnswer(plan, ready.run, abort);
+    case "healthcheck":
+      return () => healthAnswer(context, instance);
+    case "completed":
+      return async () => ({ ready: false, reason: "it has not come to its end" });
     case "none": {
       const settledAtMs = instance.startedAtMs + settledMs;
       return async () => ({ ready: context.clock.now() >= settledAtMs, reason: "it has just started" });
@@ -91,6 +97,13 @@ async function prober(context: RunnerContext, watched: Watched, abort: AbortSign
 }
 
 const portless: ProbeAnswer = { ready: false, reason: "the service has no port to probe" };
+
+async function healthAnswer(context: RunnerContext, instance: ServiceInstance): Promise<ProbeAnswer> {
+  const observed = await context.driver.observe(instance);
+  if (observed.state !== "alive") return { ready: false, reason: "it is not known to run" };
+  if (observed.health === undefined) return { ready: false, reason: "its container has no health check" };
+  return { ready: observed.health === "healthy", reason: `its health check says ${observed.health}` };
+}
 
 async function logProber(context: RunnerContext, { plan, instance }: Watched, abort: AbortSignal): Promise<() => Promise<ProbeAnswer>> {
   const pattern = new RegExp(plan.ready.kind === "log" ? plan.ready.pattern : "");

@@ -48,3 +48,39 @@ test("a ledger that refuses the end of a process does not keep the service in St
   expect(daemon.supervisor.runner(id, "web")?.status).toMatchObject({ phase: "Stopped", live: false });
   expect(daemon.errors).toEqual([full]);
 });
+
+test("a health check decides who is ready by it", async () => {
+  const on = bench();
+  const daemon = on.daemon();
+  const plan = planOf("db", { ready: { kind: "healthcheck" }, readyTimeoutMs: 5_000 });
+  daemon.supervisor.announce(id, plan);
+  daemon.supervisor.start(id, plan);
+  await on.clock.advance(2_000);
+  expect(daemon.supervisor.runner(id, "db")?.status.phase).toBe("Starting");
+  daemon.driver.change("db", { health: "starting" });
+  await on.clock.advance(5_000);
+  expect(daemon.supervisor.runner(id, "db")?.status).toMatchObject({
+    phase: "Failed",
+    live: true,
+    reason: "It was not ready after 5 s: its health check says starting.",
+  });
+  daemon.driver.change("db", { health: "healthy" });
+  await on.clock.advance(2_000);
+  expect(daemon.supervisor.runner(id, "db")?.status).toMatchObject({ phase: "Running", live: true });
+});
+
+test("a job is ready when it has ended, and what needs it waits for that", async () => {
+  const on = bench();
+  const daemon = on.daemon();
+  const job = planOf("migrate", { ready: { kind: "completed" }, restart: "never" });
+  const web = planOf("web", { needs: ["migrate"] });
+  for (const plan of [job, web]) daemon.supervisor.announce(id, plan);
+  for (const plan of [job, web]) daemon.supervisor.start(id, plan);
+  await on.clock.advance(10_000);
+  expect(daemon.supervisor.runner(id, "migrate")?.status.phase).toBe("Starting");
+  expect(daemon.supervisor.runner(id, "web")?.status.phase).toBe("Waiting");
+  daemon.driver.end("migrate", 0);
+  await on.clock.advance(2_000);
+  expect(daemon.supervisor.runner(id, "migrate")?.status.phase).toBe("Completed");
+  expect(daemon.supervisor.runner(id, "web")?.status.phase).toBe("Running");
+});

@@ -33,6 +33,7 @@ const config: Config = {
   agent: null,
   worktrees: null,
   undeleteDays: null,
+  compose: null,
   origin: { kind: "detected", because: [] },
 };
 

@@ -42,8 +42,11 @@ export interface ServiceInstance {
 }
 
 export type InstanceObservation =
-  /** Provably ours and alive. `detached`: the first process has ended and left others of ours behind (a command that daemonised itself). */
-  | { state: "alive"; pid: number | null; memoryBytes: number | null; detached: boolean }
+  /**
+   * Provably ours and alive. `detached`: the first process has ended and left others of ours behind (a command that daemonised itself).
+   * `health`: what its own health check says; absent where it has none.
+   */
+  | { state: "alive"; pid: number | null; memoryBytes: number | null; detached: boolean; health?: "starting" | "healthy" | "unhealthy" }
   /** Provably ended (no process of it is left). `code`/`signal` are null when nobody could see them (an adopted process). */
   | { state: "ended"; code: number | null; signal: string | null }
   /** Something is there that may or may not be ours; it is reported and never signalled. */

@@ -25,15 +25,15 @@ export const valueRules: readonly Rule[] = [
   {
     name: "runtime-supported",
     check: ({ written }) =>
-      written.runtime === undefined || written.runtime === "process"
-        ? []
-        : [
+      written.runtime === "kubernetes"
+        ? [
             {
               path: ["runtime"],
-              message: `runtime \`${written.runtime}\` is not in this version of wt, which runs services as processes only.`,
-              hint: "Write `runtime: process`, or remove the key.",
+              message: "runtime `kubernetes` is not in this version of wt, which runs services as processes or containers of Compose.",
+              hint: "Write `runtime: process` or `runtime: compose`, or remove the key.",
             },
-          ],
+          ]
+        : [],
   },
   {
     name: "undelete-days",
@@ -103,7 +103,7 @@ export const valueRules: readonly Rule[] = [
         typeof step === "string" ? command(path, step) : command([...path, "run"], step.run),
       ),
       ...Object.entries(written.services ?? {}).flatMap(([name, service]) =>
-        typeof service === "string" ? command(["services", name], service) : command(["services", name, "run"], service.run),
+        typeof service === "string" ? command(["services", name], service) : command(["services", name, "run"], service.run ?? "true"),
       ),
     ],
   },
@@ -183,13 +183,19 @@ function duration(path: string[], written: string | number | undefined, leastMs:
 
 function probe(ready: WrittenService["ready"], path: string[]): Finding[] {
   const at = path.join(".");
-  if (ready === undefined || ready === "none") return [];
+  if (ready === undefined || ready === "none" || ready === "healthcheck" || ready === "completed") return [];
   if (typeof ready === "string") {
     if (ready.startsWith("/")) return [];
     const hint = /^(true|yes|tcp)$/.test(ready)
       ? "Write `ready: { tcp: true }`."
       : "For a command write `ready: { command: … }`, for a line of the log `ready: { log: … }`.";
-    return [{ path, message: `${at} \`${ready}\` is neither a path that begins with \`/\` nor \`none\`.`, hint }];
+    return [
+      {
+        path,
+        message: `${at} \`${ready}\` is neither a path that begins with \`/\` nor one of \`healthcheck\`, \`completed\`, \`none\`.`,
+        hint,
+      },
+    ];
   }
   const kinds = (["http", "tcp", "log", "command"] as const).filter((kind) => ready[kind] !== undefined && ready[kind] !== false);
   if (kinds.length !== 1) {

@@ -28,6 +28,8 @@ export interface MemoryService {
   startedAtMs: number;
   end: InstanceEnd | null;
   detached: boolean;
+  /** null: it has no health check. */
+  health: "starting" | "healthy" | "unhealthy" | null;
   /** Null: observations are honest; else they answer `unknown` with this reason. */
   unknownBecause: string | null;
   ignoresSignals: boolean;
@@ -47,7 +49,10 @@ export interface MemoryControls {
   failNextPause(error: WtError): void;
   appendLog(logPath: string, line: string): void;
   /** Changes how the newest running instance of a service behaves. */
-  change(service: string, behaviour: Partial<Pick<MemoryService, "detached" | "unknownBecause" | "ignoresSignals" | "leftovers">>): void;
+  change(
+    service: string,
+    behaviour: Partial<Pick<MemoryService, "detached" | "health" | "unknownBecause" | "ignoresSignals" | "leftovers">>,
+  ): void;
   /** The newest instance of a service, running or not. */
   newest(service: string): MemoryService | null;
 }
@@ -69,6 +74,7 @@ function launched(machine: MemoryMachine, spec: ServiceSpec, startedAtMs: number
     startedAtMs,
     end: null,
     detached: false,
+    health: null,
     unknownBecause: null,
     ignoresSignals: false,
     paused: false,
@@ -93,7 +99,10 @@ export function createMemoryDriver(options: MemoryDriverOptions): RuntimeDriver 
   const look = (instance: ServiceInstance): InstanceObservation => {
     const service = find(instance);
     if (service?.unknownBecause != null) return { state: "unknown", reason: service.unknownBecause };
-    if (service && !service.end) return { state: "alive", pid: service.pid, memoryBytes: 1024 * 1024, detached: service.detached };
+    if (service && !service.end) {
+      const alive = { state: "alive", pid: service.pid, memoryBytes: 1024 * 1024, detached: service.detached } as const;
+      return service.health === null ? alive : { ...alive, health: service.health };
+    }
     const end = service?.end && started.has(service.pid) ? service.end : { code: null, signal: null };
     return { state: "ended", ...end };
   };

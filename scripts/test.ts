@@ -158,7 +158,16 @@ async function runFiles(files: string[], plan: Plan, directory: string): Promise
   if (plan.jobs === 1) console.log(title);
   const command = [
     // Real servers, ports and browsers on a machine that others use too: one more try, which the output marks with "attempt 2".
-    ...[...as(plan.user), process.execPath, "test", "--retry=1", "--timeout=60000", ...plan.options, "--reporter=junit", `--reporter-outfile=${report}`],
+    ...[
+      ...as(plan.user),
+      process.execPath,
+      "test",
+      "--retry=1",
+      "--timeout=60000",
+      ...plan.options,
+      "--reporter=junit",
+      `--reporter-outfile=${report}`,
+    ],
     ...files.map((name) => `./${name}`),
   ];
   const log = plan.jobs === 1 ? null : openSync(output, "a", 0o600);

@@ -18,6 +18,7 @@ const slowTests = [
   "src/resource/mysql/**",
   "src/resource/redis/**",
   "src/runtime/process/**",
+  "src/runtime/compose/*.test.ts",
   "src/daemon/git-status-cache.test.ts",
 ];
 

@@ -21,6 +21,16 @@ export interface ServiceSpec {
   /** Absolute path of the log file; appended to, never truncated by `start`. */
   logPath: string;
   stop: StopPolicy;
+  /** A container that is there already (see `ComposeStack.create`); its command, directory and variables were settled then, and those here are passed over. */
+  container?: ContainerRef | null;
+}
+
+/** A container by what Compose calls it. */
+export interface ContainerRef {
+  /** Compose project. */
+  project: string;
+  /** Service of the compose model. */
+  service: string;
 }
 
 export interface StopPolicy {
@@ -46,15 +56,20 @@ export type InstanceObservation =
    * Provably ours and alive. `detached`: the first process has ended and left others of ours behind (a command that daemonised itself).
    * `health`: what its own health check says; absent where it has none.
    */
-  | { state: "alive"; pid: number | null; memoryBytes: number | null; detached: boolean; health?: "starting" | "healthy" | "unhealthy" }
+  | { state: "alive"; pid: number | null; memoryBytes: number | null; detached: boolean; health?: ContainerHealth }
   /** Provably ended (no process of it is left). `code`/`signal` are null when nobody could see them (an adopted process). */
-  | { state: "ended"; code: number | null; signal: string | null }
+  | ({ state: "ended" } & InstanceEnd)
   /** Something is there that may or may not be ours; it is reported and never signalled. */
   | { state: "unknown"; reason: string };
+
+/** What the container's own health check says; absent where there is none. */
+export type ContainerHealth = "starting" | "healthy" | "unhealthy";
 
 export interface InstanceEnd {
   code: number | null;
   signal: string | null;
+  /** The kernel ended it because it had more memory than it may; absent where nobody can tell. */
+  outOfMemory?: true;
 }
 
 /** Who listens on a port, for the check that the leased port is served by us. */
@@ -91,6 +106,10 @@ export interface RuntimeFeatures {
   adoption: boolean;
   /** Exit codes are known for instances this daemon started. */
   exitCodes: boolean;
+  /** Exit codes are known for adopted instances too. */
+  adoptedExitCodes: boolean;
+  /** What a first process leaves behind lives on, and `observe` calls it `detached`. In a container everything ends with the first process. */
+  detaches: boolean;
   /** `listener` can tell ours from foreign. */
   listeners: boolean;
   /** `pause` and `resume` work; without it they do nothing. */

@@ -109,7 +109,7 @@ export function createMemoryDriver(options: MemoryDriverOptions): RuntimeDriver 
 
   return {
     name: "memory",
-    features: { adoption: true, exitCodes: true, listeners: true, pause: true },
+    features: { adoption: true, exitCodes: true, adoptedExitCodes: false, detaches: true, listeners: true, pause: true },
 
     async start(spec) {
       const failure = failing.start;

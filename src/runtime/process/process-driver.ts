@@ -31,7 +31,7 @@ export function createProcessDriver({ clock, rotateLogBytes }: ProcessDriverOpti
 
   return {
     name: "process",
-    features: { adoption: true, exitCodes: true, listeners: true, pause: true },
+    features: { adoption: true, exitCodes: true, adoptedExitCodes: false, detaches: true, listeners: true, pause: true },
 
     async start(spec) {
       const startedAtMs = clock.now();

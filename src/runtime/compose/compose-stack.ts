@@ -1,0 +1,161 @@
+// The contract for containers, networks, volumes and images of an environment: made by Docker Compose, found again and removed by label.
+import type { JsonValue } from "../../errors/wt-error.ts";
+import type { ContainerHealth, ContainerRef } from "../runtime-driver.ts";
+
+/** What `docker compose config --format json` prints. Holds secrets: it is never written to disk and never part of a sentence. */
+export type ComposeModel = { [key: string]: JsonValue };
+
+/** Whose something is. Both must match before anything is touched. */
+export interface StackMark {
+  environmentId: string;
+  nonce: string;
+}
+
+/** Where a model is read from. */
+export interface ComposeSource {
+  /** Project directory: the worktree, absolute. */
+  directory: string;
+  /** Absolute, in Compose's order; empty: what Compose itself finds in the directory. */
+  files: readonly string[];
+  profiles: readonly string[];
+  /** Compose project name. */
+  project: string;
+  /** What `${…}` may refer to besides the directory's `.env`; nothing is inherited from the daemon but what programs need to run (PATH, HOME). */
+  env: Readonly<Record<string, string>>;
+}
+
+/** A transformed model and where it belongs. */
+export interface StackModel {
+  /** Compose project name. */
+  project: string;
+  directory: string;
+  model: ComposeModel;
+  mark: StackMark;
+}
+
+export interface StackCall {
+  abort: AbortSignal;
+  /** A line of progress for people: what is built, pulled, created. Never holds the model. */
+  report(line: string): void;
+}
+
+export interface EngineFacts {
+  /** `unix:///var/run/docker.sock`. */
+  endpoint: string;
+  kind: "docker" | "podman";
+  engineVersion: string;
+  composeVersion: string;
+}
+
+export interface StackContainer {
+  id: string;
+  name: string;
+  /** Compose project and service. */
+  ref: ContainerRef;
+  /** `dev.wt.role`. */
+  role: string;
+  mark: StackMark;
+  state: "created" | "running" | "paused" | "restarting" | "exited" | "dead" | "removing";
+  /** Null while it runs or has never run. */
+  exitCode: number | null;
+  health: ContainerHealth | null;
+  image: string;
+  /** As published on the host. */
+  ports: { target: number; hostPort: number }[];
+  /** Names of the networks it is attached to. */
+  networks: string[];
+}
+
+export interface StackNetwork {
+  id: string;
+  name: string;
+  mark: StackMark;
+  /** In CIDR notation. */
+  subnets: string[];
+}
+
+export interface StackVolume {
+  name: string;
+  mark: StackMark;
+}
+
+export interface StackImage {
+  id: string;
+  tags: string[];
+  mark: StackMark;
+}
+
+export interface StackObservation {
+  containers: StackContainer[];
+  networks: StackNetwork[];
+  volumes: StackVolume[];
+  images: StackImage[];
+}
+
+export interface RemoveOptions {
+  volumes: boolean;
+  images: boolean;
+  /** Remove only containers of this role (and no network, volume or image): one-off containers after setup, say. */
+  role?: string;
+}
+
+export interface OneOff extends StackModel {
+  /** Service whose image, mounts, networks and variables it gets. */
+  service: string;
+  /** Its own name as a service, unique among those of the environment: `setup-1`. */
+  name: string;
+  /** Replaces entrypoint and command. */
+  command: readonly string[];
+}
+
+/** A network or a subnet that is in use on this engine, whoever made it. */
+export interface TakenSubnet {
+  network: string;
+  subnet: string;
+}
+
+/**
+ * Every method throws `WtError` when the engine or Compose refuses: kind `machine` (`docker_missing`, `engine_down`, `engine_denied`, `compose_missing`, `compose_old`,
+ * `image_missing`, `build_failed`, `port_taken`, `disk_full`, `address_pool_exhausted`, `container_failed`) or `config` (`compose_invalid`); and the reason of `abort` when it fires.
+ */
+export interface ComposeStack {
+  /** That an engine answers and Compose is new enough (2.20). Asked again each time. */
+  checkEngine(abort: AbortSignal): Promise<EngineFacts>;
+
+  /** The model of the repository's files as Compose understands them: interpolated, merged, with absolute paths. Remote includes are refused. Needs no engine. */
+  readModel(source: ComposeSource, abort: AbortSignal): Promise<ComposeModel>;
+
+  /** Builds the image of every service of the model that has `build`, and fetches those that are not on the machine. Idempotent; what is up to date costs a look. */
+  ensureImages(stack: StackModel, call: StackCall): Promise<void>;
+
+  /**
+   * Creates networks, volumes and containers of the model without starting any. Images must be there. A container whose configuration changed is made anew (one that runs
+   * is stopped for it); others stay. Puts `dev.wt.state` on everything. After a throw, what was made carries the labels and `remove` removes it.
+   * Containers of the shared stack are attached (`connect`) after it and before the first start.
+   */
+  create(stack: StackModel, call: StackCall): Promise<StackContainer[]>;
+
+  /**
+   * Creates a container with a command of its own beside the service's: no ports, no health check, no restart, role `one-off`. It is started, followed and stopped through the
+   * runtime driver like any other; `remove` with the role removes it.
+   */
+  createOneOff(request: OneOff, call: StackCall): Promise<ContainerRef>;
+
+  /** All that carries the mark; with null, all that this world ever made and is still there (for orphans). */
+  observe(mark: StackMark | null, abort: AbortSignal): Promise<StackObservation>;
+
+  /**
+   * Removes containers (killed if they run) and networks, and volumes and images if asked to; gives back what is left, in sentences (empty: verified gone).
+   * Goes by label alone: what carries another mark, or none, stays. Our own containers of other environments (the shared stack's) are detached from the networks first. Idempotent.
+   */
+  remove(mark: StackMark, options: RemoveOptions, abort: AbortSignal): Promise<string[]>;
+
+  /** Attaches a container to a network, known there under `aliases`. Idempotent: other aliases than before are set anew. */
+  connect(container: string, network: string, aliases: readonly string[], abort: AbortSignal): Promise<void>;
+
+  /** Idempotent; a container or network that is gone succeeds. */
+  disconnect(container: string, network: string, abort: AbortSignal): Promise<void>;
+
+  /** Subnets of every network of the engine, ours and others'. */
+  takenSubnets(abort: AbortSignal): Promise<TakenSubnet[]>;
+}

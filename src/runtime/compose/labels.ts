@@ -1,0 +1,20 @@
+/** Labels on all that is made for an environment: they, and nothing else, say what is ours. */
+export const labels = {
+  /** State directory of the world that made it: two worlds on one engine leave each other's things alone. */
+  state: "dev.wt.state",
+  environment: "dev.wt.environment",
+  /** Of wt's project, not of Compose's. */
+  project: "dev.wt.project",
+  nonce: "dev.wt.nonce",
+  service: "dev.wt.service",
+  /** `environment`, `shared` or `one-off`. */
+  role: "dev.wt.role",
+} as const;
+
+/** Compose's own, which it puts there itself. */
+export const composeLabels = {
+  project: "com.docker.compose.project",
+  service: "com.docker.compose.service",
+  network: "com.docker.compose.network",
+  volume: "com.docker.compose.volume",
+} as const;

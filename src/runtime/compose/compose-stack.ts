@@ -156,6 +156,12 @@ export interface ComposeStack {
   /** Idempotent; a container or network that is gone succeeds. */
   disconnect(container: string, network: string, abort: AbortSignal): Promise<void>;
 
+  /**
+   * Compose projects that anything on this engine belongs to (containers, networks, volumes, running or not), whoever made it. A name for a new
+   * environment is chosen outside of these: Compose would take over what is there.
+   */
+  takenProjects(abort: AbortSignal): Promise<string[]>;
+
   /** Subnets of every network of the engine, ours and others'. */
   takenSubnets(abort: AbortSignal): Promise<TakenSubnet[]>;
 }

@@ -108,7 +108,14 @@ export interface OneOff extends StackModel {
   command: readonly string[];
 }
 
-/** A network or a subnet that is in use on this engine, whoever made it. */
+/** A container in a network, each by id or name. */
+export interface Attachment {
+  container: string;
+  network: string;
+  aliases: readonly string[];
+}
+
+/** A subnet that is in use on this engine, whoever made it. */
 export interface TakenSubnet {
   network: string;
   subnet: string;
@@ -151,10 +158,16 @@ export interface ComposeStack {
   remove(mark: StackMark, options: RemoveOptions, abort: AbortSignal): Promise<string[]>;
 
   /** Attaches a container to a network, known there under `aliases`. Idempotent: other aliases than before are set anew. */
-  connect(container: string, network: string, aliases: readonly string[], abort: AbortSignal): Promise<void>;
+  connect(attachment: Attachment, abort: AbortSignal): Promise<void>;
 
   /** Idempotent; a container or network that is gone succeeds. */
-  disconnect(container: string, network: string, abort: AbortSignal): Promise<void>;
+  disconnect(attachment: Omit<Attachment, "aliases">, abort: AbortSignal): Promise<void>;
+
+  /** Starts the containers of a role that carry the mark (the shared stack's; services of an environment are started by the runtime driver). Idempotent. */
+  start(mark: StackMark, role: string, abort: AbortSignal): Promise<void>;
+
+  /** Stops them, each with its own signal and time; verified. Idempotent. */
+  stop(mark: StackMark, role: string, abort: AbortSignal): Promise<void>;
 
   /**
    * Compose projects that anything on this engine belongs to (containers, networks, volumes, running or not), whoever made it. A name for a new

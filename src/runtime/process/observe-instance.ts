@@ -1,8 +1,8 @@
 import { WtError } from "../../errors/wt-error.ts";
+import type { LogFiles } from "../../os/log-files/log-files.ts";
 import { readProcess } from "../../os/process-table.ts";
 import type { InstanceEnd, InstanceObservation, ServiceInstance } from "../runtime-driver.ts";
 import { type InstanceIdentity, parseInstanceIdentity } from "./instance-identity.ts";
-import type { LogFiles } from "./log-files.ts";
 import type { MachineWatch } from "./machine-watch.ts";
 
 export interface InstanceObserver {

@@ -1,13 +1,13 @@
 // Services as plain processes of this machine. What is ours is decided in process-family.ts.
 import { WtError } from "../../errors/wt-error.ts";
 import type { Clock } from "../../os/clock.ts";
+import { createLogFiles, type LogFiles } from "../../os/log-files/log-files.ts";
 import { readBootId, sendSignal } from "../../os/process-identity.ts";
 import { readProcess } from "../../os/process-table.ts";
 import type { RuntimeDriver, ServiceInstance, ServiceSpec } from "../runtime-driver.ts";
 import { findInstances } from "./find-instances.ts";
 import { type InstanceIdentity, markText, markVariable, parseInstanceIdentity } from "./instance-identity.ts";
 import { launchService } from "./launch-service.ts";
-import { createLogFiles } from "./log-files.ts";
 import { createMachineWatch } from "./machine-watch.ts";
 import { createInstanceObserver } from "./observe-instance.ts";
 import { observeListener } from "./observe-listener.ts";
@@ -18,15 +18,17 @@ export interface ProcessDriverOptions {
   clock: Clock;
   /** A log that passes this length is moved to `<log>.1`. */
   rotateLogBytes?: number;
+  /** Those that other drivers of the same machine write to; default: its own. */
+  logs?: LogFiles;
 }
 
 /** How often an instance is looked at that no event tells about: an adopted one, or what a first process left behind. */
 const lookEveryMs = 1000;
 
-export function createProcessDriver({ clock, rotateLogBytes }: ProcessDriverOptions): RuntimeDriver {
+export function createProcessDriver({ clock, rotateLogBytes, logs: shared }: ProcessDriverOptions): RuntimeDriver {
   const bootId = readBootId();
   const watch = createMachineWatch(() => clock.now());
-  const logs = createLogFiles({ clock, rotateBytes: rotateLogBytes ?? 10 * 1024 * 1024 });
+  const logs = shared ?? createLogFiles({ clock, rotateBytes: rotateLogBytes ?? 10 * 1024 * 1024 });
   const observer = createInstanceObserver({ watch, logs, bootId });
 
   return {

@@ -17,10 +17,10 @@ import {
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import fc from "fast-check";
-import { systemClock } from "../../os/clock.ts";
-import { eventually } from "../runtime-driver.conformance.ts";
-import type { LogEntry } from "../runtime-driver.ts";
+import { eventually } from "../../runtime/runtime-driver.conformance.ts";
+import { systemClock } from "../clock.ts";
 import { createLogFiles, type LogFiles } from "./log-files.ts";
+import type { LogEntry } from "./log-reader.ts";
 
 let directory: string;
 let path: string;

@@ -1,9 +1,21 @@
 import { setImmediate } from "node:timers/promises";
-import type { LogEntry, LogQuery } from "../runtime-driver.ts";
 import { createLineSplitter, type SplitLine } from "./line-splitter.ts";
 import type { LogFile } from "./log-file.ts";
 import { logPaths, readAt } from "./log-rotation.ts";
 import { offsetBefore, timeAt } from "./time-index.ts";
+
+export interface LogQuery {
+  logPath: string;
+  /** Last N lines; null: all kept. */
+  tail: number | null;
+  sinceMs: number | null;
+  follow: boolean;
+}
+
+export interface LogEntry {
+  timeMs: number;
+  line: string;
+}
 
 interface Place {
   epoch: number;

@@ -1,6 +1,6 @@
 // One log as this daemon watches it: how long it has grown, when, and how often it was rotated. Readers and the index follow from that.
 import { appendFileSync, type FSWatcher, rmSync, type Stats, watch } from "node:fs";
-import type { Clock } from "../../os/clock.ts";
+import type { Clock } from "../clock.ts";
 import {
   copyLog,
   finishRotation,

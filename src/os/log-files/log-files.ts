@@ -1,7 +1,7 @@
-// The logs one driver has open: at most one `LogFile` per path, for as long as a service writes it or somebody reads it.
-import type { LogEntry, LogQuery } from "../runtime-driver.ts";
+// The logs that are open: at most one `LogFile` per path, for as long as a service writes it or somebody reads it. Drivers whose services write to the same
+// directories share one of these, as each file is rotated by whoever watches it.
 import { type LogFile, type LogFileOptions, openLogFile } from "./log-file.ts";
-import { readLog } from "./log-reader.ts";
+import { type LogEntry, type LogQuery, readLog } from "./log-reader.ts";
 
 export interface LogFiles {
   /** Watches the log from now on: a service writes it. */

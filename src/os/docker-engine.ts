@@ -1,0 +1,262 @@
+// The part of the Docker Engine API that worldtree uses, over the engine's unix socket. Paths carry no version: the engine answers in its own newest, and what is
+// read here has been the same since 1.24. Podman's service answers the same paths.
+import { type LogFrame, readLogFrames } from "./docker-log-frames.ts";
+import { type EngineRequest, requestEngine } from "./engine-connection.ts";
+
+/** The engine answered, and refused. `message` is its own text. */
+export class EngineRefusal extends Error {
+  readonly status: number;
+  constructor(status: number, message: string) {
+    super(message);
+    this.name = "EngineRefusal";
+    this.status = status;
+  }
+}
+
+/** Label → value it must have; null: any. */
+export type LabelFilter = Readonly<Record<string, string | null>>;
+
+export interface ContainerSummary {
+  Id: string;
+  Names: string[];
+  Image: string;
+  Labels: Record<string, string>;
+  State: string;
+}
+
+export interface ContainerDetails {
+  Id: string;
+  Name: string;
+  State: {
+    Status: string;
+    Running: boolean;
+    Paused: boolean;
+    OOMKilled?: boolean;
+    Pid: number;
+    ExitCode: number;
+    Error?: string;
+    StartedAt: string;
+    Health?: { Status: string } | null;
+  };
+  Config: { Image: string; Labels: Record<string, string> | null; Tty: boolean; StopSignal?: string };
+  HostConfig: { LogConfig?: { Type: string } };
+  NetworkSettings: {
+    Ports?: Record<string, { HostIp: string; HostPort: string }[] | null> | null;
+    Networks?: Record<string, { NetworkID: string; Aliases: string[] | null }> | null;
+  };
+}
+
+export interface NetworkDetails {
+  Id: string;
+  Name: string;
+  Labels: Record<string, string> | null;
+  IPAM?: { Config?: { Subnet?: string }[] | null };
+  Containers?: Record<string, { Name: string }> | null;
+}
+
+export interface VolumeSummary {
+  Name: string;
+  Labels: Record<string, string> | null;
+}
+
+export interface ImageSummary {
+  Id: string;
+  RepoTags: string[] | null;
+  Labels: Record<string, string> | null;
+}
+
+export interface EngineVersion {
+  Version: string;
+  ApiVersion: string;
+  Components?: { Name: string }[];
+}
+
+export interface NetworkAttachment {
+  network: string;
+  container: string;
+  aliases: readonly string[];
+}
+
+export interface LogQueryOptions {
+  /** Nanoseconds since 1970; entries of that very nanosecond are included. */
+  since: bigint;
+  follow: boolean;
+  tty: boolean;
+}
+
+/** What does not exist is null, false or nothing to do; what the engine refuses is thrown (`EngineRefusal`), and that it does not answer too (`WtError`). */
+export interface DockerEngine {
+  readonly socketPath: string;
+  version(abort?: AbortSignal): Promise<EngineVersion>;
+  containers(filter: LabelFilter, abort?: AbortSignal): Promise<ContainerSummary[]>;
+  inspect(id: string, abort?: AbortSignal): Promise<ContainerDetails | null>;
+  /** Bytes in use without what the kernel could drop at once; null when it does not run. */
+  memoryBytes(id: string, abort?: AbortSignal): Promise<number | null>;
+  /** Nothing changes for one that runs. */
+  start(id: string, abort?: AbortSignal): Promise<void>;
+  /** False: it did not run any more. */
+  kill(id: string, signal: string, abort?: AbortSignal): Promise<boolean>;
+  pause(id: string, abort?: AbortSignal): Promise<void>;
+  unpause(id: string, abort?: AbortSignal): Promise<void>;
+  /** Resolves once it does not run; takes as long as that takes. */
+  wait(id: string, abort: AbortSignal): Promise<void>;
+  logs(id: string, options: LogQueryOptions, abort: AbortSignal): AsyncGenerator<LogFrame[]>;
+  removeContainer(id: string, abort?: AbortSignal): Promise<void>;
+  networks(filter: LabelFilter, abort?: AbortSignal): Promise<NetworkDetails[]>;
+  network(id: string, abort?: AbortSignal): Promise<NetworkDetails | null>;
+  removeNetwork(id: string, abort?: AbortSignal): Promise<void>;
+  connect(attachment: NetworkAttachment, abort?: AbortSignal): Promise<void>;
+  disconnect(network: string, container: string, abort?: AbortSignal): Promise<void>;
+  volumes(filter: LabelFilter, abort?: AbortSignal): Promise<VolumeSummary[]>;
+  removeVolume(name: string, abort?: AbortSignal): Promise<void>;
+  images(filter: LabelFilter, abort?: AbortSignal): Promise<ImageSummary[]>;
+  removeImage(id: string, abort?: AbortSignal): Promise<void>;
+}
+
+/** Everything but waiting and following must be answered within this time. */
+const answerWithinMs = 120_000;
+
+export function createDockerEngine(socketPath: string): DockerEngine {
+  const call = createCaller(socketPath);
+  return {
+    socketPath,
+    version: async (abort) => (await call.json<EngineVersion>("/version", abort)) ?? { Version: "", ApiVersion: "" },
+    containers: (filter, abort) => call.list<ContainerSummary>(`/containers/json?all=1&${filters(filter)}`, abort),
+    inspect: (id, abort) => call.json<ContainerDetails>(`/containers/${id}/json`, abort),
+    async memoryBytes(id, abort) {
+      return memoryOf(await call.json<Stats>(`/containers/${id}/stats?stream=0&one-shot=1`, abort));
+    },
+    async start(id, abort) {
+      await call.act({ method: "POST", path: `/containers/${id}/start` }, abort, { absent: "throw" });
+    },
+    async kill(id, signal, abort) {
+      const status = await call.act({ method: "POST", path: `/containers/${id}/kill?signal=${signal}` }, abort, { accept: [409] });
+      return status < 300;
+    },
+    async pause(id, abort) {
+      await call.act({ method: "POST", path: `/containers/${id}/pause` }, abort);
+    },
+    async unpause(id, abort) {
+      await call.act({ method: "POST", path: `/containers/${id}/unpause` }, abort);
+    },
+    async wait(id, abort) {
+      await text(
+        await requestEngine(socketPath, { method: "POST", path: `/containers/${id}/wait?condition=not-running`, idle: true }, abort),
+      );
+    },
+    logs: (id, options, abort) => readLogs(socketPath, { ...options, id }, abort),
+    async removeContainer(id, abort) {
+      // 409: somebody removes it already.
+      await call.act({ method: "DELETE", path: `/containers/${id}?force=1&v=1` }, abort, { accept: [409] });
+    },
+    ...networkVerbs(call),
+    async volumes(filter, abort) {
+      return (await call.json<{ Volumes: VolumeSummary[] | null }>(`/volumes?${filters(filter)}`, abort))?.Volumes ?? [];
+    },
+    async removeVolume(name, abort) {
+      await call.act({ method: "DELETE", path: `/volumes/${encodeURIComponent(name)}` }, abort);
+    },
+    images: (filter, abort) => call.list<ImageSummary>(`/images/json?${filters(filter)}`, abort),
+    async removeImage(id, abort) {
+      await call.act({ method: "DELETE", path: `/images/${encodeURIComponent(id)}?force=1` }, abort);
+    },
+  };
+}
+
+type NetworkVerbs = Pick<DockerEngine, "networks" | "network" | "removeNetwork" | "connect" | "disconnect">;
+
+function networkVerbs(call: Caller): NetworkVerbs {
+  return {
+    networks: (filter, abort) => call.list<NetworkDetails>(`/networks?${filters(filter)}`, abort),
+    network: (id, abort) => call.json<NetworkDetails>(`/networks/${encodeURIComponent(id)}`, abort),
+    async removeNetwork(id, abort) {
+      await call.act({ method: "DELETE", path: `/networks/${encodeURIComponent(id)}` }, abort);
+    },
+    async connect({ network, container, aliases }, abort) {
+      const body = { Container: container, EndpointConfig: { Aliases: aliases } };
+      await call.act({ method: "POST", path: `/networks/${encodeURIComponent(network)}/connect`, body }, abort, { absent: "throw" });
+    },
+    async disconnect(network, container, abort) {
+      const body = { Container: container, Force: true };
+      try {
+        await call.act({ method: "POST", path: `/networks/${encodeURIComponent(network)}/disconnect`, body }, abort);
+      } catch (error) {
+        if (!(error instanceof EngineRefusal && /is not connected to/.test(error.message))) throw error;
+      }
+    },
+  };
+}
+
+interface Caller {
+  /** Null: there is no such thing. */
+  json<Answer>(path: string, abort: AbortSignal | undefined): Promise<Answer | null>;
+  list<Item>(path: string, abort: AbortSignal | undefined): Promise<Item[]>;
+  /** Gives back the status. That nothing is there is a success unless said otherwise. */
+  act(request: EngineRequest, abort: AbortSignal | undefined, options?: { absent?: "throw"; accept?: number[] }): Promise<number>;
+}
+
+function createCaller(socketPath: string): Caller {
+  const ask = async (request: EngineRequest, abort: AbortSignal | undefined) => {
+    const limit = AbortSignal.timeout(answerWithinMs);
+    const answer = await requestEngine(socketPath, request, abort ? AbortSignal.any([abort, limit]) : limit);
+    return { status: answer.status, content: await text(answer) };
+  };
+  const json = async <Answer>(path: string, abort: AbortSignal | undefined): Promise<Answer | null> => {
+    const { status, content } = await ask({ method: "GET", path }, abort);
+    if (status === 404) return null;
+    if (status >= 300) throw refusal(status, content);
+    return JSON.parse(content) as Answer;
+  };
+  return {
+    json,
+    list: async <Item>(path: string, abort: AbortSignal | undefined) => (await json<Item[]>(path, abort)) ?? [],
+    async act(request, abort, options = {}) {
+      const { status, content } = await ask(request, abort);
+      const fine = status < 300 || status === 304 || (status === 404 && options.absent !== "throw");
+      if (!fine && !options.accept?.includes(status)) throw refusal(status, content);
+      return status;
+    },
+  };
+}
+
+async function text(answer: { body: AsyncGenerator<Uint8Array> }): Promise<string> {
+  const chunks: Uint8Array[] = [];
+  for await (const chunk of answer.body) chunks.push(chunk);
+  return Buffer.concat(chunks).toString();
+}
+
+function refusal(status: number, content: string): EngineRefusal {
+  try {
+    const { message, cause } = JSON.parse(content) as { message?: string; cause?: string };
+    return new EngineRefusal(status, message ?? cause ?? content);
+  } catch {
+    return new EngineRefusal(status, content.trim());
+  }
+}
+
+function filters(filter: LabelFilter): string {
+  const label = Object.entries(filter).map(([key, value]) => (value === null ? key : `${key}=${value}`));
+  return `filters=${encodeURIComponent(JSON.stringify({ label }))}`;
+}
+
+interface Stats {
+  memory_stats?: { usage?: number; stats?: { inactive_file?: number; total_inactive_file?: number } };
+}
+
+function memoryOf(stats: Stats | null): number | null {
+  const { usage, stats: parts } = stats?.memory_stats ?? {};
+  if (usage === undefined) return null;
+  return Math.max(0, usage - (parts?.total_inactive_file ?? parts?.inactive_file ?? 0));
+}
+
+async function* readLogs(socketPath: string, query: LogQueryOptions & { id: string }, abort: AbortSignal): AsyncGenerator<LogFrame[]> {
+  const since = `${query.since / 1_000_000_000n}.${String(query.since % 1_000_000_000n).padStart(9, "0")}`;
+  const path = `/containers/${query.id}/logs?stdout=1&stderr=1&timestamps=1&follow=${query.follow ? 1 : 0}&since=${since}`;
+  const answer = await requestEngine(socketPath, { method: "GET", path, idle: true }, abort);
+  if (answer.status === 404) {
+    await text(answer);
+    return;
+  }
+  if (answer.status >= 300) throw refusal(answer.status, await text(answer));
+  yield* readLogFrames(answer.body, query.tty);
+}

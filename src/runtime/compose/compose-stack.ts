@@ -97,6 +97,17 @@ export interface RemoveOptions {
   images: boolean;
   /** Remove only containers of this role (and no network, volume or image): one-off containers after setup, say. */
   role?: string;
+  /** And only those of this service (of one-off containers: by their own name). */
+  service?: string;
+}
+
+export interface SharedVolume {
+  /** Docker's name of it. */
+  name: string;
+  /** In the compose file, and the compose project it belongs to. */
+  key: string;
+  project: string;
+  mark: StackMark;
 }
 
 export interface OneOff extends StackModel {
@@ -156,6 +167,9 @@ export interface ComposeStack {
    * Goes by label alone: what carries another mark, or none, stays. Our own containers of other environments (the shared stack's) are detached from the networks first. Idempotent.
    */
   remove(mark: StackMark, options: RemoveOptions, abort: AbortSignal): Promise<string[]>;
+
+  /** Makes a named volume with our labels that no service of the stack mounts, for environments that share it. Idempotent. */
+  ensureVolume(volume: SharedVolume, abort: AbortSignal): Promise<void>;
 
   /** Attaches a container to a network, known there under `aliases`. Idempotent: other aliases than before are set anew. */
   connect(attachment: Attachment, abort: AbortSignal): Promise<void>;

@@ -104,6 +104,8 @@ export interface EnvironmentView {
   agents?: AgentView[];
   /** Only while `wt create` did not come to its end because a step failed. */
   incomplete?: IncompleteView;
+  /** Only while directories are being cloned into it; `since` is ISO 8601, UTC. */
+  copying?: { directory: string; since: string }[];
 }
 
 /** `wt list --json`. */

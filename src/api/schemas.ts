@@ -123,6 +123,12 @@ const environmentView = v.strictObject({
       "Where `wt create` stopped. Only with status `Incomplete`, and while it is carried on.",
     ),
   ),
+  copying: v.optional(
+    described(
+      v.array(v.strictObject({ directory: v.string(), since: described(v.string(), "ISO 8601, UTC.") })),
+      "Directories that are being cloned into the worktree now.",
+    ),
+  ),
 });
 
 export const environmentList = v.strictObject({ schema: v.literal(1), environments: v.array(environmentView) });

@@ -20,7 +20,7 @@ import {
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { mountLoopImage, whyNoImage } from "../os/loop-image.conformance.ts";
-import { cloneDirectories } from "./clone-directories.ts";
+import { prepareClone, whyNotCloned } from "./clone-directories.ts";
 
 function place(files: Record<string, string>, parent = tmpdir()) {
   const base = realpathSync(mkdtempSync(join(parent, "wt-clone-")));
@@ -32,13 +32,28 @@ function place(files: Record<string, string>, parent = tmpdir()) {
   const [from, to, outside] = [join(base, "from"), join(base, "to"), join(base, "outside")];
   const notes: string[] = [];
   const note = (message: string) => void notes.push(message.replace(/\d+ ms/, "N ms"));
-  const fill = { from, to, note, path: process.env.PATH ?? "", now: () => performance.now() };
+  const underWay = new Set<string>();
+  const journal = (unfinished: string) => {
+    underWay.add(unfinished);
+    return () => void underWay.delete(unfinished);
+  };
+  const fill = { from, to, note, path: process.env.PATH ?? "", now: () => performance.now(), journal };
+  const clone = async (directories: string[], abort = new AbortController().signal) => {
+    for (const name of directories) {
+      const reason = whyNotCloned(fill, name);
+      if (reason !== null) note(reason);
+      else if (!existsSync(join(to, name))) await (await prepareClone({ ...fill, abort }, name))?.complete();
+    }
+  };
   return {
+    base,
     from,
     to,
     outside,
     notes,
-    clone: (directories: string[], abort = new AbortController().signal) => cloneDirectories({ ...fill, directories, abort }),
+    underWay,
+    fill,
+    clone,
     [Symbol.dispose]: () => rmSync(base, { recursive: true, force: true }),
   };
 }
@@ -129,9 +144,31 @@ describe("clone", () => {
     using at = place({ "from/big/x": "x\n", "to/.wt-clone-big/half": "" });
     const interrupted = at.clone(["big"], AbortSignal.abort(new Error("enough")));
     await expect(interrupted).rejects.toThrow("enough");
+    expect(at.underWay.size).toBe(0);
     await at.clone(["big"]);
     expect(readdirSync(at.to)).toEqual(["big"]);
     expect(readdirSync(join(at.to, "big"))).toEqual(["x"]);
+  });
+
+  test("a cp that is killed in the middle is a failure, not a directory that happens to be smaller", async () => {
+    using at = place({ "from/big/x": "x\n", "from/big/y": "y\n", "bin/cp": "" });
+    const script = '#!/bin/sh\nfor target; do :; done\nmkdir "$target" && echo x >"$target/x" && kill -9 $$\n';
+    writeFileSync(join(at.base, "bin/cp"), script);
+    chmodSync(join(at.base, "bin/cp"), 0o755);
+    const clone = await prepareClone({ ...at.fill, path: `${at.base}/bin:${at.fill.path}`, abort: new AbortController().signal }, "big");
+    await expect(clone?.complete()).rejects.toMatchObject({ code: "clone_failed" });
+    expect(readdirSync(at.to)).toEqual([]);
+  });
+
+  test("until it is whole it has another name, which is noted before and which git ignores; given up, nothing of it is left", async () => {
+    using at = place({ "from/big/x": "x\n" });
+    const clone = await prepareClone({ ...at.fill, abort: new AbortController().signal }, "big");
+    expect(readdirSync(at.to)).toEqual([".wt-clone-big"]);
+    expect(at.underWay).toEqual(new Set([join(at.to, ".wt-clone-big")]));
+    expect(readFileSync(join(at.to, ".wt-clone-big/.gitignore"), "utf8")).toBe("*\n");
+    await clone?.discard();
+    expect(readdirSync(at.to)).toEqual([]);
+    expect(at.underWay.size).toBe(0);
   });
 
   test("a directory that is written to while it is cloned comes without what vanished", async () => {

@@ -1,22 +1,26 @@
-// `clone:`: whole directories that git ignores, from the main worktree.
+// `clone:` and `makes:`: whole directories that git ignores, from another worktree of the project.
 import { join } from "node:path";
-import { cloneTree, redirectScripts } from "../os/clone-tree.ts";
+import { type BegunClone, beginClone, redirectScripts, unfinishedClone } from "../os/clone-tree.ts";
 import { entryAt } from "../os/files.ts";
 import { type Fill, isFileInTheWay, makeParents, refuseLeaving } from "./fill-files.ts";
 
-export type CloneFill = Omit<Fill, "git"> & { path: string; now: () => number };
+export type CloneFill = Omit<Fill, "git"> & {
+  path: string;
+  now: () => number;
+  /** Notes that a copy is being made there, before it exists; what it gives is called when nothing is there any more. */
+  journal: (unfinished: string, name: string) => () => void;
+};
 
-/** A directory that exists already is left alone. What was done, and what was left out and why, is said. */
-export async function cloneDirectories(fill: CloneFill & { directories: string[] }): Promise<void> {
-  for (const name of fill.directories) {
-    fill.abort.throwIfAborted();
-    const reason = whyNot(fill, name);
-    if (reason !== null) fill.note(reason);
-    else if (entryAt(join(fill.to, name)) === null) await cloneOne(fill, name);
-  }
+/** One that is about to be made. */
+export interface PendingClone extends Pick<BegunClone, "method" | "discard"> {
+  name: string;
+  from: string;
+  /** Gives how long it took. */
+  complete(): Promise<number>;
 }
 
-function whyNot({ from }: Pick<Fill, "from">, name: string): string | null {
+/** Why a directory of the main worktree is not cloned: a sentence; null: it is. */
+export function whyNotCloned({ from }: Pick<Fill, "from">, name: string): string | null {
   const source = join(from, name);
   const entry = entryAt(source);
   if (entry === null) return `clone: the main worktree has no ${name}.`;
@@ -29,19 +33,50 @@ function whyNot({ from }: Pick<Fill, "from">, name: string): string | null {
   return null;
 }
 
-/** `from` may be any worktree of the project. Throws as `cloneTree` does, and `WtError` (`refused`) where a link would lead out. */
-export async function cloneOne(fill: CloneFill, name: string): Promise<void> {
-  const { from, to, abort, path, note } = fill;
+/**
+ * `from` may be any worktree of the project; null where a file is in the way. Either `complete` or `discard` has to follow, also after an abort.
+ * Throws as `cloneTree` does, and `WtError` (`refused`) where a link would lead out.
+ */
+export async function prepareClone(fill: CloneFill, name: string): Promise<PendingClone | null> {
+  const { from, to, abort, path } = fill;
   refuseLeaving(to, name, "clone");
-  if (isFileInTheWay(to, name)) return;
+  if (isFileInTheWay(to, name)) return null;
   await makeParents(fill, name);
   const roots = { from, to };
-  const startedMs = fill.now();
-  const { method, vanished } = await cloneTree({ from: join(from, name), to: join(to, name), path, abort, roots });
-  if (isModules(name)) await redirectScripts(join(to, name, ".bin"), roots);
-  const took = `${Math.max(0, Math.round(fill.now() - startedMs))} ms`;
-  note(`${name}: ${method === "reflink" ? "cloned, sharing its blocks" : "copied, since the file system cannot share blocks"}, ${took}.`);
+  const finish = isModules(name) ? (tree: string) => redirectScripts(join(tree, ".bin"), roots) : undefined;
+  const ended = fill.journal(unfinishedClone(join(to, name)), name);
+  // Where it could not be taken away, its row stays and says so.
+  const begun = await beginClone({ from: join(from, name), to: join(to, name), path, abort, roots, ...(finish && { finish }) }).catch(
+    endedWith(join(to, name), ended),
+  );
+  return {
+    name,
+    from,
+    method: begun.method,
+    complete: () => completeClone(fill, { name, begun, ended }),
+    discard: () => begun.discard().then(ended),
+  };
+}
+
+async function completeClone(fill: CloneFill, clone: { name: string; begun: BegunClone; ended: () => void }): Promise<number> {
+  const { note, now, to } = fill;
+  const { name, begun, ended } = clone;
+  const startedMs = now();
+  const { method, vanished } = await begun.complete().catch(endedWith(join(to, name), ended));
+  ended();
+  const tookMs = Math.max(0, Math.round(now() - startedMs));
+  note(
+    `${name}: ${method === "reflink" ? "cloned, sharing its blocks" : "copied, since the file system cannot share blocks"}, ${tookMs} ms.`,
+  );
   if (vanished > 0) note(`${name}: ${vanished} ${vanished === 1 ? "file" : "files"} vanished meanwhile; something is writing there.`);
+  return tookMs;
+}
+
+function endedWith(target: string, ended: () => void): (error: unknown) => never {
+  return (error) => {
+    if (entryAt(unfinishedClone(target)) === null) ended();
+    throw error;
+  };
 }
 
 const isModules = (name: string) => name === "node_modules" || name.endsWith("/node_modules");

@@ -205,6 +205,7 @@ async function buildClaimed(world: World, building: Building, call: Call): Promi
     branchPlan: branch,
     branchCommit: null,
     outcome: { rescueRefs: [], branch: null },
+    withoutSetup: request.setup === false,
   };
   const services = request.up ? session.config.services.map((service) => service.name) : [];
   try {

@@ -10,6 +10,10 @@ import type { World } from "./world.ts";
 /** Stamp that `copy:` and `clone:` were carried out in this worktree. */
 export const filledStamp = "worldtree:files";
 
+export function markFilled({ world, session }: { world: World; session: { environment: EnvironmentRecord } }): void {
+  world.ledger.putSetupStamp({ environmentId: session.environment.id, step: filledStamp, hash: "done" });
+}
+
 /** Who does not say that it is gone within this time counts as there. */
 const absenceLookMs = 2_000;
 

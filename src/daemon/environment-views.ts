@@ -7,6 +7,7 @@ import type { EnvironmentRecord, ProjectRecord } from "../environment/ledger.ts"
 import { environmentUrl, hostSuffix } from "../environment/routes.ts";
 import { createGit, type Git } from "../git/git.ts";
 import { agentsOf } from "./agent-presence.ts";
+import { clonesUnderWay } from "./clone-journal.ts";
 import { readIncomplete } from "./incomplete.ts";
 import { locate, syncWorktrees } from "./projects.ts";
 import { detailedResourceViews, resourceViews } from "./resource-views.ts";
@@ -25,6 +26,10 @@ export interface Listed {
 export function environmentView(world: World, { project, environment }: Listed): EnvironmentView {
   const services = serviceViews(world, environment.id);
   const incomplete = readIncomplete(world, environment.id);
+  const copying = clonesUnderWay(world, environment.id).map(({ directory, sinceMs }) => ({
+    directory,
+    since: new Date(sinceMs).toISOString(),
+  }));
   const operation = world.ledger.operations({ environmentId: environment.id })[0]?.kind ?? null;
   const routed = world.supervisor.runners(environment.id).some((runner) => (runner.plan?.routes.length ?? 0) > 0);
   return {
@@ -47,6 +52,7 @@ export function environmentView(world: World, { project, environment }: Listed):
     services,
     resources: [],
     ...(incomplete ? { incomplete } : {}),
+    ...(copying.length > 0 ? { copying } : {}),
   };
 }
 

@@ -6,6 +6,7 @@ import type { EnvironmentRecord, OperationKind } from "../environment/ledger.ts"
 import type { PlanStep } from "../environment/plan.ts";
 import type { JsonValue } from "../errors/wt-error.ts";
 import { machineError } from "../os/machine-error.ts";
+import { awaitCopies } from "./background-copies.ts";
 import { type StepContext, stepPerformers } from "./steps.ts";
 import type { World } from "./world.ts";
 
@@ -65,14 +66,21 @@ export function callOffDeletion(world: World, environment: EnvironmentRecord): v
 
 export async function runPlan(plan: readonly PlanStep[], context: StepContext, operationId: string): Promise<void> {
   const { world } = context;
-  await applyPlan(plan, {
+  const applied = applyPlan(plan, {
     perform: stepPerformers(context),
     journal: (step) => world.ledger.advanceOperation(operationId, step),
     report: context.emit,
     now: () => world.clock.now(),
     abort: context.abort,
     reached: world.reached,
-  }).catch(rethrown);
+  });
+  // What comes after a plan may need all of it, and nobody copies for an operation that has failed.
+  await applied
+    .then(() => awaitCopies(context))
+    .catch(async (error: unknown) => {
+      await context.copies?.stop(error);
+      rethrown(error);
+    });
 }
 
 /** What decides about a failure sees whether the machine refused or we are wrong. */

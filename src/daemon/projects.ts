@@ -195,9 +195,7 @@ export async function locateTarget(
 ): Promise<{ project: ProjectRecord; environment: EnvironmentRecord }> {
   const { project, environment } = await locate(world, git, target.cwd);
   if (target.name !== undefined) {
-    if (!world.ledger.environments({ projectId: project.id }).some((one) => one.slug === target.name || one.branch === target.name)) {
-      await syncWorktrees(world, git, project);
-    }
+    await syncUnlessKnown(world, git, { project, name: target.name });
     return { project, environment: environmentNamed(world, project, target.name) };
   }
   if (environment) return { project, environment };
@@ -207,6 +205,15 @@ export async function locateTarget(
     message: `${target.cwd} is not inside a worktree.`,
     hints: ["Name the environment, or go to its directory: `wt list` shows them."],
   });
+}
+
+/** A worktree that was made a moment ago may not have been seen yet. */
+async function syncUnlessKnown(world: World, git: Git, { project, name }: { project: ProjectRecord; name: string }): Promise<void> {
+  if (!knownAs(world, project, name)) await syncWorktrees(world, git, project);
+}
+
+function knownAs(world: World, project: ProjectRecord, name: string): EnvironmentRecord | undefined {
+  return world.ledger.environments({ projectId: project.id }).find((one) => one.slug === name || one.branch === name);
 }
 
 /**
@@ -223,7 +230,8 @@ export async function locateNamed(
   if (first !== undefined && target.name === undefined) {
     const { project, environment } = await locate(world, git, target.cwd);
     const isService = environment !== null && world.supervisor.runner(environment.id, first) !== null;
-    const named = world.ledger.environments({ projectId: project.id }).find((one) => one.slug === first || one.branch === first);
+    if (!isService) await syncUnlessKnown(world, git, { project, name: first });
+    const named = knownAs(world, project, first);
     if (named && !isService) return { project, environment: named, services: rest };
   }
   return { ...(await locateTarget(world, git, target)), services };

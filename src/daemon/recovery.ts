@@ -2,6 +2,7 @@
 import type { OperationRecord } from "../environment/ledger.ts";
 import { createGit } from "../git/git.ts";
 import { settleCheckpoints } from "./checkpoint-operations.ts";
+import { discardUnfinishedClones } from "./clone-journal.ts";
 import { rollBackCreate } from "./create-environment.ts";
 import { resumeDeletion } from "./delete-environment.ts";
 import { emptyConfig } from "./empty-config.ts";
@@ -51,6 +52,7 @@ export async function settleOperations(world: World): Promise<void> {
       ),
   );
   for (const environment of world.ledger.environments()) {
+    await world.locks.run(`environment:${environment.id}`, () => discardUnfinishedClones(world, environment)).catch(world.report);
     await world.locks.run(`environment:${environment.id}`, () => settleCheckpoints(world, environment)).catch(world.report);
     await world.locks.run(`environment:${environment.id}`, () => settleFileCheckpoints(world, environment)).catch(world.report);
   }

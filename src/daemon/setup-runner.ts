@@ -33,6 +33,8 @@ export interface SetupRun {
   about?: string;
   /** Token of the command that asked for the operation. */
   within?: string | undefined;
+  /** Called when it has succeeded: how long it ran, without the time it waited for its turn. */
+  took?: (ms: number) => void;
   /** What it leaves running is ended with it. */
   endsWhole?: boolean;
 }
@@ -45,7 +47,9 @@ export async function runSetup(world: World, run: SetupRun): Promise<void> {
   const { environment, place } = run;
   const running = world.running.begin({ environmentId: run.about ?? environment.id, place, holds: !run.free, within: run.within ?? null });
   try {
+    const startedMs = world.clock.now();
     await runAdmitted(world, { ...run, env: { ...run.env, [callerVariable]: running.token } });
+    run.took?.(Math.max(0, Math.round(world.clock.now() - startedMs)));
   } finally {
     running.end();
     leave();

@@ -1,8 +1,12 @@
 // `setup:` commands, one after the other or at once.
+import { join } from "node:path";
 import { resolveCommandReferences } from "../config/command-references.ts";
 import type { SetupPlanStep } from "../environment/plan.ts";
 import { referenceLookup } from "../environment/variables.ts";
-import { filledStamp } from "./environment-observer.ts";
+import { entryAt } from "../os/files.ts";
+import { awaitCopies } from "./background-copies.ts";
+import { CopyMemory } from "./copy-or-install.ts";
+import { markFilled } from "./environment-observer.ts";
 import { commandEnvironment, contractInput } from "./environment-session.ts";
 import { setupHash, stampKey } from "./setup-inputs.ts";
 import { runSetup } from "./setup-runner.ts";
@@ -13,8 +17,11 @@ export async function performSetup(context: StepContext, index: number): Promise
   const { world, session, emit } = context;
   const step = session.config.setup[index];
   if (!step) return;
+  await awaitCopies(context);
   markFilled(context);
   if (await takeOver(context, step)) return;
+  const makes = step.makes ?? [];
+  const onTop = makes.some((name) => entryAt(join(session.environment.path, name)) !== null);
   await runSetup(world, {
     environment: session.environment,
     name: `setup:${index}`,
@@ -25,6 +32,9 @@ export async function performSetup(context: StepContext, index: number): Promise
     output: (line) => emit({ type: "output", step: `setup:${index}`, stream: "stdout", line }),
     abort: context.abort,
     within: context.within,
+    took(tookMs) {
+      if (makes.length > 0) new CopyMemory(world, session.project.id).noteStep(step, { tookMs, onTop });
+    },
   });
   const hash = await setupHash(session.environment.path, step);
   world.ledger.putSetupStamp({ environmentId: session.environment.id, step: stampKey(step), hash });
@@ -33,6 +43,7 @@ export async function performSetup(context: StepContext, index: number): Promise
 /** The first failure ends the others; it is the one that is told. What succeeded by then is not done again. */
 export async function performTogether(context: StepContext, steps: readonly SetupPlanStep[]): Promise<void> {
   const { world, emit } = context;
+  await awaitCopies(context);
   const failed = new AbortController();
   const together = { ...context, abort: AbortSignal.any([context.abort, failed.signal]) };
   const startedMs = world.clock.now();
@@ -50,8 +61,4 @@ export async function performTogether(context: StepContext, steps: readonly Setu
   await Promise.all(steps.map(perform));
   context.abort.throwIfAborted();
   if (failures.length > 0) throw failures[0];
-}
-
-export function markFilled({ world, session }: StepContext): void {
-  world.ledger.putSetupStamp({ environmentId: session.environment.id, step: filledStamp, hash: "done" });
 }

@@ -12,10 +12,12 @@ import { moveRemains } from "../git/worktree-remains.ts";
 import { addWorktree, removeWorktree, undoAddWorktree } from "../git/worktrees.ts";
 import { removeResourcePlace } from "../os/storage-image.ts";
 import type { ResourceCall } from "../resource/resource-driver.ts";
-import { cloneDirectories } from "./clone-directories.ts";
+import { awaitCopies, type BackgroundCopies } from "./background-copies.ts";
+import { performClone } from "./clone-step.ts";
 import { discardKept } from "./discard-kept.ts";
 import { noteMainSchema } from "./drift.ts";
 import { warnOfOverrides } from "./env-files.ts";
+import { markFilled } from "./environment-observer.ts";
 import { commandEnvironment, type EnvironmentSession, servicePlan } from "./environment-session.ts";
 import { copyFiles } from "./fill-files.ts";
 import { configuredSource } from "./fork-source.ts";
@@ -26,7 +28,7 @@ import { removeDirectory } from "./remove-directory.ts";
 import { wantedOptions } from "./resource-options.ts";
 import { ensureResource, leasedResources, removeResource, wakeResources } from "./resources.ts";
 import { runSetup } from "./setup-runner.ts";
-import { markFilled, performSetup, performTogether } from "./setup-steps.ts";
+import { performSetup, performTogether } from "./setup-steps.ts";
 import { emptyTrash, keptDirectory, removeEmptyParent, trashDirectory } from "./trash.ts";
 import { worktreeExists } from "./worktree-exists.ts";
 import { noteMount } from "./worktree-presence.ts";
@@ -42,7 +44,10 @@ export interface StepContext {
   branchPlan: BranchPlan | null;
   /** Only `delete`: the branch's commit that the safety check saw, and whether its work is on the base already. */
   branchCommit: { commit: string; integrated: boolean; reachable: boolean } | null;
+  /** Setup commands are left to another time. */
+  withoutSetup?: boolean;
   /** Filled in by the steps. */
+  copies?: BackgroundCopies;
   /** Only `delete`: until when it can be brought back; null or absent: not at all. */
   keepUntilMs?: number | null;
   /** Only `delete`: nothing at all is kept. */
@@ -56,7 +61,7 @@ export function stepPerformers(context: StepContext): StepPerformers {
   return {
     worktree: () => createWorktree(context),
     copy: (step) => copyFiles({ ...filling(context), patterns: step.patterns, include: step.include }),
-    clone: (step) => cloneDirectories({ ...filling(context), directories: step.directories }),
+    clone: (step) => performClone(context, step.directories),
     ports: async (step) => {
       for (const name of step.services) {
         const service = session.config.services.find((one) => one.name === name);
@@ -91,11 +96,10 @@ export function stepPerformers(context: StepContext): StepPerformers {
   };
 }
 
-function filling({ world, session, abort, emit }: StepContext) {
-  const { git, callerEnv, project, environment } = session;
+function filling({ session, abort, emit }: StepContext) {
+  const { git, project, environment } = session;
   const note = (message: string) => emit({ type: "note", message });
-  const path = callerEnv.PATH ?? world.env.PATH ?? "";
-  return { git, from: project.root, to: environment.path, abort, note, path, now: () => world.clock.now() };
+  return { git, from: project.root, to: environment.path, abort, note };
 }
 
 /** Repositories inside the worktree cannot be kept under a ref of this one, so not even `--force` deletes them. */
@@ -143,7 +147,8 @@ async function createWorktree(context: StepContext): Promise<void> {
 
 async function performResource(context: StepContext, name: string): Promise<void> {
   const { world, session } = context;
-  markFilled(context);
+  // While something is being copied, that is not done yet.
+  if (!context.copies?.pending.length) markFilled(context);
   const resource = session.config.resources[name];
   if (resource && isMainShared(resource) && !session.environment.main) await ensureMainResource(world, session, { name, call: context });
   const leased = leasedResources(world, session.environment.id).find((one) => one.spec.name === name);
@@ -163,8 +168,9 @@ export function resourceCall(context: StepContext, name: string): ResourceCall {
     abort,
     report,
     env: session.callerEnv,
-    run: async (command, variables) =>
-      runSetup(world, {
+    run: async (command, variables) => {
+      await awaitCopies(context);
+      return runSetup(world, {
         environment: session.environment,
         name: step,
         place,
@@ -174,7 +180,8 @@ export function resourceCall(context: StepContext, name: string): ResourceCall {
         output: report,
         abort,
         within: context.within,
-      }),
+      });
+    },
   };
 }
 

@@ -138,7 +138,15 @@ async function carryUp(
     rescue: false,
     deleteBranch: false,
   };
-  const context: StepContext = { world, session, ...call, branchPlan: null, branchCommit: null, outcome: { rescueRefs: [], branch: null } };
+  const context: StepContext = {
+    world,
+    session,
+    ...call,
+    branchPlan: null,
+    branchCommit: null,
+    outcome: { rescueRefs: [], branch: null },
+    withoutSetup: wanted.setup === false,
+  };
   await settleChangedResources(world, session, call);
   const incomplete = readIncomplete(world, environment.id);
   if (incomplete)

@@ -1,6 +1,6 @@
 // A whole directory at once, by the system's own cp: files by the ten thousand cost system calls, not bytes, and no JavaScript should stand between them.
 import { constants, readlinkSync, rmSync, statSync, symlinkSync, unlinkSync } from "node:fs";
-import { copyFile, readdir, readFile, rename, writeFile } from "node:fs/promises";
+import { copyFile, mkdir, readdir, readFile, rename, writeFile } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import { WtError } from "../errors/wt-error.ts";
 import { fileSystemName } from "./clone-method.ts";
@@ -24,6 +24,16 @@ export interface CloneTree {
   abort: AbortSignal;
   /** Absolute links below the first are made to lead below the second. */
   roots?: { from: string; to: string };
+  /** Called with the whole copy before it gets its name. */
+  finish?: (tree: string) => Promise<unknown>;
+}
+
+export interface BegunClone {
+  method: CloneOutcome["method"];
+  /** Once. Throws as `cloneTree` does. */
+  complete(): Promise<CloneOutcome>;
+  /** Instead of `complete`. */
+  discard(): Promise<void>;
 }
 
 /**
@@ -31,21 +41,50 @@ export interface CloneTree {
  * Throws `WtError` (`machine`, `clone_failed` or `disk_full`), and the signal's reason when aborted.
  */
 export async function cloneTree(clone: CloneTree): Promise<CloneOutcome> {
+  return (await beginClone(clone)).complete();
+}
+
+/** Finds out how it will be done, and leaves the rest to `complete`. */
+export async function beginClone(clone: CloneTree): Promise<BegunClone> {
   const { from, to, abort } = clone;
-  // What a crash left of an earlier attempt has the same name.
-  const unfinished = join(dirname(to), `.wt-clone-${basename(to)}`);
-  await removeTree(unfinished);
-  try {
-    const method = await sharingMethod(from, dirname(to));
-    const vanished = await copyWhole(clone, unfinished, method);
-    if (clone.roots) await redirectLinks(unfinished, { ...clone.roots, path: clone.path, abort });
-    abort.throwIfAborted();
-    await rename(unfinished, to);
-    return { method, vanished };
-  } catch (error) {
-    await removeTree(unfinished);
+  const unfinished = unfinishedClone(to);
+  const discard = () => removeUnfinished(unfinished);
+  const discardOn = async (error: unknown): Promise<never> => {
+    await discard();
     throw error;
-  }
+  };
+  await discard();
+  const method = await (async () => {
+    await mkdir(unfinished);
+    // Whatever becomes of us, git takes no half of a copy for somebody's work.
+    await writeFile(join(unfinished, ".gitignore"), "*\n");
+    return sharingMethod(from, unfinished);
+  })().catch(discardOn);
+  const complete = async () => {
+    const tree = join(unfinished, "tree");
+    const vanished = await copyWhole(clone, tree, method);
+    if (clone.roots) await redirectLinks(tree, { ...clone.roots, path: clone.path, abort });
+    await clone.finish?.(tree);
+    abort.throwIfAborted();
+    await rename(tree, to);
+    await discard();
+    return { method, vanished };
+  };
+  return { method, complete: () => complete().catch(discardOn), discard };
+}
+
+/** Where a clone lies until it is whole. Always the same, so that a crash leaves nothing that cannot be found. */
+export function unfinishedClone(to: string): string {
+  return join(dirname(to), `.wt-clone-${basename(to)}`);
+}
+
+/** By another name first: a cp that a dead daemon left running then finds its directory no more, and ends. */
+export async function removeUnfinished(unfinished: string): Promise<void> {
+  const leaving = `${unfinished}.gone`;
+  await removeTree(leaving);
+  if (entryAt(unfinished) === null) return;
+  await rename(unfinished, leaving);
+  await removeTree(leaving);
 }
 
 /** Tried with one file, so that no name of a file system has to be believed. On ZFS block cloning has damaged files in several releases. */
@@ -86,7 +125,8 @@ async function copyWhole({ from, path, abort }: CloneTree, to: string, method: C
   if (result.code === 0) return 0;
   const lines = result.stderr.split("\n").filter((line) => line !== "");
   const vanished = lines.filter((line) => /No such file or directory/.test(line));
-  if (vanished.length === lines.length && entryAt(to) !== null) return vanished.length;
+  // One that was killed says nothing at all.
+  if (lines.length > 0 && vanished.length === lines.length && entryAt(to) !== null) return vanished.length;
   throw cloneError(from, result);
 }
 

@@ -19,6 +19,7 @@ export function statusLines(environment: EnvironmentView, options: EnvironmentTe
   const lines = [
     `${paint.bold(environment.slug)}  ${statePaint(environment.status, paint)(environment.status)}`,
     ...incompleteLines(environment),
+    ...copyingLines(environment, options),
     ...facts(environment, options),
   ];
   const urls = urlLines(environment, options);
@@ -42,6 +43,7 @@ export function hereLines(environment: EnvironmentView, options: EnvironmentText
   return [
     `${paint.bold(environment.slug)}  ${statePaint(environment.status, paint)(environment.status)}`,
     ...incompleteLines(environment),
+    ...copyingLines(environment, options),
     ...facts(environment, options),
     ...(environment.url ? [`url       ${paint.accent(environment.url)}`] : []),
     ...(services ? [`services  ${services}`] : []),
@@ -82,6 +84,10 @@ function incompleteLines({ incomplete, branch, slug }: EnvironmentView): string[
     ...(incomplete.logPath === null ? [] : [`output    ${incomplete.logPath}`]),
     `carry on  wt create ${branch ?? slug} --resume`,
   ];
+}
+
+function copyingLines({ copying }: EnvironmentView, { nowMs }: EnvironmentTextOptions): string[] {
+  return (copying ?? []).map(({ directory, since }) => `copying   ${directory}, for ${age(since, nowMs)}`);
 }
 
 function facts(environment: EnvironmentView, options: EnvironmentTextOptions): string[] {

@@ -211,7 +211,9 @@ describe("by itself", () => {
     later(2);
     expect(await collectIfDue(at.world, abort)).toBe(true);
     expect(existsSync(path)).toBe(false);
-    expect(at.reported.map(String)).toEqual([expect.stringContaining("gc: removed environment repo/done: Its branch done is merged")]);
+    // Trash is emptied by itself: on a slow machine what the deletion left there may still be seen.
+    const reported = at.reported.map(String).filter((one) => !one.includes("gc: removed trash"));
+    expect(reported).toEqual([expect.stringContaining("gc: removed environment repo/done: Its branch done is merged")]);
   });
 });
 

@@ -1,0 +1,1 @@
+MOTTO = "this is main"

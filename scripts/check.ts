@@ -57,14 +57,20 @@ if (long.length > 0) {
   process.exit(1);
 }
 
+const running = new Set<Bun.Subprocess>();
+
 async function run(step: Step): Promise<void> {
   const started = performance.now();
   const child = Bun.spawn(step.command, { cwd: root, stdout: "pipe", stderr: "pipe", env: { ...process.env, NO_COLOR: "1" } });
+  running.add(child);
   const [out, err, code] = await Promise.all([new Response(child.stdout).text(), new Response(child.stderr).text(), child.exited]);
+  running.delete(child);
   const seconds = ((performance.now() - started) / 1000).toFixed(1);
   console.log(`${code === 0 ? "ok  " : "FAIL"} ${step.name} (${seconds}s)`);
   if (code !== 0) {
     console.log(out + err);
+    // The other step would run on without anybody who waits for it.
+    for (const other of running) other.kill();
     process.exit(1);
   }
 }

@@ -108,8 +108,11 @@ export interface DockerEngine {
   connect(attachment: NetworkAttachment, abort?: AbortSignal): Promise<void>;
   disconnect(network: string, container: string, abort?: AbortSignal): Promise<void>;
   volumes(filter: LabelFilter, abort?: AbortSignal): Promise<VolumeSummary[]>;
+  /** The volume of that name, with the labels it has; the given ones only when there was none. */
+  createVolume(name: string, labels: Readonly<Record<string, string>>, abort?: AbortSignal): Promise<VolumeSummary>;
   removeVolume(name: string, abort?: AbortSignal): Promise<void>;
   images(filter: LabelFilter, abort?: AbortSignal): Promise<ImageSummary[]>;
+  hasImage(name: string, abort?: AbortSignal): Promise<boolean>;
   removeImage(id: string, abort?: AbortSignal): Promise<void>;
 }
 
@@ -153,10 +156,15 @@ export function createDockerEngine(socketPath: string): DockerEngine {
     async volumes(filter, abort) {
       return (await call.json<{ Volumes: VolumeSummary[] | null }>(`/volumes?${filters(filter)}`, abort))?.Volumes ?? [];
     },
+    async createVolume(name, labels, abort) {
+      await call.act({ method: "POST", path: "/volumes/create", body: { Name: name, Labels: labels } }, abort, { absent: "throw" });
+      return (await call.json<VolumeSummary>(`/volumes/${encodeURIComponent(name)}`, abort)) ?? { Name: name, Labels: null };
+    },
     async removeVolume(name, abort) {
       await call.act({ method: "DELETE", path: `/volumes/${encodeURIComponent(name)}` }, abort);
     },
     images: (filter, abort) => call.list<ImageSummary>(`/images/json?${filters(filter)}`, abort),
+    hasImage: async (name, abort) => (await call.json(`/images/${encodeURI(name)}/json`, abort)) !== null,
     async removeImage(id, abort) {
       await call.act({ method: "DELETE", path: `/images/${encodeURIComponent(id)}?force=1` }, abort);
     },

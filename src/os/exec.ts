@@ -11,6 +11,8 @@ export interface ExecOptions {
   abort?: AbortSignal;
   /** Sent when `abort` fires (default SIGKILL); a program that ignores it gets SIGKILL two seconds later. */
   killSignal?: "SIGTERM" | "SIGINT" | "SIGKILL";
+  /** Told each line that it prints, of both streams, as it comes. */
+  onLine?(line: string): void;
 }
 
 export interface ExecResult {
@@ -63,7 +65,7 @@ async function run(command: readonly string[], options: ExecOptions): Promise<Ex
   };
   options.abort?.addEventListener("abort", onAbort, { once: true });
   try {
-    const outcome = await Promise.race([collect(child, options.stdin), aborted.promise]);
+    const outcome = await Promise.race([collect(child, options), aborted.promise]);
     options.abort?.throwIfAborted();
     return outcome;
   } finally {
@@ -71,8 +73,9 @@ async function run(command: readonly string[], options: ExecOptions): Promise<Ex
   }
 }
 
-async function collect(child: Bun.Subprocess<"pipe" | "ignore", "pipe", "pipe">, stdin: string | undefined): Promise<ExecResult> {
-  const output = Promise.all([new Response(child.stdout).text(), new Response(child.stderr).text(), child.exited]);
+async function collect(child: Bun.Subprocess<"pipe" | "ignore", "pipe", "pipe">, { stdin, onLine }: ExecOptions): Promise<ExecResult> {
+  const text = (stream: ReadableStream<Uint8Array>) => (onLine ? readLines(stream, onLine) : new Response(stream).text());
+  const output = Promise.all([text(child.stdout), text(child.stderr), child.exited]);
   if (stdin !== undefined && child.stdin && typeof child.stdin !== "number") {
     try {
       child.stdin.write(stdin);
@@ -83,6 +86,21 @@ async function collect(child: Bun.Subprocess<"pipe" | "ignore", "pipe", "pipe">,
   }
   const [stdout, stderr, code] = await output;
   return { code, stdout, stderr };
+}
+
+async function readLines(stream: ReadableStream<Uint8Array>, onLine: (line: string) => void): Promise<string> {
+  const decoder = new TextDecoder();
+  let whole = "";
+  let unfinished = "";
+  for await (const chunk of stream) {
+    const text = decoder.decode(chunk, { stream: true });
+    whole += text;
+    const lines = (unfinished + text).split("\n");
+    unfinished = lines.pop() ?? "";
+    for (const line of lines) onLine(line.trimEnd());
+  }
+  if (unfinished !== "") onLine(unfinished);
+  return whole;
 }
 
 function cannotStart(program: string, cwd: string, cause: unknown): WtError {

@@ -74,7 +74,8 @@ export interface InstanceEnd {
 
 /** Who listens on a port, for the check that the leased port is served by us. */
 export type ListenerObservation =
-  | { owner: "nobody" }
+  /** `loopbackOnly`: something listens inside a container, but only on the container's own loopback, where nobody reaches it. */
+  | { owner: "nobody"; loopbackOnly?: true }
   | { owner: "ours"; pid: number | null }
   /** `pid` and `command` as far as they can be read. */
   | { owner: "foreign"; pid: number | null; command: string | null }

@@ -17,9 +17,16 @@ import {
 import { open } from "node:fs/promises";
 import { parseTimeIndex, type TimeIndex, timeMarkLine } from "./time-index.ts";
 
-/** Everything kept beside a log, the log itself first. */
+/** Everything kept beside a log, the log itself first. `position`: how far it was copied from where a container writes. */
 export function logPaths(path: string) {
-  return { log: path, times: `${path}.times`, previous: `${path}.1`, previousTimes: `${path}.1.times`, copy: `${path}.1.tmp` };
+  return {
+    log: path,
+    times: `${path}.times`,
+    previous: `${path}.1`,
+    previousTimes: `${path}.1.times`,
+    copy: `${path}.1.tmp`,
+    position: `${path}.position`,
+  };
 }
 
 const portionBytes = 256 * 1024;

@@ -6,6 +6,7 @@ import { lengthOf, readAt } from "./log-rotation.ts";
 export interface OpenLog {
   /** Descriptor, appending. */
   file: number;
+  close(): void;
   /** Removes what opening has made. */
   undo(): void;
 }
@@ -31,7 +32,8 @@ export function openLog(spec: { service: string; logPath: string }): OpenLog {
     const length = lengthOf(path) ?? 0;
     // The start before this one may have ended in the middle of a line.
     if (length > 0 && readAt(path, length - 1, 1)[0] !== 10) writeSync(file, "\n");
-    return { file, undo };
+    const opened = file;
+    return { file: opened, close: () => closeSync(opened), undo };
   } catch (error) {
     if (file !== null) closeSync(file);
     undo();

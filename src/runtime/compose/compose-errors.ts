@@ -1,0 +1,74 @@
+// What Compose printed when it failed → a sentence and what to do. Pure.
+import { WtError } from "../../errors/wt-error.ts";
+import type { ComposeModel } from "./compose-stack.ts";
+import { engineRefusal, said } from "./engine-errors.ts";
+import { asObject } from "./stamp-model.ts";
+
+/** Reading the repository's own files failed: that is theirs to mend. */
+export function composeFileError(stderr: string): WtError {
+  const text = said(stderr);
+  if (/remote resource is disabled|oci remote|git remote/i.test(text)) {
+    return new WtError({
+      kind: "config",
+      code: "compose_remote",
+      message: "The compose file includes something from the network, and wt reads only what lies in the repository.",
+      hints: ["Copy what is included into the repository, and include it from there."],
+    });
+  }
+  const variable = /required variable (\S+) is missing a value/.exec(text)?.[1];
+  const hint = variable
+    ? `Set ${variable} in the .env file of the worktree or in your shell.`
+    : "Run `docker compose config` in the worktree to see it as Compose does.";
+  return new WtError({ kind: "config", code: "compose_invalid", message: `The compose file cannot be used: ${text}.`, hints: [hint] });
+}
+
+/** Building failed: the sentence names the service, the last lines say why. */
+export function buildError(output: string, names: readonly string[]): WtError {
+  const step = /^(?:#\d+ )?\[([\w.-]+)[^\]]*\]/m;
+  const failing = /failed to solve|executor failed|returned a non-zero code|ERROR/;
+  const lines = output.split("\n").map((line) => line.replace(/^#\d+ (?:[\d.]+ )?/, "").trimEnd());
+  const subject = names.length === 1 ? `The image of ${names[0]} cannot be built` : `An image of ${names.join(", ")} cannot be built`;
+  const machine = engineRefusal(subject, output, {
+    code: "build_failed",
+    hints: ["Run `docker compose build` in the worktree to try it by hand."],
+  });
+  if (machine.code === "disk_full") return machine;
+  const last = lines.filter((line) => line.trim() !== "" && !step.test(line)).slice(-12);
+  const why = lines.findLast((line) => failing.test(line)) ?? said(output);
+  return new WtError({
+    kind: "machine",
+    code: "build_failed",
+    message: `${subject}: ${said(why).replace(/^(?:target \S+: )?failed to solve: /, "")}.`,
+    hints: ["Run `docker compose build` in the worktree to try it by hand."],
+    details: { services: [...names], output: last },
+  });
+}
+
+/** Creating failed. */
+export function createError(project: string, output: string): WtError {
+  return engineRefusal(`The containers of ${project} cannot be created`, output, {
+    code: "container_failed",
+    hints: ["Run `wt explain` to see what Compose was asked for."],
+  });
+}
+
+const secretKey = /SECRET|TOKEN|PASSWORD|PASSWD|PASSPHRASE|PRIVATE|CREDENTIAL|API_?KEY|ACCESS_?KEY|DSN|AUTH/i;
+
+/** The same text without the values of the model that look like secrets: whatever a program prints, they are in no sentence. */
+export function withoutSecrets(text: string, model: ComposeModel): string {
+  const secrets = new Set<string>();
+  for (const service of Object.values(asObject(model.services))) {
+    const { environment, build } = asObject(service);
+    for (const variables of [asObject(environment), asObject(asObject(build ?? null).args)]) {
+      for (const [key, value] of Object.entries(variables)) {
+        if (typeof value === "string" && value.length >= 4 && (secretKey.test(key) || /:\/\/[^/\s]*:[^/\s]*@/.test(value)))
+          secrets.add(value);
+      }
+    }
+  }
+  for (const source of Object.values(asObject(model.secrets)).concat(Object.values(asObject(model.configs)))) {
+    const { content } = asObject(source);
+    if (typeof content === "string" && content.length >= 4) secrets.add(content);
+  }
+  return [...secrets].sort((a, b) => b.length - a.length).reduce((clean, secret) => clean.replaceAll(secret, "•••"), text);
+}

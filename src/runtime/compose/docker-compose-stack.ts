@@ -1,0 +1,248 @@
+// `ComposeStack` on the engine's API and Docker Compose. The model goes to Compose on its standard input, and nowhere else.
+import { existsSync } from "node:fs";
+import { join } from "node:path";
+import { WtError } from "../../errors/wt-error.ts";
+import { type DockerEngine, EngineRefusal } from "../../os/docker-engine.ts";
+import { buildError, composeFileError, createError, withoutSecrets } from "./compose-errors.ts";
+import { type ComposeProgram, createComposeProgram } from "./compose-program.ts";
+import type {
+  Attachment,
+  ComposeModel,
+  ComposeSource,
+  ComposeStack,
+  SharedVolume,
+  StackCall,
+  StackContainer,
+  StackMark,
+  StackModel,
+} from "./compose-stack.ts";
+import type { EngineAccess } from "./engine-access.ts";
+import { engineRefusal } from "./engine-errors.ts";
+import { composeLabels, labels } from "./labels.ts";
+import { containerOf, filterOf, observeStack } from "./observe-stack.ts";
+import { removeStack } from "./remove-stack.ts";
+import { asObject, oneOffModel, stampModel } from "./stamp-model.ts";
+import { stopContainer } from "./stop-container.ts";
+
+export interface ComposeStackOptions {
+  access: EngineAccess;
+  /** The daemon's environment; only what programs need is taken from it. */
+  env: Readonly<Record<string, string>>;
+  /** State directory of this world: what another world has made is never touched. */
+  state: string;
+}
+
+interface Parts extends ComposeStackOptions {
+  program: ComposeProgram;
+}
+
+/** Time that a container of the shared stack has to end. */
+const sharedGraceMs = 10_000;
+
+export function createComposeStack(options: ComposeStackOptions): ComposeStack {
+  const { access, env, state } = options;
+  const endpoint = async () => `unix://${(await access.engine()).socketPath}`;
+  const parts: Parts = { ...options, program: createComposeProgram(env, endpoint) };
+  return {
+    async checkEngine(abort) {
+      const composeVersion = await parts.program.version(abort);
+      const engine = await access.engine();
+      const { Version, Components } = await engine.version(abort);
+      const kind = Components?.some(({ Name }) => /podman/i.test(Name)) ? "podman" : "docker";
+      return { endpoint: await endpoint(), kind, engineVersion: Version, composeVersion };
+    },
+    readModel: (source, abort) => readModel(parts, source, abort),
+    ensureImages: (stack, call) => ensureImages(parts, stack, call),
+    create: (stack, call) => create(parts, stack, call),
+    async createOneOff(request, call) {
+      await create(parts, { ...request, model: oneOffModel(request) }, call);
+      return { project: request.project, service: request.name };
+    },
+    observe: async (mark, abort) => observeStack(await access.engine(), filterOf(mark, state), abort),
+    remove: async (mark, removal, abort) => removeStack(await access.engine(), { mark, options: removal, state }, abort),
+    connect: async (attachment, abort) => connect(await access.engine(), attachment, abort),
+    async disconnect({ network, container }, abort) {
+      await (await access.engine()).disconnect(network, container, abort);
+    },
+    async start(mark, role, abort) {
+      const engine = await access.engine();
+      for (const { Id, Names, State } of await engine.containers({ ...filterOf(mark, state), [labels.role]: role }, abort)) {
+        if (State === "running") continue;
+        const name = Names[0]?.replace(/^\//, "") ?? Id;
+        await orRefusal(`The container ${name} cannot start`, () => engine.start(Id, abort));
+      }
+    },
+    async stop(mark, role, abort) {
+      const engine = await access.engine();
+      const containers = await engine.containers({ ...filterOf(mark, state), [labels.role]: role }, abort);
+      const left = await Promise.all(containers.map(({ Id }) => stopById(engine, Id, mark)));
+      const [first] = left.flat();
+      if (first !== undefined)
+        throw new WtError({ kind: "machine", code: "container_failed", message: first, hints: ["Run `wt doctor`."] });
+    },
+    ensureVolume: async (volume, abort) => ensureVolume(await access.engine(), { volume, state }, abort),
+    async takenProjects(abort) {
+      const engine = await access.engine();
+      const any = { [composeLabels.project]: null };
+      const all = await Promise.all([engine.containers(any, abort), engine.networks(any, abort), engine.volumes(any, abort)]);
+      return [...new Set(all.flat().map(({ Labels }) => Labels?.[composeLabels.project] ?? ""))].sort();
+    },
+    async takenSubnets(abort) {
+      const networks = await (await access.engine()).networks({}, abort);
+      return networks.flatMap(({ Name, IPAM }) => (IPAM?.Config ?? []).map(({ Subnet }) => ({ network: Name, subnet: Subnet ?? "" })));
+    },
+  };
+}
+
+const defaultFiles = ["compose.yaml", "compose.yml", "docker-compose.yaml", "docker-compose.yml"];
+const overrideFiles = ["compose.override.yaml", "compose.override.yml", "docker-compose.override.yaml", "docker-compose.override.yml"];
+
+async function readModel({ program }: Parts, source: ComposeSource, abort: AbortSignal): Promise<ComposeModel> {
+  const { directory, profiles, project } = source;
+  const files = source.files.length > 0 ? source.files : findFiles(directory);
+  const args = ["--project-directory", directory, "--project-name", project];
+  for (const file of files) args.push("--file", file);
+  for (const profile of profiles) args.push("--profile", profile);
+  // What would choose other files, projects or profiles than those asked for.
+  const env = Object.fromEntries(Object.entries(source.env).filter(([key]) => !/^(COMPOSE|DOCKER)_/.test(key)));
+  const { code, stdout, stderr } = await program.run({ args: [...args, "config", "--format", "json"], directory, env, abort });
+  if (code !== 0) throw composeFileError(stderr);
+  return JSON.parse(stdout) as ComposeModel;
+}
+
+/** Compose would look in the directories above too, where another worktree's file may lie. */
+function findFiles(directory: string): string[] {
+  const find = (names: string[]) => names.map((name) => join(directory, name)).find((path) => existsSync(path));
+  const file = find(defaultFiles);
+  if (file === undefined) {
+    throw new WtError({
+      kind: "config",
+      code: "compose_file_missing",
+      message: `There is no compose file in ${directory}.`,
+      hints: ["Name it under `compose.files` in wt.yaml."],
+    });
+  }
+  const override = find(overrideFiles);
+  return override === undefined ? [file] : [file, override];
+}
+
+async function ensureImages(parts: Parts, stack: StackModel, call: StackCall): Promise<void> {
+  const engine = await parts.access.engine();
+  const services = Object.entries(asObject(stack.model.services)).map(([name, service]) => {
+    const { build, image } = asObject(service);
+    return { name, build, image };
+  });
+  const built = services.filter(({ build }) => typeof build === "object" && build !== null).map(({ name }) => name);
+  if (built.length > 0) {
+    const { code, output } = await compose(parts, stack, { args: ["build", ...built], call });
+    if (code !== 0) throw buildError(output, built);
+  }
+  const missing: string[] = [];
+  for (const { name, image, build } of services) {
+    if (!build && typeof image === "string" && !(await engine.hasImage(image, call.abort))) missing.push(name);
+  }
+  if (missing.length === 0) return;
+  const { code, output } = await compose(parts, stack, { args: ["pull", ...missing], call });
+  if (code === 0) return;
+  const images = missing.map((name) => String(asObject(asObject(stack.model.services)[name]).image));
+  throw imagesMissing(images, output);
+}
+
+function imagesMissing(images: string[], output: string): WtError {
+  const subject = images.length === 1 ? `The image ${images[0]}` : `One of the images ${images.join(", ")}`;
+  const reason = engineRefusal(subject, output, { code: "image_missing", hints: [] });
+  if (reason.code === "disk_full") return reason;
+  return new WtError({
+    kind: "machine",
+    code: "image_missing",
+    message: `${subject} is not on this machine and cannot be fetched.`,
+    hints: ["Check its name, your connection, and `docker login` if the registry wants one."],
+    details: { images, engine: reason.message },
+  });
+}
+
+async function create(parts: Parts, stack: StackModel, call: StackCall): Promise<StackContainer[]> {
+  const args = ["up", "--no-start", "--no-build", "--pull", "never", "--quiet-pull"];
+  const { code, output } = await compose(parts, stack, { args, call });
+  if (code !== 0) throw createError(stack.project, output);
+  const engine = await parts.access.engine();
+  const names = Object.keys(asObject(stack.model.services));
+  const filter = { ...filterOf(stack.mark, parts.state), [composeLabels.project]: stack.project };
+  const details = await Promise.all((await engine.containers(filter, call.abort)).map(({ Id }) => engine.inspect(Id, call.abort)));
+  return details
+    .filter((each) => each !== null)
+    .map(containerOf)
+    .filter(({ ref }) => names.includes(ref.service));
+}
+
+/** Runs Compose with the model on its standard input. */
+async function compose(
+  { program, state }: Parts,
+  { project, directory, model }: StackModel,
+  { args, call }: { args: string[]; call: StackCall },
+): Promise<{ code: number; output: string }> {
+  const clean = (text: string) => withoutSecrets(text, model);
+  const { code, stdout, stderr } = await program.run({
+    args: ["--project-directory", directory, "--project-name", project, "--file", "-", "--profile", "*", ...args],
+    directory,
+    model: JSON.stringify(stampModel(model, state)),
+    abort: call.abort,
+    onLine: (line) => call.report(clean(line)),
+  });
+  return { code, output: clean(`${stdout}\n${stderr}`) };
+}
+
+/** A volume of that name that somebody else made is left alone, and not used either. */
+async function ensureVolume(
+  engine: DockerEngine,
+  { volume, state }: { volume: SharedVolume; state: string },
+  abort: AbortSignal,
+): Promise<void> {
+  const { name, key, project, mark } = volume;
+  const own = { [labels.state]: state, [labels.environment]: mark.environmentId, [labels.nonce]: mark.nonce, [labels.role]: "shared" };
+  const made = await engine.createVolume(name, { ...own, [composeLabels.project]: project, [composeLabels.volume]: key }, abort);
+  if (made.Labels?.[labels.nonce] === mark.nonce) return;
+  throw new WtError({
+    kind: "refused",
+    code: "volume_foreign",
+    message: `The volume ${name} is there already, and wt did not make it.`,
+    hints: [`Rename or remove it (\`docker volume rm ${name}\`) if nobody needs it.`],
+  });
+}
+
+async function connect(engine: DockerEngine, { container, network, aliases }: Attachment, abort: AbortSignal): Promise<void> {
+  const details = await engine.inspect(container, abort);
+  const there = await engine.network(network, abort);
+  const present = Object.values(details?.NetworkSettings.Networks ?? {}).find(({ NetworkID }) => NetworkID === there?.Id);
+  if (present) {
+    if (aliases.every((alias) => present.Aliases?.includes(alias))) return;
+    await engine.disconnect(network, container, abort);
+  }
+  await orRefusal(`The container ${container} cannot be attached to the network ${network}`, () =>
+    engine.connect({ network, container, aliases }, abort),
+  );
+}
+
+async function stopById(engine: DockerEngine, id: string, mark: StackMark): Promise<string[]> {
+  const details = await engine.inspect(id);
+  if (!details?.State.Running) return [];
+  const identity = {
+    endpoint: engine.socketPath,
+    container: id,
+    generation: 0,
+    startedAt: details.State.StartedAt,
+    nonce: mark.nonce,
+    logPath: null,
+  };
+  const service = details.Config.Labels?.[composeLabels.service] ?? details.Name;
+  return (await stopContainer(engine, { identity, policy: { signal: "SIGTERM", graceMs: sharedGraceMs }, service })).leftovers;
+}
+
+async function orRefusal(subject: string, work: () => Promise<void>): Promise<void> {
+  try {
+    await work();
+  } catch (error) {
+    if (!(error instanceof EngineRefusal)) throw error;
+    throw engineRefusal(subject, error.message, { code: "container_failed", hints: ["Run `wt doctor`."] });
+  }
+}

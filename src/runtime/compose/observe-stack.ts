@@ -1,0 +1,53 @@
+import type { ContainerDetails, DockerEngine, LabelFilter } from "../../os/docker-engine.ts";
+import type { StackContainer, StackMark, StackObservation } from "./compose-stack.ts";
+import { composeLabels, labels } from "./labels.ts";
+
+/** What a mark selects; null: everything of this world. */
+export function filterOf(mark: StackMark | null, state: string): LabelFilter {
+  return mark ? { [labels.environment]: mark.environmentId, [labels.nonce]: mark.nonce } : { [labels.state]: state };
+}
+
+export async function observeStack(engine: DockerEngine, filter: LabelFilter, abort: AbortSignal): Promise<StackObservation> {
+  const [summaries, networks, volumes, images] = await Promise.all([
+    engine.containers(filter, abort),
+    engine.networks(filter, abort),
+    engine.volumes(filter, abort),
+    engine.images(filter, abort),
+  ]);
+  const details = await Promise.all(summaries.map(({ Id }) => engine.inspect(Id, abort)));
+  return {
+    containers: details.filter((each) => each !== null).map(containerOf),
+    networks: networks.map((each) => ({
+      id: each.Id,
+      name: each.Name,
+      mark: markOf(each.Labels),
+      subnets: (each.IPAM?.Config ?? []).map(({ Subnet }) => Subnet ?? "").filter((subnet) => subnet !== ""),
+    })),
+    volumes: volumes.map((each) => ({ name: each.Name, mark: markOf(each.Labels) })),
+    images: images.map((each) => ({ id: each.Id, tags: each.RepoTags ?? [], mark: markOf(each.Labels) })),
+  };
+}
+
+function markOf(found: Record<string, string> | null): StackMark {
+  return { environmentId: found?.[labels.environment] ?? "", nonce: found?.[labels.nonce] ?? "" };
+}
+
+export function containerOf({ Id, Name, State, Config, NetworkSettings }: ContainerDetails): StackContainer {
+  const ports = Object.entries(NetworkSettings.Ports ?? {}).flatMap(([key, bindings]) =>
+    (bindings ?? []).map(({ HostPort }) => ({ target: Number.parseInt(key, 10), hostPort: Number(HostPort) })),
+  );
+  const health = State.Health?.Status;
+  return {
+    id: Id,
+    name: Name.replace(/^\//, ""),
+    ref: { project: Config.Labels?.[composeLabels.project] ?? "", service: Config.Labels?.[composeLabels.service] ?? "" },
+    role: Config.Labels?.[labels.role] ?? "",
+    mark: markOf(Config.Labels),
+    state: State.Status as StackContainer["state"],
+    exitCode: State.Running || State.Status === "created" ? null : State.ExitCode,
+    health: health === "starting" || health === "healthy" || health === "unhealthy" ? health : null,
+    image: Config.Image,
+    ports,
+    networks: Object.keys(NetworkSettings.Networks ?? {}),
+  };
+}

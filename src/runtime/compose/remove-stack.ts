@@ -1,0 +1,67 @@
+import { type DockerEngine, EngineRefusal, type NetworkDetails } from "../../os/docker-engine.ts";
+import type { RemoveOptions, StackMark } from "./compose-stack.ts";
+import { composeLabels, labels } from "./labels.ts";
+import { filterOf, observeStack } from "./observe-stack.ts";
+
+export interface RemoveRequest {
+  mark: StackMark;
+  options: RemoveOptions;
+  /** State directory of this world. */
+  state: string;
+}
+
+/** See `ComposeStack.remove`. What the engine refuses is left, with its reason; then all is looked at again. */
+export async function removeStack(engine: DockerEngine, { mark, options, state }: RemoveRequest, abort: AbortSignal): Promise<string[]> {
+  const filter = {
+    ...filterOf(mark, state),
+    ...(options.role === undefined ? {} : { [labels.role]: options.role }),
+    ...(options.service === undefined ? {} : { [composeLabels.service]: options.service }),
+  };
+  const containersOnly = options.role !== undefined || options.service !== undefined;
+  const reasons = new Map<string, string>();
+  const attempt = async (id: string, work: () => Promise<void>) => {
+    try {
+      await work();
+    } catch (error) {
+      if (!(error instanceof EngineRefusal)) throw error;
+      reasons.set(id, error.message);
+    }
+  };
+  const containers = await engine.containers(filter, abort);
+  await Promise.all(containers.map(({ Id }) => attempt(Id, () => engine.removeContainer(Id, abort))));
+  if (!containersOnly) {
+    for (const { Id } of await engine.networks(filter, abort)) {
+      await attempt(Id, async () => {
+        await detachOwn(engine, { network: await engine.network(Id, abort), state }, abort);
+        await engine.removeNetwork(Id, abort);
+      });
+    }
+    if (options.volumes) {
+      for (const { Name } of await engine.volumes(filter, abort)) await attempt(Name, () => engine.removeVolume(Name, abort));
+    }
+    if (options.images) {
+      for (const { Id } of await engine.images(filter, abort)) await attempt(Id, () => engine.removeImage(Id, abort));
+    }
+  }
+  const left = await observeStack(engine, filter, abort);
+  const because = (id: string) => (reasons.has(id) ? ` (${reasons.get(id)})` : "");
+  const sentences = left.containers.map(({ id, name }) => `The container ${name} is still there${because(id)}.`);
+  if (containersOnly) return sentences;
+  for (const { id, name } of left.networks) sentences.push(`The network ${name} is still there${because(id)}.`);
+  if (options.volumes) for (const { name } of left.volumes) sentences.push(`The volume ${name} is still there${because(name)}.`);
+  if (options.images) for (const { id, tags } of left.images) sentences.push(`The image ${tags[0] ?? id} is still there${because(id)}.`);
+  return sentences;
+}
+
+/** Our own containers of other environments would keep the network alive; a stranger's container stays in it, and so does the network. */
+async function detachOwn(
+  engine: DockerEngine,
+  { network, state }: { network: NetworkDetails | null; state: string },
+  abort: AbortSignal,
+): Promise<void> {
+  if (!network) return;
+  const attached = Object.keys(network.Containers ?? {});
+  if (attached.length === 0) return;
+  const own = new Set((await engine.containers({ [labels.state]: state }, abort)).map(({ Id }) => Id));
+  for (const container of attached.filter((id) => own.has(id))) await engine.disconnect(network.Id, container, abort);
+}

@@ -1,0 +1,55 @@
+import { WtError } from "../../errors/wt-error.ts";
+import { type DockerEngine, EngineRefusal } from "../../os/docker-engine.ts";
+import type { StopPolicy, StopResult } from "../runtime-driver.ts";
+import type { ContainerIdentity } from "./container-identity.ts";
+
+/** From SIGKILL until it must be gone. */
+const killWithinMs = 20_000;
+
+export interface StopRequest {
+  identity: ContainerIdentity;
+  policy: StopPolicy;
+  service: string;
+}
+
+/** Ends this start of the container; see `RuntimeDriver.stop`. A stop signal that its image or compose file names takes the place of SIGTERM. */
+export async function stopContainer(engine: DockerEngine, { identity, policy, service }: StopRequest): Promise<StopResult> {
+  const { container, startedAt } = identity;
+  let killed = false;
+  try {
+    const details = await engine.inspect(container);
+    if (!details?.State.Running || details.State.StartedAt !== startedAt) return { killed, leftovers: [] };
+    const signal = policy.signal === "SIGTERM" ? details.Config.StopSignal || policy.signal : policy.signal;
+    killed = signal === "SIGKILL";
+    await engine.kill(container, signal);
+    // The signal waits in a paused one.
+    if (details.State.Paused) await unpause(engine, container);
+    if (await hasStopped(engine, identity, killed ? killWithinMs : policy.graceMs)) return { killed, leftovers: [] };
+    killed = await engine.kill(container, "SIGKILL");
+    if (await hasStopped(engine, identity, killWithinMs)) return { killed, leftovers: [] };
+    return { killed, leftovers: [`The container ${details.Name.replace("/", "")} of service ${service} does not end.`] };
+  } catch (error) {
+    if (!(error instanceof WtError || error instanceof EngineRefusal)) throw error;
+    return { killed, leftovers: [`The container of service ${service} cannot be ended: ${error.message.replace(/\.$/, "")}.`] };
+  }
+}
+
+async function unpause(engine: DockerEngine, container: string): Promise<void> {
+  try {
+    await engine.unpause(container);
+  } catch (error) {
+    // The signal has let it go on already.
+    if (!(error instanceof EngineRefusal)) throw error;
+  }
+}
+
+async function hasStopped(engine: DockerEngine, { container, startedAt }: ContainerIdentity, withinMs: number): Promise<boolean> {
+  const limit = AbortSignal.timeout(withinMs);
+  try {
+    await engine.wait(container, limit);
+  } catch (error) {
+    if (!limit.aborted) throw error;
+  }
+  const details = await engine.inspect(container);
+  return !details?.State.Running || details.State.StartedAt !== startedAt;
+}

@@ -88,10 +88,11 @@ export async function createComposeHarness(image: string): Promise<ComposeHarnes
   const createContainer = async (spec: ServiceSpec, script: string, extra: { [key: string]: JsonValue } = {}) => {
     const { project = "", service: name = "" } = spec.container ?? {};
     const own = { [labels.environment]: spec.environmentId, [labels.nonce]: spec.nonce, [labels.role]: "environment" };
-    const service = { image, init: true, command: ["sh", "-c", script], labels: { ...own, [labels.service]: spec.service } };
-    const isolated = extra.ports ? {} : { network_mode: "none" };
-    const model: ComposeModel = { name: project, services: { [name]: { ...service, ...isolated, ...extra } } };
+    const service: { [key: string]: JsonValue } = { image, init: true, command: ["sh", "-c", script], ...extra };
+    service.labels = { ...own, [labels.service]: spec.service };
+    const model: ComposeModel = { name: project, services: { [name]: service } };
     if (extra.ports) model.networks = { default: { labels: own } };
+    else service.network_mode = "none";
     await stack.create({ project, directory, model, mark: owned(spec) }, call);
   };
   const startCommand = async (spec: ServiceSpec, script: string, extra: { [key: string]: JsonValue } = {}) => {

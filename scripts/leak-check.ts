@@ -1,17 +1,19 @@
 // What a test run left on the machine. Everything a test makes lies in, or names, the run's own directory; so does what leaked.
 import { existsSync, readdirSync, readFileSync, readlinkSync, rmSync } from "node:fs";
 import { join } from "node:path";
+import { findContainerLeaks } from "./container-leaks.ts";
 
 interface Leftover {
   pid: number;
   command: string;
 }
 
-/** Sentences about what is left: processes, mounts, files. Ends and removes it, so that the next run starts clean. */
+/** Sentences about what is left: processes, containers and what belongs to them, mounts, files. Ends and removes it, so that the next run starts clean. */
 export async function findLeaks(directory: string): Promise<string[]> {
   const processes = await settledProcesses(directory);
   const leaks = processes.map(({ pid, command }) => `The process ${pid} still runs: ${command}`);
   for (const { pid } of processes) endQuietly(pid);
+  leaks.push(...(await findContainerLeaks(directory)));
   for (const mount of mountsBelow(directory)) {
     leaks.push(`${mount} is still mounted.`);
     Bun.spawnSync(["umount", "-l", mount]);

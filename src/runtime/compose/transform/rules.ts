@@ -2,28 +2,73 @@
 
 /** What is changed in the compose project, and why. */
 export const rewriteRules = {
-  "left-out": "Not part of this stack: shared with all environments, of a profile that is not active, or used by no service here.",
-  "project-name": "Each stack has a project name of its own, so that `docker compose` keeps them apart.",
-  "container-name": "A fixed name exists once per machine; the old name still resolves in this stack's networks.",
-  ports: "Only ports that the ledger leased are published, and only on 127.0.0.1, so that environments never meet on a port.",
-  restart: "Docker would bring a sleeping environment back at the next boot; wt starts and restarts its services itself.",
-  labels: "By these labels wt finds what is its own, and touches nothing else.",
+  "left-out": "Not part of this stack: shared with all environments, of a profile that is not active, or used by nothing here.",
+  "project-name": "Each stack has a Compose project of its own, so that environments are kept apart.",
+  profiles: "What is active was chosen already, by `compose.profiles`; here it would only hide services.",
+  "container-name": "A fixed name exists once per machine; the old one still resolves in the networks of this stack.",
+  link: "What it links to has a name in the networks of this stack instead.",
   "network-name": "Each stack has its own networks; what is in one cannot be reached from another.",
+  "own-network": "Docker's default bridge is one for the whole machine; the stack's own network takes its place.",
+  subnet: "A fixed range exists once per machine, and Docker's own pool ends after some 30 networks; ranges are leased.",
+  "fixed-address": "A fixed address exists once per machine; services find each other by name.",
+  "network-option": "This option ties the network to something that the machine has once.",
+  ports: "Only leased ports are published, and only on 127.0.0.1, so that environments never meet on a port.",
+  "internal-port": "Docker publishes no port of a container that has only internal networks.",
   "volume-name": "Each environment has its own data.",
+  "shared-volume": "Listed in `compose.shared_volumes`: all environments use it together.",
+  "host-clock": "Containers read the machine's clock and time zone; none may set them.",
+  image: "Each environment has its own build result; all use one build cache.",
+  "build-output": "A fixed tag or exported cache would be overwritten by whichever environment builds last.",
+  "pull-policy": "This image is built here and is in no registry.",
+  platforms: "Images are built for this machine only; Docker's image store takes no others.",
+  restart: "Docker would bring a sleeping environment back at the next boot; wt starts and restarts services itself.",
+  "one-replica": "wt keeps one container per service: one port, one log, one state.",
+  logging: "`wt logs` reads what Docker keeps, and Docker keeps no more than 30 MB of it.",
+  develop: "Files are mounted or built from the worktree; nothing runs `docker compose watch`.",
+  variable: "Variables of the environment: its own databases, addresses and what wt.yaml says.",
+  labels: "By these labels wt finds what is its own, and touches nothing else.",
 } as const;
 
 export type RewriteRule = keyof typeof rewriteRules;
 
-/** What is refused as long as `compose.allow` does not name it. */
+/** What is refused, most of it only as long as `compose.allow` does not name it. */
 export const refusalRules = {
-  "service-unknown": "A service of the request that the compose file does not have.",
+  "unknown-service": "The request names a service that the compose file does not have.",
+  "missing-part":
+    "A service needs a part of one that is not in its stack: its network, its process or IPC namespace, its volumes or its build.",
+  "host-namespace": "`network_mode`, `pid`, `ipc` or `uts` of the host, or of a container that is not of this project.",
+  privileged: "`privileged` containers and builds, `use_api_socket`, and entitlements of builds are as good as root on the host.",
+  capability:
+    "Capabilities that lead out of a container: `ALL`, `SYS_ADMIN`, `SYS_MODULE`, `SYS_RAWIO`, `SYS_BOOT`, `SYS_TIME`, `DAC_READ_SEARCH`, `BPF`.",
+  device: "Disks and memory of the host as devices, and `device_cgroup_rules`.",
+  unconfined: "`systempaths=unconfined`: the kernel's settings become writable.",
+  "engine-socket": "A mount that reaches the container engine: who has its socket has the machine.",
+  "outside-mount": "A writable mount outside of the worktree: environments would write to the same files.",
+  "remote-volume": "A volume whose data lies at one place, such as NFS or a plugin's: environments would write to the same data.",
+  "external-volume": "`external` volumes that `compose.shared_volumes` does not list.",
+  "external-network": "`external` networks: environments would meet there, under the same names.",
+  "network-driver": "Networks of a driver other than `bridge`: they reach beyond this machine or exist once.",
+  "external-link": "`external_links` to containers that are not of this project.",
+  provider: "Services that a plugin of Compose provides have no container.",
 } as const;
 
 export type RefusalRule = keyof typeof refusalRules;
 
 /** What is told and done all the same. */
 export const warningRules = {
-  "dependency-left-out": "A service waits for one that is not in this stack.",
+  "dependency-left-out": "A service waits for, or links to, one that is not in its stack.",
+  "shared-unreachable": "A shared service has no network in common with those that need it.",
+  "volume-split": "A volume is mounted by shared services and by cloned ones: each side has its own.",
+  "outside-mount-read-only": "A read-only mount outside of the worktree: all environments see the same files.",
+  "outside-file": "A secret, config or build context outside of the worktree: all environments use the same.",
+  replicas: "Several replicas were asked for, or none.",
+  "port-not-published": "A port was leased for a service that can publish none.",
+  "address-in-variable": "A variable holds a fixed address that is gone.",
+  "image-not-built": "An image is built by a service that is not in the stack.",
+  "slow-healthcheck": "A health check that first runs after ten seconds or more: the service is ready that late.",
+  "lifecycle-hook": "`post_start` and `pre_stop` run only when Compose itself starts and stops containers.",
+  weakened:
+    "Settings that weaken the wall between container and host: `unconfined`, host user or cgroup namespaces, devices, the host's network in a build.",
 } as const;
 
 export type WarningRule = keyof typeof warningRules;

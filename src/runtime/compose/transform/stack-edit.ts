@@ -13,10 +13,12 @@ export interface StackEdit {
   readonly editor: ModelEditor;
   readonly refusals: Refusal[];
   readonly warnings: TransformWarning[];
+  /** Further names by which shared services are known to those of this stack. */
+  readonly sharedNames: { service: string; alias: string }[];
 }
 
 export function createStackEdit(original: ComposeModel, request: TransformRequest): StackEdit {
-  return { request, original, editor: createModelEditor(original), refusals: [], warnings: [] };
+  return { request, original, editor: createModelEditor(original), refusals: [], warnings: [], sharedNames: [] };
 }
 
 /** The services that are left, by name, as they are now. */
@@ -37,6 +39,32 @@ export function isShared(stack: StackEdit, service: string): boolean {
   return stack.request.shared.includes(service);
 }
 
+/** Whether the service is one of this stack. */
+export function isKept(stack: StackEdit, service: string): boolean {
+  return stack.request.services.includes(service) && Object.hasOwn(stack.original.services, service);
+}
+
+/** Keys of the networks that a service is in; `default` where it names none. */
+export function networksOf(service: Readonly<ComposeObject>): string[] {
+  if (service.network_mode !== undefined && service.network_mode !== null) return [];
+  if (Array.isArray(service.networks)) return service.networks.map(String);
+  const keys = Object.keys(objectOf(service.networks));
+  return keys.length === 0 ? ["default"] : keys;
+}
+
+/** Lets a service answer to a name in one of its networks, besides its own. */
+export function addAlias(stack: StackEdit, place: { service: string; network: string; rule: RewriteRule }, alias: string): void {
+  const { service, network, rule } = place;
+  const aliases = listOf(objectOf(objectOf(serviceOf(stack, service)?.networks)[network]).aliases);
+  if (alias === service || aliases.includes(alias)) return;
+  editService(stack, { service, key: ["networks", network, "aliases"], rule }, [...aliases, alias]);
+}
+
+/** The service whose container was to have this fixed name. */
+export function serviceByContainerName(stack: StackEdit, name: string): string | null {
+  return Object.entries(stack.original.services).find(([, service]) => service.container_name === name)?.[0] ?? null;
+}
+
 /** Sets a key of a service (`["networks", "front", "aliases"]`), or removes it with `undefined`. */
 export function editService(stack: StackEdit, place: ServicePlace, value: JsonValue | undefined): void {
   stack.editor.edit({ path: ["services", place.service, ...place.key], value, rule: place.rule });
@@ -53,8 +81,8 @@ export interface Objection {
   service: string | null;
   /** Place in the service or the file. */
   key: string;
-  /** What exactly is accepted, where the key alone would say too little: `/var/run/docker.sock`. */
-  detail?: string;
+  /** What exactly is accepted, where the key alone would say too little: `/var/run/docker.sock`. The first way to write it is proposed, all are taken. */
+  details?: readonly string[];
   message: string;
   /** True: no `compose.allow` helps. */
   final?: boolean;
@@ -62,10 +90,11 @@ export interface Objection {
 
 /** Refuses, unless the request allows it. True when it is allowed. */
 export function refuse(stack: StackEdit, objection: Objection): boolean {
-  const { rule, service, key, detail, message } = objection;
-  const allow = objection.final ? null : `${service === null ? "" : `${service}.`}${key}${detail === undefined ? "" : `:${detail}`}`;
-  if (allow !== null && stack.request.allow.includes(allow)) return true;
-  stack.refusals.push({ rule, service, key, message, allow });
+  const { rule, service, key, details, message } = objection;
+  const place = service === null ? key : `${service}.${key}`;
+  const accepted = details === undefined ? [place] : details.map((detail) => `${place}:${detail}`);
+  if (!objection.final && accepted.some((text) => stack.request.allow.includes(text))) return true;
+  stack.refusals.push({ rule, service, key, message, allow: objection.final ? null : (accepted[0] ?? place) });
   return false;
 }
 

@@ -1,0 +1,73 @@
+import { objectOf, textOf } from "../compose-model.ts";
+import { isClockFile, isInside, portablePath, reachesEngine } from "../host-path.ts";
+import { type Mount, mountsOf } from "../mounts.ts";
+import { editService, refuse, type StackEdit, sectionOf, serviceOf, servicesOf, warn } from "../stack-edit.ts";
+
+/** Everything of the host that a container or a build gets to see. */
+export function checkMounts(stack: StackEdit): void {
+  for (const [service, definition] of servicesOf(stack)) {
+    for (const mount of mountsOf(definition)) if (mount.type === "bind" && mount.source !== null) checkBind(stack, service, mount);
+    checkBuild(stack, service);
+  }
+  for (const section of ["secrets", "configs"] as const) {
+    for (const [key, { file }] of sectionOf(stack, section)) warnOutside(stack, { service: null, key: `${section}.${key}.file` }, file);
+  }
+}
+
+function checkBind(stack: StackEdit, service: string, mount: Mount): void {
+  const source = mount.source ?? "";
+  const { worktree, home } = stack.request;
+  if (isInside(source, worktree)) {
+    if (reachesEngine(source)) refuseSocket(stack, service, source);
+    return;
+  }
+  const shown = portablePath(source, { worktree, home: home ?? null });
+  if (reachesEngine(source)) {
+    refuseSocket(stack, service, source);
+  } else if (isClockFile(source)) {
+    readOnly(stack, service, mount);
+  } else if (mount.readOnly) {
+    const message = `${service} reads ${shown}, which is outside of the worktree and the same for every environment.`;
+    warn(stack, { rule: "outside-mount-read-only", service, key: "volumes", message });
+  } else {
+    const message = `${service} can write to ${shown}, which is outside of the worktree and the same for every environment.`;
+    refuse(stack, { rule: "outside-mount", service, key: "volumes", details: [shown, source], message });
+  }
+}
+
+function refuseSocket(stack: StackEdit, service: string, source: string): void {
+  const message = `${service} gets ${source} and with it the container engine: all environments and, as root, the host.`;
+  refuse(stack, { rule: "engine-socket", service, key: "volumes", details: [source], message });
+}
+
+function readOnly(stack: StackEdit, service: string, mount: Mount): void {
+  if (mount.readOnly) return;
+  const volumes = serviceOf(stack, service)?.volumes;
+  if (!Array.isArray(volumes)) return;
+  const { source, target } = mount;
+  const changed = volumes.map((entry, index) =>
+    index === mount.index ? { type: "bind", source, target, ...objectOf(entry), read_only: true } : entry,
+  );
+  editService(stack, { service, key: ["volumes"], rule: "host-clock" }, changed);
+}
+
+function checkBuild(stack: StackEdit, service: string): void {
+  const build = objectOf(serviceOf(stack, service)?.build);
+  const contexts = Object.entries(objectOf(build.additional_contexts));
+  warnOutside(stack, { service, key: "build.context" }, build.context);
+  warnOutside(stack, { service, key: "build.dockerfile" }, build.dockerfile);
+  for (const [name, context] of contexts) warnOutside(stack, { service, key: `build.additional_contexts.${name}` }, context);
+}
+
+function warnOutside(stack: StackEdit, place: { service: string | null; key: string }, value: unknown): void {
+  const path = textOf(value);
+  const { worktree, home } = stack.request;
+  if (path === null || !path.startsWith("/") || isInside(path, worktree)) return;
+  const shown = portablePath(path, { worktree, home: home ?? null });
+  const whose = place.service === null ? "" : ` of ${place.service}`;
+  warn(stack, {
+    rule: "outside-file",
+    ...place,
+    message: `${place.key}${whose} is ${shown}, outside of the worktree: every environment uses the same.`,
+  });
+}

@@ -1,9 +1,6 @@
 // The contract for containers, networks, volumes and images of an environment: made by Docker Compose, found again and removed by label.
-import type { JsonValue } from "../../errors/wt-error.ts";
 import type { ContainerHealth, ContainerRef } from "../runtime-driver.ts";
-
-/** What `docker compose config --format json` prints. Holds secrets: it is never written to disk and never part of a sentence. */
-export type ComposeModel = { [key: string]: JsonValue };
+import type { ComposeModel } from "./transform/compose-model.ts";
 
 /** Whose something is. Both must match before anything is touched. */
 export interface StackMark {

@@ -6,6 +6,8 @@ export const labels = {
   /** Of wt's project, not of Compose's. */
   project: "dev.wt.project",
   nonce: "dev.wt.nonce",
+  /** Of the environment, for people who read `docker ps`. */
+  slug: "dev.wt.slug",
   service: "dev.wt.service",
   /** `environment`, `shared` or `one-off`. */
   role: "dev.wt.role",

@@ -6,7 +6,7 @@ export type ComposeObject = { [key: string]: JsonValue };
 /**
  * The whole compose project: files merged, variables filled in, paths absolute. Values are the real ones (`$` is a dollar sign), so they can
  * be compared and shown; `parseComposeModel` and `composeModelText` are the only two places that know of Compose's `$$`.
- * Only what the transform looks at by name is typed; everything else passes through as it came.
+ * Holds secrets: it is never written to disk and never part of a sentence. Only what the transform looks at by name is typed; everything else passes through as it came.
  */
 export interface ComposeModel {
   /** The Compose project name. */

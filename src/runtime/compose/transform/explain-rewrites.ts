@@ -33,5 +33,5 @@ function rewriteLines(rewrites: readonly Rewrite[]): string[] {
 function rewriteLine({ service, key, from, to }: Rewrite): string {
   const place = [service, key].filter(Boolean).join(".");
   if (from === null) return `  ${place}: ${to ?? ""}`;
-  return key === "" ? `  ${place}: left out` : `  ${place}: ${from} → ${to ?? "removed"}`;
+  return `  ${place}: ${from} → ${to ?? "removed"}`;
 }

@@ -11,8 +11,13 @@ export interface Edit {
   /** Undefined: the key is removed. */
   value: JsonValue | undefined;
   rule: RewriteRule;
-  /** Instead of the values, where they are not for everyone's eyes. */
-  shown?: { from: string | null; to: string | null };
+  shown?: Shown;
+}
+
+/** Instead of the values, where they are too long, or not for everyone's eyes: variables, options that may hold a password. */
+export interface Shown {
+  from: string | null;
+  to: string | null;
 }
 
 export interface ModelEditor {

@@ -1,7 +1,8 @@
 // What every rule works with: the model under change, the request, and where to say no.
 import type { JsonValue } from "../../../errors/wt-error.ts";
+import { labels } from "../labels.ts";
 import { type ComposeModel, type ComposeObject, listOf, objectOf } from "./compose-model.ts";
-import { createModelEditor, type ModelEditor } from "./model-editor.ts";
+import { createModelEditor, type ModelEditor, type Shown } from "./model-editor.ts";
 import type { RefusalRule, RewriteRule, WarningRule } from "./rules.ts";
 import type { TransformRequest, WtLabels } from "./transform-request.ts";
 import type { Refusal, TransformWarning } from "./transform-result.ts";
@@ -67,13 +68,15 @@ export function serviceByContainerName(stack: StackEdit, name: string): string |
 
 /** Sets a key of a service (`["networks", "front", "aliases"]`), or removes it with `undefined`. */
 export function editService(stack: StackEdit, place: ServicePlace, value: JsonValue | undefined): void {
-  stack.editor.edit({ path: ["services", place.service, ...place.key], value, rule: place.rule });
+  const { service, key, rule, shown } = place;
+  stack.editor.edit({ path: ["services", service, ...key], value, rule, ...(shown ? { shown } : {}) });
 }
 
 export interface ServicePlace {
   service: string;
   key: readonly string[];
   rule: RewriteRule;
+  shown?: Shown;
 }
 
 export interface Objection {
@@ -103,25 +106,25 @@ export function warn(stack: StackEdit, warning: { rule: WarningRule; service: st
 }
 
 /** Our labels, over whatever of the same name is there. Labels written as a list keep their values. */
-export function withLabels(stack: StackEdit, labels: JsonValue | undefined, service: string | null): WtLabels {
-  return { ...labelsOf(labels), ...wtLabels(stack.request, service) };
+export function withLabels(stack: StackEdit, written: JsonValue | undefined, service: string | null): WtLabels {
+  return { ...labelsOf(written), ...wtLabels(stack.request, service) };
 }
 
 export function wtLabels(request: TransformRequest, service: string | null): { [label: string]: string } {
   return {
-    "dev.wt.environment": request.environmentId,
-    "dev.wt.nonce": request.nonce,
-    "dev.wt.project": request.project,
-    "dev.wt.role": request.role,
-    "dev.wt.slug": request.slug,
-    ...(service === null ? {} : { "dev.wt.service": service }),
+    [labels.environment]: request.environmentId,
+    [labels.nonce]: request.nonce,
+    [labels.project]: request.wtProject,
+    [labels.role]: request.role,
+    [labels.slug]: request.slug,
+    ...(service === null ? {} : { [labels.service]: service }),
   };
 }
 
-function labelsOf(labels: JsonValue | undefined): WtLabels {
-  const pairs = listOf(labels).map((label) => {
+function labelsOf(written: JsonValue | undefined): WtLabels {
+  const pairs = listOf(written).map((label) => {
     const [key = "", ...value] = String(label).split("=");
     return [key, value.join("=")] as const;
   });
-  return { ...objectOf(labels), ...Object.fromEntries(pairs) };
+  return { ...objectOf(written), ...Object.fromEntries(pairs) };
 }

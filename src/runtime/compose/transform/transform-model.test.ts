@@ -6,6 +6,7 @@ import type { TransformRequest } from "./transform-request.ts";
 const request: TransformRequest = {
   role: "environment",
   project: "shop-spike",
+  wtProject: "shop",
   environmentId: "e1",
   nonce: "n1",
   slug: "spike",
@@ -51,7 +52,7 @@ describe("transformModel", () => {
     const labels = {
       "dev.wt.environment": "e1",
       "dev.wt.nonce": "n1",
-      "dev.wt.project": "shop-spike",
+      "dev.wt.project": "shop",
       "dev.wt.role": "environment",
       "dev.wt.slug": "spike",
     };
@@ -62,6 +63,7 @@ describe("transformModel", () => {
         web: {
           image: "web",
           depends_on: {},
+          logging: { driver: "json-file", options: { "max-size": "10m", "max-file": "3" } },
           labels: { mine: "stays", ...labels, "dev.wt.service": "web" },
           networks: { default: { aliases: ["shop_web"] } },
           ports: [{ mode: "ingress", host_ip: "127.0.0.1", target: 8000, published: "20011", protocol: "tcp" }],

@@ -1,5 +1,5 @@
 // A compose project as the repository wrote it → the same project as one stack of many on this machine. Pure.
-import type { ComposeModel } from "./compose-model.ts";
+import { type ComposeModel, objectOf, textOf } from "./compose-model.ts";
 import { mountsOf } from "./mounts.ts";
 import { sharedAliases } from "./shared-aliases.ts";
 import { createStackEdit, type StackEdit, sectionOf, servicesOf } from "./stack-edit.ts";
@@ -57,6 +57,7 @@ export function transformModel(model: ComposeModel, request: TransformRequest): 
     names: namesOf(stack),
     aliases,
     binds: bindsOf(stack),
+    shellVariables: shellVariablesOf(stack),
   };
 }
 
@@ -85,4 +86,14 @@ function bindsOf(stack: StackEdit): BindMount[] {
       type === "bind" && source !== null ? [{ service, source, target, readOnly }] : [],
     ),
   );
+}
+
+function shellVariablesOf(stack: StackEdit): string[] {
+  const files = [...sectionOf(stack, "secrets"), ...sectionOf(stack, "configs")].flatMap(
+    ([, { environment }]) => textOf(environment) ?? [],
+  );
+  const open = servicesOf(stack).flatMap(([, { environment }]) =>
+    Object.entries(objectOf(environment)).flatMap(([key, value]) => (value === null ? [key] : [])),
+  );
+  return [...new Set([...files, ...open])].sort();
 }

@@ -6,7 +6,8 @@ export interface TransformRequest {
   role: "environment" | "shared";
   /** Compose project name of the stack: `[a-z0-9][a-z0-9_-]*`, chosen once, unique on the machine. Networks, volumes and images get their names from it. */
   project: string;
-  /** For the labels by which things are found again, and by which nothing else is touched. */
+  /** Name of wt's project. With the next three for the labels by which things are found again, and by which nothing else is touched. */
+  wtProject: string;
   environmentId: string;
   nonce: string;
   slug: string;

@@ -17,6 +17,11 @@ export interface TransformResult {
   aliases: SharedAlias[];
   /** Paths of the host that containers get to see. What is missing of them, Docker makes as root; make it before, as the user. */
   binds: BindMount[];
+  /**
+   * Variables that Compose reads from its own environment when the model goes back: secrets and configs with `environment:`, and what is
+   * passed on without a value. It must run with the values that the model was read with.
+   */
+  shellVariables: string[];
 }
 
 export interface Rewrite {

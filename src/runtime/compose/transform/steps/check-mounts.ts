@@ -16,21 +16,22 @@ export function checkMounts(stack: StackEdit): void {
 
 function checkBind(stack: StackEdit, service: string, mount: Mount): void {
   const source = mount.source ?? "";
-  const { worktree, home } = stack.request;
+  const { worktree, repositoryRoot, home } = stack.request;
   if (isInside(source, worktree)) {
     if (reachesEngine(source)) refuseSocket(stack, service, source);
     return;
   }
   const shown = portablePath(source, { worktree, home: home ?? null });
+  const where = isInside(source, repositoryRoot) ? "in the main worktree" : "outside of the worktree";
   if (reachesEngine(source)) {
     refuseSocket(stack, service, source);
   } else if (isClockFile(source)) {
     readOnly(stack, service, mount);
   } else if (mount.readOnly) {
-    const message = `${service} reads ${shown}, which is outside of the worktree and the same for every environment.`;
+    const message = `${service} reads ${shown}, which is ${where} and the same for every environment.`;
     warn(stack, { rule: "outside-mount-read-only", service, key: "volumes", message });
   } else {
-    const message = `${service} can write to ${shown}, which is outside of the worktree and the same for every environment.`;
+    const message = `${service} can write to ${shown}, which is ${where} and the same for every environment.`;
     refuse(stack, { rule: "outside-mount", service, key: "volumes", details: [shown, source], message });
   }
 }
@@ -48,7 +49,8 @@ function readOnly(stack: StackEdit, service: string, mount: Mount): void {
   const changed = volumes.map((entry, index) =>
     index === mount.index ? { type: "bind", source, target, ...objectOf(entry), read_only: true } : entry,
   );
-  editService(stack, { service, key: ["volumes"], rule: "host-clock" }, changed);
+  const shown = { from: `${source}:${target}`, to: `${source}:${target}:ro` };
+  editService(stack, { service, key: ["volumes"], rule: "host-clock", shown }, changed);
 }
 
 function checkBuild(stack: StackEdit, service: string): void {

@@ -1,4 +1,4 @@
-import { isObject, objectOf } from "../compose-model.ts";
+import { isObject, objectOf, textOf } from "../compose-model.ts";
 import { sourcesOf, volumesOf } from "../mounts.ts";
 import { networksOf, type StackEdit, servicesOf } from "../stack-edit.ts";
 
@@ -9,7 +9,9 @@ export function dropUnused(stack: StackEdit): void {
     const held = stack.editor.model[section];
     if (!isObject(held)) continue;
     for (const key of Object.keys(held)) {
-      if (!keys.has(key)) stack.editor.edit({ path: [section, key], value: undefined, rule: "left-out" });
+      if (keys.has(key)) continue;
+      const shown = { from: textOf(objectOf(held[key]).name) ?? key, to: null };
+      stack.editor.edit({ path: [section, key], value: undefined, rule: "left-out", shown });
     }
   }
 }

@@ -11,7 +11,9 @@ export function keepServices(stack: StackEdit): void {
     refuse(stack, { rule: "unknown-service", service, key: "", message, final: true });
   }
   for (const service of Object.keys(original.services)) {
-    if (!isKept(stack, service)) editor.edit({ path: ["services", service], value: undefined, rule: "left-out" });
+    if (isKept(stack, service)) continue;
+    const shown = { from: textOf(original.services[service]?.image) ?? "built here", to: null };
+    editor.edit({ path: ["services", service], value: undefined, rule: "left-out", shown });
   }
   for (const [service, { profiles, provider }] of servicesOf(stack)) {
     if (profiles !== undefined) editService(stack, { service, key: ["profiles"], rule: "profiles" }, undefined);

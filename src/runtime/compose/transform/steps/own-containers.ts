@@ -79,5 +79,6 @@ function keepLogs(stack: StackEdit, service: string): void {
   if (readableLogs.has(driver)) return;
   const options = driver === "json-file" || driver === "" ? objectOf(logging.options) : {};
   const bounded = { ...options, ...(options["max-size"] === undefined ? logBounds : {}) };
-  editService(stack, { service, key: ["logging"], rule: "logging" }, { driver: "json-file", options: bounded });
+  const shown = { from: logging.driver === undefined ? null : driver, to: `json-file, ${String(bounded["max-size"])} a file` };
+  editService(stack, { service, key: ["logging"], rule: "logging", shown }, { driver: "json-file", options: bounded });
 }

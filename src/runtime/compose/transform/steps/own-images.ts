@@ -38,8 +38,11 @@ function ownBuild(stack: StackEdit, service: string, reference: string | null): 
   const shown = { from: reference, to: builtImage(stack.request.project, service) };
   stack.editor.edit({ path: ["services", service, "image"], value: undefined, rule: "image", shown });
   editService(stack, { service, key: ["pull_policy"], rule: "pull-policy" }, undefined);
-  for (const key of outputs) editService(stack, { service, key: ["build", key], rule: "build-output" }, undefined);
   const build = objectOf(serviceOf(stack, service)?.build);
+  for (const key of outputs) {
+    const shown = { from: key === "tags" ? listOf(build.tags).join(", ") : `${listOf(build[key]).length} of them`, to: null };
+    editService(stack, { service, key: ["build", key], rule: "build-output", shown }, undefined);
+  }
   if (listOf(build.platforms).length > 1) editService(stack, { service, key: ["build", "platforms"], rule: "platforms" }, undefined);
   for (const [name, context] of Object.entries(objectOf(build.additional_contexts)))
     followContext(stack, { service, name }, textOf(context) ?? "");

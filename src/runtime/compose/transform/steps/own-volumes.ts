@@ -13,7 +13,9 @@ export function ownVolumes(stack: StackEdit): void {
     if (volume.external === true) {
       if (!together) refuseExternal(stack, key, textOf(volume.name) ?? key);
     } else if (together && request.role === "environment") {
-      editor.edit({ path: ["volumes", key], value: { name: sharedVolumeName(stack, key), external: true }, rule: "shared-volume" });
+      const name = sharedVolumeName(stack, key);
+      const shown = { from: textOf(volume.name) ?? key, to: name };
+      editor.edit({ path: ["volumes", key], value: { name, external: true }, rule: "shared-volume", shown });
     } else {
       const name = together ? sharedVolumeName(stack, key) : `${request.project}_${key}`;
       editor.edit({ path: ["volumes", key, "name"], value: name, rule: together ? "shared-volume" : "volume-name" });

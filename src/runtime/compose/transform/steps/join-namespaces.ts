@@ -1,5 +1,5 @@
-import { listOf, textOf } from "../compose-model.ts";
-import { editService, isKept, refuse, type StackEdit, serviceByContainerName, servicesOf } from "../stack-edit.ts";
+import { listOf, objectOf, textOf } from "../compose-model.ts";
+import { editService, isKept, refuse, type StackEdit, serviceByContainerName, serviceOf, servicesOf } from "../stack-edit.ts";
 
 const namespaces = ["network_mode", "pid", "ipc", "uts"] as const;
 /** Values that concern this container only. */
@@ -41,8 +41,12 @@ function joinNamespace(stack: StackEdit, place: { service: string; key: keyof ty
   const name = of?.[2] ?? "";
   const other = of?.[1] === "container" ? serviceByContainerName(stack, name) : of?.[1] === "service" ? name : null;
   if (other !== null) {
-    if (isKept(stack, other)) editService(stack, { service, key: [key], rule: "container-name" }, `service:${other}`);
-    else refuseMissing(stack, { service, key }, other);
+    if (!isKept(stack, other)) {
+      refuseMissing(stack, { service, key }, other);
+      return;
+    }
+    editService(stack, { service, key: [key], rule: "container-name" }, `service:${other}`);
+    if (of?.[1] === "container") startAfter(stack, service, other);
     return;
   }
   const whose =
@@ -64,7 +68,15 @@ function joinVolumes(stack: StackEdit, service: string, entry: string): string {
     refuseMissing(stack, { service, key: "volumes_from" }, other);
     return entry;
   }
+  if (kind !== undefined) startAfter(stack, service, other);
   return `${other}${mode}`;
+}
+
+/** As Compose has it for `service:…`, and had no need to see for `container:…`. */
+function startAfter(stack: StackEdit, service: string, other: string): void {
+  const waits = objectOf(serviceOf(stack, service)?.depends_on);
+  if (service === other || Object.hasOwn(waits, other)) return;
+  editService(stack, { service, key: ["depends_on", other], rule: "container-name" }, { condition: "service_started", required: true });
 }
 
 /** Containers of two stacks come and go apart, so one cannot live inside another. */

@@ -12,10 +12,11 @@ import { createLogFiles } from "../../os/log-files/log-files.ts";
 import { type Behaviour, eventually, type RuntimeHarness } from "../runtime-driver.conformance.ts";
 import type { RuntimeDriver, ServiceInstance, ServiceSpec } from "../runtime-driver.ts";
 import { createComposeDriver } from "./compose-driver.ts";
-import type { ComposeModel, ComposeStack, StackCall, StackMark } from "./compose-stack.ts";
+import type { ComposeStack, StackCall, StackMark } from "./compose-stack.ts";
 import { createComposeStack } from "./docker-compose-stack.ts";
 import { createEngineAccess, type EngineAccess } from "./engine-access.ts";
 import { labels } from "./labels.ts";
+import type { ComposeModel } from "./transform/compose-model.ts";
 
 export interface ComposeHarness extends RuntimeHarness {
   directory: string;
@@ -145,7 +146,7 @@ export async function createComposeHarness(image: string): Promise<ComposeHarnes
 
 function scriptOf(behaviour: Behaviour): string {
   if (behaviour.kind === "exit") return `exit ${behaviour.code}`;
-  if (behaviour.kind === "die") return `kill -${behaviour.signal.slice(3)} $$$$`;
+  if (behaviour.kind === "die") return `kill -${behaviour.signal.slice(3)} $$`;
   if (behaviour.kind === "print") return behaviour.lines.map((line) => `echo '${line}'`).join("; ");
   return scripts[behaviour.kind];
 }

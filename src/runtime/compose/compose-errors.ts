@@ -1,8 +1,8 @@
 // What Compose printed when it failed → a sentence and what to do. Pure.
 import { WtError } from "../../errors/wt-error.ts";
-import type { ComposeModel } from "./compose-stack.ts";
 import { engineRefusal, said } from "./engine-errors.ts";
 import { asObject } from "./stamp-model.ts";
+import type { ComposeModel } from "./transform/compose-model.ts";
 
 /** Reading the repository's own files failed: that is theirs to mend. */
 export function composeFileError(stderr: string): WtError {

@@ -7,7 +7,6 @@ import { buildError, composeFileError, createError, withoutSecrets } from "./com
 import { type ComposeProgram, createComposeProgram } from "./compose-program.ts";
 import type {
   Attachment,
-  ComposeModel,
   ComposeSource,
   ComposeStack,
   SharedVolume,
@@ -23,6 +22,7 @@ import { containerOf, filterOf, observeStack } from "./observe-stack.ts";
 import { removeStack } from "./remove-stack.ts";
 import { asObject, oneOffModel, stampModel } from "./stamp-model.ts";
 import { stopContainer } from "./stop-container.ts";
+import { type ComposeModel, composeModelText, parseComposeModel } from "./transform/compose-model.ts";
 
 export interface ComposeStackOptions {
   access: EngineAccess;
@@ -107,7 +107,7 @@ async function readModel({ program }: Parts, source: ComposeSource, abort: Abort
   const env = Object.fromEntries(Object.entries(source.env).filter(([key]) => !/^(COMPOSE|DOCKER)_/.test(key)));
   const { code, stdout, stderr } = await program.run({ args: [...args, "config", "--format", "json"], directory, env, abort });
   if (code !== 0) throw composeFileError(stderr);
-  return JSON.parse(stdout) as ComposeModel;
+  return parseComposeModel(stdout);
 }
 
 /** Compose would look in the directories above too, where another worktree's file may lie. */
@@ -185,7 +185,7 @@ async function compose(
   const { code, stdout, stderr } = await program.run({
     args: ["--project-directory", directory, "--project-name", project, "--file", "-", "--profile", "*", ...args],
     directory,
-    model: JSON.stringify(stampModel(model, state)),
+    model: composeModelText(stampModel(model, state)),
     abort: call.abort,
     onLine: (line) => call.report(clean(line)),
   });

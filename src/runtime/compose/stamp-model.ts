@@ -1,7 +1,8 @@
 // What a stack adds to a model by itself. Pure.
 import type { JsonValue } from "../../errors/wt-error.ts";
-import type { ComposeModel, OneOff } from "./compose-stack.ts";
+import type { OneOff } from "./compose-stack.ts";
 import { labels } from "./labels.ts";
+import type { ComposeModel } from "./transform/compose-model.ts";
 
 type JsonObject = { [key: string]: JsonValue };
 
@@ -13,10 +14,10 @@ export function stampModel(model: ComposeModel, state: string): ComposeModel {
     const own = stamped(service);
     return typeof own.build === "object" && own.build !== null ? { ...own, build: stamped(asObject(own.build)) } : own;
   });
-  return { ...model, services, ...each(model, "networks", stamped), ...each(model, "volumes", stamped) };
+  return { ...model, ...each(model, "networks", stamped), ...each(model, "volumes", stamped), services };
 }
 
-function each(model: ComposeModel, key: string, change: (entry: JsonObject) => JsonObject): ComposeModel {
+function each(model: ComposeModel, key: "networks" | "volumes", change: (entry: JsonObject) => JsonObject): Partial<ComposeModel> {
   return model[key] === undefined ? {} : { [key]: mapEach(model[key], change) };
 }
 
@@ -45,7 +46,7 @@ function labelMap(value: JsonValue | undefined): JsonObject {
   );
 }
 
-function mapEach(value: JsonValue | undefined, change: (entry: JsonObject) => JsonObject): JsonObject {
+function mapEach(value: JsonValue | undefined, change: (entry: JsonObject) => JsonObject): { [name: string]: JsonObject } {
   return Object.fromEntries(Object.entries(asObject(value)).map(([name, entry]) => [name, change(asObject(entry))]));
 }
 

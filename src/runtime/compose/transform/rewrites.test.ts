@@ -205,7 +205,7 @@ const cases: Case[] = [
     request: { services: ["web", "worker", "other"] },
     rewrites: [
       "image web.image: acme/shop → shop-spike-web",
-      "pull-policy web.pull_policy: always → null",
+      "pull-policy web.pull_policy: always → never",
       "build-output web.build.tags: acme/shop:1, acme/shop:2 → null",
       "build-output web.build.cache_to: 1 of them → null",
       "platforms web.build.platforms: linux/amd64, linux/arm64 → null",
@@ -225,6 +225,8 @@ const cases: Case[] = [
       "left-out base: acme/base → null",
       "image web.image: acme/base → shop-shared-base",
       "pull-policy web.pull_policy: missing → never",
+      "image api.image: null → shop-spike-api",
+      "pull-policy api.pull_policy: null → never",
       "image api.build.additional_contexts.base: service:base → docker-image://shop-shared-base",
     ],
   },
@@ -365,7 +367,7 @@ describe("rewrites", () => {
     expect(find("variables").services.web?.environment).toEqual({ DATABASE_URL: "postgres://own", PORT: "80", TOKEN: "t", NEW: "n" });
     expect(find("volumes").volumes?.pip).toEqual({ name: "shop-shared_pip", external: true });
     const { build, image, pull_policy } = objectOf(find("images").services.web);
-    expect([image, pull_policy]).toEqual([undefined, undefined]);
+    expect([image, pull_policy]).toEqual(["shop-spike-web", "never"]);
     expect(Object.keys(objectOf(build)).sort()).toEqual(["cache_from", "labels"]);
   });
 });

@@ -72,7 +72,7 @@ describe("transformModel, for any model and request,", () => {
         );
         expect(objectOf(service.deploy).restart_policy).toBeUndefined();
         expect([undefined, 0, 1]).toContain(service.scale as number | undefined);
-        if (service.build !== undefined) expect([service.image, service.pull_policy]).toEqual([undefined, undefined]);
+        if (service.build !== undefined) expect([service.image, service.pull_policy]).toEqual([`shop-spike-${name}`, "never"]);
       }
     });
   });

@@ -6,14 +6,13 @@ import { refuseMissing } from "./join-namespaces.ts";
 const outputs = ["tags", "cache_to"] as const;
 
 /**
- * What is built gets the name that Compose itself gives, `<project>-<service>`, by having no `image`: with one, Compose would first try to
- * pull it, and a stranger could have published that name.
+ * What is built gets the name that Compose itself gives, `<project>-<service>`. It is never pulled: a stranger could have published that name.
  */
 export function ownImages(stack: StackEdit): void {
   const builders = buildersOf(stack);
   for (const [service, { build, image }] of servicesOf(stack)) {
     const reference = textOf(image);
-    if (build !== undefined && build !== null) ownBuild(stack, service, reference);
+    if (build !== undefined && build !== null) ownBuild(stack, service);
     else if (reference !== null) useBuilt(stack, { service, reference }, builders.get(plainReference(reference)) ?? []);
   }
 }
@@ -34,10 +33,9 @@ function buildersOf(stack: StackEdit): Map<string, string[]> {
   return builders;
 }
 
-function ownBuild(stack: StackEdit, service: string, reference: string | null): void {
-  const shown = { from: reference, to: builtImage(stack.request.project, service) };
-  stack.editor.edit({ path: ["services", service, "image"], value: undefined, rule: "image", shown });
-  editService(stack, { service, key: ["pull_policy"], rule: "pull-policy" }, undefined);
+function ownBuild(stack: StackEdit, service: string): void {
+  editService(stack, { service, key: ["image"], rule: "image" }, builtImage(stack.request.project, service));
+  editService(stack, { service, key: ["pull_policy"], rule: "pull-policy" }, "never");
   const build = objectOf(serviceOf(stack, service)?.build);
   for (const key of outputs) {
     const shown = { from: key === "tags" ? listOf(build.tags).join(", ") : `${listOf(build[key]).length} of them`, to: null };

@@ -24,10 +24,16 @@ const sentences: Sentence[] = [
     hints: ["Run `wt doctor` to see who holds it, then `wt up`."],
   },
   {
-    pattern: /(?:could not find an available|all predefined address pools|non-overlapping IPv4 address pool|Pool overlaps)/i,
+    pattern: /(?:could not find an available|all predefined address pools|non-overlapping IPv4 address pool)/i,
     code: "address_pool_exhausted",
     because: () => "the engine has no free range of addresses for its network",
     hints: ["Remove networks that nobody uses (`docker network prune`), then run `wt up`."],
+  },
+  {
+    pattern: /(?:Pool overlaps|subnet [\d./]+ (?:is|already) (?:already )?used|invalid pool request)/i,
+    code: "subnet_taken",
+    because: () => "the range of addresses of its network overlaps with that of another network",
+    hints: ["Run `wt up` again; another range is chosen."],
   },
   {
     pattern: /(?:No such image:?|image not found|pull access denied for|manifest unknown|manifest for) ?([^\s,:"]+(?::[^\s,"]+)?)?/i,

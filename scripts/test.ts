@@ -95,7 +95,11 @@ function planRuns(args: string[]): Plan {
   const matches = (name: string) => wanted.length === 0 || wanted.some((part) => name.includes(part));
   const find = (pattern: string) => [...new Glob(pattern).scanSync(root)].filter(matches).sort();
   const fast = ordinary ? [] : find("src/**/*.test.ts");
-  const serving = fast.filter((name) => /^src\/(resource\/(postgres|mysql|redis)\/|runtime\/compose\/(compose-driver|container-log|docker-compose-stack)\.)/.test(name));
+  const serving = fast.filter((name) =>
+    /^src\/(resource\/(postgres|mysql|redis)\/|runtime\/compose\/(compose-driver|container-log|container-states|docker-compose-stack)\.)/.test(
+      name,
+    ),
+  );
   const rest = fast.filter((name) => !serving.includes(name));
   const histories = ordinary ? [] : find("test/histories/**/*.test.ts");
   const slow = [...histories, ...find("test/e2e/**/*.test.ts")];

@@ -14,7 +14,7 @@ afterAll(() => image?.[Symbol.dispose]());
 let harness: ComposeHarness;
 
 const ticks =
-  "i=0; while [ $$i -lt 4000 ]; do i=$$((i+1)); echo tick $$i; if [ $$((i%100)) = 0 ]; then sleep 0.05; fi; done; printf unfinished";
+  "i=0; while [ $i -lt 4000 ]; do i=$((i+1)); echo tick $i; if [ $((i%100)) = 0 ]; then sleep 0.05; fi; done; printf unfinished";
 const expected = `${Array.from({ length: 4000 }, (_, index) => `tick ${index + 1}\n`).join("")}unfinished`;
 const patient = { signal: "SIGTERM", graceMs: 5000 } as const;
 
@@ -118,7 +118,7 @@ describe.skipIf(whyNot !== null)(`the copy of a container's log${whyNot ? ` (ski
     await harness.driver.close();
     const driver = harness.reopen({ rotateLogBytes: 8000 });
     const spec = harness.command();
-    await harness.createContainer(spec, "i=0; while [ $$i -lt 2000 ]; do i=$$((i+1)); echo tick $$i; done; sleep 1; echo last");
+    await harness.createContainer(spec, "i=0; while [ $i -lt 2000 ]; do i=$((i+1)); echo tick $i; done; sleep 1; echo last");
     const instance = await driver.start(spec);
     await driver.waitForEnd(instance, AbortSignal.timeout(30_000));
     await eventually(async () => expect(lengthOf(spec)).toBeLessThan(8000));

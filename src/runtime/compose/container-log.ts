@@ -11,9 +11,13 @@ export interface ContainerLogOptions {
   engine: DockerEngine;
   clock: Clock;
   container: string;
+  /** Of the start whose end is the end of the copying. */
+  startedAt: string;
   logPath: string;
   /** A start of the container that this driver just made, not one that is taken over. */
   fresh: boolean;
+  /** Other copying of the same container, which has to end first. */
+  after: Promise<unknown>;
 }
 
 export interface ContainerLog {
@@ -34,9 +38,7 @@ const retryMs = 1000;
 const mostRepeatedBytes = 8 * 1024 * 1024;
 
 export function followContainer(options: ContainerLogOptions): ContainerLog {
-  const position = readPosition(options.logPath, options.container) ?? startOf(options.container);
-  const copying: Copying = { ...options, position, repeated: Buffer.alloc(0), closing: new AbortController() };
-  if (!options.fresh) copying.repeated = readRepeated(copying);
+  const copying: Copying = { ...options, position: startOf(options.container), repeated: Buffer.alloc(0), closing: new AbortController() };
   return {
     complete: copyToEnd(copying).catch(() => undefined),
     close: () => copying.closing.abort(new Error("the driver is closed")),
@@ -45,6 +47,9 @@ export function followContainer(options: ContainerLogOptions): ContainerLog {
 
 async function copyToEnd(copying: Copying): Promise<void> {
   const { clock, closing } = copying;
+  await copying.after;
+  copying.position = readPosition(copying) ?? copying.position;
+  if (!copying.fresh) copying.repeated = readRepeated(copying);
   for (;;) {
     try {
       await copyPast(copying);
@@ -65,8 +70,9 @@ async function copyToEnd(copying: Copying): Promise<void> {
   }
 }
 
-async function isRunning({ engine, container, closing }: Copying): Promise<boolean> {
-  return (await engine.inspect(container, closing.signal))?.State.Running === true;
+async function isRunning({ engine, container, startedAt, closing }: Copying): Promise<boolean> {
+  const state = (await engine.inspect(container, closing.signal))?.State;
+  return state?.Running === true && state.StartedAt === startedAt;
 }
 
 /** Copies everything there is by now. */
@@ -152,7 +158,7 @@ function readRepeated({ logPath, position }: Copying): Buffer {
   return Buffer.from(text.replace(/^\[wt\] .*\n/gm, ""), "latin1");
 }
 
-function readPosition(logPath: string, container: string): LogPosition | null {
+function readPosition({ logPath, container }: Copying): LogPosition | null {
   try {
     const position = parsePosition(readFileSync(logPaths(logPath).position, "latin1"));
     return position?.container === container ? position : null;

@@ -27,6 +27,8 @@ export function createContainerLogs({ clock, logs, engineAt }: ContainerLogsOpti
   const copying = new Map<string, { container: string; log: ContainerLog }>();
   /** Starts whose log is complete. */
   const finished = new Set<string>();
+  const copyingOf = (container: string) =>
+    [...copying.values()].filter((each) => each.container === container).map(({ log }) => log.complete);
   const keyOf = ({ container, startedAt }: ContainerIdentity) => `${container} ${startedAt}`;
 
   const follow = (identity: ContainerIdentity, { fresh }: { fresh: boolean }): ContainerLog | null => {
@@ -35,7 +37,8 @@ export function createContainerLogs({ clock, logs, engineAt }: ContainerLogsOpti
     const running = copying.get(key);
     if (running) return running.log;
     if (logPath === null || finished.has(key)) return null;
-    const log = followContainer({ engine: engineAt(endpoint), clock, container, logPath, fresh });
+    const after = Promise.all(copyingOf(container));
+    const log = followContainer({ engine: engineAt(endpoint), clock, container, startedAt: identity.startedAt, logPath, fresh, after });
     copying.set(key, { container, log });
     logs.serviceStarted(logPath);
     void log.complete.then(() => {
@@ -60,7 +63,7 @@ export function createContainerLogs({ clock, logs, engineAt }: ContainerLogsOpti
       if (log) await withinLimit([log.complete]);
     },
     async settled(container) {
-      await withinLimit([...copying.values()].filter((each) => each.container === container).map(({ log }) => log.complete));
+      await withinLimit(copyingOf(container));
     },
     async close() {
       const all = [...copying.values()];

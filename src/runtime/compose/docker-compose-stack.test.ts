@@ -184,13 +184,13 @@ describe.skipIf(whyNot !== null)(`stacks on a real engine${whyNot ? ` (skipped: 
     test("run a command with the service's variables and image, through the driver, and are removed alone", async () => {
       const stack = stackOf({
         web: {
-          environment: { WORD: "a$$b" },
+          environment: { WORD: "a$b" },
           ports: [{ target: 80, published: "1", host_ip: "127.0.0.1" }],
           healthcheck: { test: ["CMD", "false"] },
         },
       });
       const container = await harness.stack.createOneOff(
-        { ...stack, service: "web", name: "setup-1", command: ["sh", "-c", 'echo "$$WORD"; exit 5'] },
+        { ...stack, service: "web", name: "setup-1", command: ["sh", "-c", 'echo "$WORD"; exit 5'] },
         harness.call,
       );
       const spec = { ...harness.command({ service: "setup-1" }), container };
@@ -231,7 +231,7 @@ describe.skipIf(whyNot !== null)(`stacks on a real engine${whyNot ? ` (skipped: 
         },
       );
       const web = (model.services as { web: JsonObject }).web;
-      expect(web.environment).toEqual({ A: "file", B: "shell", C: "a$$b" });
+      expect(web.environment).toEqual({ A: "file", B: "shell", C: "a$b" });
       const stack = stackOf({ web: { ...web, profiles: [] } });
       const [made] = await harness.stack.create(stack, harness.call);
       const env = docker("inspect", "--format", "{{json .Config.Env}}", made?.id ?? "");

@@ -1,0 +1,54 @@
+// Texts of engines and of Compose that cannot be provoked on every machine; the others are in the tests with a real one.
+import { expect, test } from "bun:test";
+import { buildError, composeFileError, withoutSecrets } from "./compose-errors.ts";
+import { isNewEnough } from "./compose-program.ts";
+import { engineRefusal } from "./engine-errors.ts";
+
+test.each([
+  ["write /var/lib/docker/tmp/x: no space left on device", "disk_full"],
+  ["driver failed programming external connectivity: Bind for 127.0.0.1:8000 failed: port is already allocated", "port_taken"],
+  ["could not find an available, non-overlapping IPv4 address pool among the defaults to assign to the network", "address_pool_exhausted"],
+  ["all predefined address pools have been fully subnetted", "address_pool_exhausted"],
+  ["Pool overlaps with other one on this address space", "subnet_taken"],
+  ["No such image: nowhere:1", "image_missing"],
+  ["pull access denied for nowhere, repository does not exist or may require 'docker login'", "image_missing"],
+  ['OCI runtime create failed: exec: "gunicorn": executable file not found in $PATH: unknown', "container_failed"],
+  ['invalid mount config for type "bind": bind source path does not exist: /nowhere', "container_failed"],
+  ["something else", "otherwise"],
+])("%s", (text, code) => {
+  const error = engineRefusal("Service web cannot start", `Error response from daemon: ${text}`, { code: "otherwise", hints: ["Look."] });
+  expect(error).toMatchObject({ kind: "machine", code });
+  expect(error.message).toMatch(/^Service web cannot start: .*[^.]\.$/);
+});
+
+test("a full disk while building is no failure of the build", () => {
+  expect(buildError("failed to solve: write /x: no space left on device", ["web"])).toMatchObject({ code: "disk_full" });
+  expect(buildError('x\nfailed to solve: process "/bin/sh -c false" did not complete', ["web"])).toMatchObject({ code: "build_failed" });
+});
+
+test("a variable that is missing is named with where to set it", () => {
+  const error = composeFileError("error while interpolating services.web.image: required variable TAG is missing a value: set it\n");
+  expect(error.hints[0]).toContain("TAG");
+});
+
+test("values that look like secrets are left out of a text, wherever they stand; others stay", () => {
+  const services = {
+    web: {
+      environment: { API_KEY: "abcd1234", MODE: "development", URL: "redis://:pw@cache/0" },
+      build: { args: { NPM_TOKEN: "abcd1234-longer" } },
+    },
+  };
+  const model = { name: "p", services, secrets: { key: { content: "contents" } } };
+  expect(withoutSecrets("abcd1234-longer abcd1234 development redis://:pw@cache/0 contents", model)).toBe("••• ••• development ••• •••");
+});
+
+test.each([
+  ["2.26.1-4", true],
+  ["v2.20.0", true],
+  ["5.0.0", true],
+  ["2.19.9", false],
+  ["1.29.2", false],
+  ["", false],
+])("Compose %s", (version, expected) => {
+  expect(isNewEnough(version)).toBe(expected);
+});

@@ -168,6 +168,23 @@ describe("a database on a server", () => {
     }
   });
 
+  test("databases that the app's tests make are its own, stay at a reset, and go with it", async () => {
+    const world = await createPostgresHarness();
+    try {
+      const spec = await world.spec("tested", { server: url("helper") });
+      const { values } = await world.driver.ensure(spec, world.call());
+      await world.query(values.url ?? "", "CREATE DATABASE test_shop");
+      await world.query((values.url ?? "").replace(/[^/]*$/, "test_shop"), "CREATE TABLE t AS SELECT 1 AS i");
+      await world.driver.reset(spec, world.call());
+      expect(await admin("SELECT 1 AS there FROM pg_database WHERE datname = 'test_shop'")).toEqual([{ there: 1 }]);
+      await world.driver.remove(spec);
+      expect(await admin("SELECT 1 AS there FROM pg_database WHERE datname = 'test_shop'")).toEqual([]);
+      expect(await ownDatabases()).toEqual([]);
+    } finally {
+      await world.dispose();
+    }
+  });
+
   const refusals: [string, object, RegExp][] = [
     ["a template that is missing", { from: "nowhere" }, /^resources\.db\.from: there is no database nowhere on that server\.$/],
     [

@@ -27,15 +27,18 @@ export async function readHolding(link: ServerLink, { label, nonce }: Holding): 
   return row.mark === markOf(nonce) ? "whole" : "half";
 }
 
-/** The role, with this password; made with its mark at once, so that a crash leaves nothing unmarked. */
+/**
+ * The role, with this password; made with its mark at once, so that a crash leaves nothing unmarked. It may make databases, since the tests of an
+ * app do; they go with it.
+ */
 export async function ensureRole(link: ServerLink, { label, nonce }: Holding, password: string): Promise<void> {
   const role = quoteName(label);
   await link.run("SET password_encryption = 'scram-sha-256'");
   const [found] = await link.run(`SELECT 1 FROM pg_roles WHERE rolname = ${quoteLiteral(label)}`);
-  if (found) await link.run(`ALTER ROLE ${role} LOGIN PASSWORD ${quoteLiteral(password)}`);
+  if (found) await link.run(`ALTER ROLE ${role} LOGIN CREATEDB PASSWORD ${quoteLiteral(password)}`);
   else {
     await link.run(
-      `BEGIN; CREATE ROLE ${role} LOGIN CONNECTION LIMIT 60 PASSWORD ${quoteLiteral(password)}; COMMENT ON ROLE ${role} IS ${quoteLiteral(markOf(nonce))}; COMMIT`,
+      `BEGIN; CREATE ROLE ${role} LOGIN CREATEDB CONNECTION LIMIT 60 PASSWORD ${quoteLiteral(password)}; COMMENT ON ROLE ${role} IS ${quoteLiteral(markOf(nonce))}; COMMIT`,
     );
   }
   // Only who may become the role may give it a database; since 16, who made a role need not be able to.

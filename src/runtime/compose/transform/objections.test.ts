@@ -1,0 +1,317 @@
+// What is refused, with the exact text that accepts it, and what is told.
+import { describe, expect, test } from "bun:test";
+import type { ComposeModel, ComposeObject } from "./compose-model.ts";
+import { refusalRules, warningRules } from "./rules.ts";
+import { transformModel } from "./transform-model.ts";
+import type { TransformRequest } from "./transform-request.ts";
+
+const request: TransformRequest = {
+  role: "environment",
+  project: "shop-spike",
+  wtProject: "shop",
+  environmentId: "e1",
+  nonce: "n1",
+  slug: "spike",
+  worktree: "/trees/shop",
+  repositoryRoot: "/home/ann/shop",
+  home: "/home/ann",
+  services: ["web"],
+  shared: ["db"],
+  sharedVolumes: [],
+  allow: [],
+  ports: [],
+  variables: {},
+  subnets: {},
+  sharedProject: "shop-shared",
+};
+
+const bind = (source: string, read_only = false) => ({ type: "bind", source, target: "/x", read_only });
+const volume = (source: string) => ({ type: "volume", source, target: "/v" });
+
+function transform(web: ComposeObject, rest: Partial<ComposeModel> = {}, asked: Partial<TransformRequest> = {}) {
+  return transformModel(
+    { name: "shop", networks: { default: {} }, ...rest, services: { ...rest.services, web } },
+    { ...request, ...asked },
+  );
+}
+
+/** `<rule> <what to allow>`; null where nothing helps. */
+const refused: [what: string, web: ComposeObject, expected: string[], rest?: Partial<ComposeModel>, asked?: Partial<TransformRequest>][] = [
+  ["the host's network", { network_mode: "host" }, ["host-namespace web.network_mode:host"]],
+  [
+    "the host's processes, memory and name",
+    { pid: "host", ipc: "host", uts: "host" },
+    ["pid", "ipc", "uts"].map((key) => `host-namespace web.${key}:host`),
+  ],
+  ["a stranger's network", { network_mode: "container:vpn" }, ["host-namespace web.network_mode:container:vpn"]],
+  ["a network by its name", { network_mode: "corporate" }, ["host-namespace web.network_mode:corporate"]],
+  [
+    "the host's network by another way",
+    { networks: { outer: null } },
+    ["host-namespace networks.outer.external:host"],
+    { networks: { outer: { external: true, name: "host" } } },
+  ],
+  ["a shared service's network", { network_mode: "service:db" }, ["missing-part null"], { services: { db: {} } }],
+  ["a shared service's volumes", { volumes_from: ["db:ro"] }, ["missing-part null"], { services: { db: {} } }],
+  [
+    "a build upon a build that is left out",
+    { build: { additional_contexts: { base: "service:base" } } },
+    ["missing-part null"],
+    { services: { base: { build: {} } } },
+  ],
+  [
+    "root",
+    { privileged: true, use_api_socket: true, build: { privileged: true, entitlements: ["security.insecure"] } },
+    [
+      "privileged web.privileged",
+      "privileged web.use_api_socket",
+      "privileged web.build.privileged",
+      "privileged web.build.entitlements:security.insecure",
+    ],
+  ],
+  [
+    "capabilities, however they are written",
+    { cap_add: ["cap_sys_admin", "ALL", "NET_ADMIN", "SYS_PTRACE"] },
+    ["capability web.cap_add:SYS_ADMIN", "capability web.cap_add:ALL"],
+  ],
+  [
+    "disks",
+    { devices: ["/dev/nvme0n1:/dev/nvme0n1", { source: "/dev/mem", target: "/dev/mem" }], device_cgroup_rules: ["b 8:* rwm"] },
+    ["device web.devices:/dev/nvme0n1", "device web.devices:/dev/mem", "device web.device_cgroup_rules:b 8:* rwm"],
+  ],
+  [
+    "the kernel's settings",
+    { security_opt: ["systempaths=unconfined", "no-new-privileges:true"] },
+    ["unconfined web.security_opt:systempaths:unconfined"],
+  ],
+  [
+    "the engine's socket, read-only or by a directory above it",
+    { volumes: [bind("/var/run/docker.sock", true), bind("/run/user/1000/podman/podman.sock"), bind("/run", true), bind("/", true)] },
+    [
+      "engine-socket web.volumes:/var/run/docker.sock",
+      "engine-socket web.volumes:/run/user/1000/podman/podman.sock",
+      "engine-socket web.volumes:/run",
+      "engine-socket web.volumes:/",
+    ],
+  ],
+  [
+    "writable mounts outside",
+    {
+      volumes: [
+        bind("/trees/shop"),
+        bind("/trees/shop/sub/"),
+        bind("/trees/shop2"),
+        bind("/trees"),
+        bind("/home/ann/.cache"),
+        bind("/srv/x"),
+      ],
+    },
+    [
+      "outside-mount web.volumes:../shop2",
+      "outside-mount web.volumes:..",
+      "outside-mount web.volumes:~/.cache",
+      "outside-mount web.volumes:/srv/x",
+    ],
+  ],
+  ["a stranger's volumes", { volumes_from: ["container:old"] }, ["outside-mount web.volumes_from:old"]],
+  [
+    "volumes that lie at one place",
+    { volumes: ["nfs", "cifs", "srv", "mine", "tmp", "plugin", "plain"].map(volume) },
+    [
+      "remote-volume volumes.nfs.driver_opts.device::/export",
+      "remote-volume volumes.cifs.driver_opts.device://nas/share",
+      "outside-mount volumes.srv.driver_opts.device:/srv/data",
+      "remote-volume volumes.plugin.driver:rexray",
+    ],
+    {
+      volumes: {
+        nfs: { driver_opts: { type: "nfs", device: ":/export" } },
+        cifs: { driver_opts: { type: "cifs", device: "//nas/share", o: "password=x" } },
+        srv: { driver_opts: { type: "none", o: "bind", device: "/srv/data" } },
+        mine: { driver_opts: { type: "none", o: "bind", device: "/trees/shop/data" } },
+        tmp: { driver_opts: { type: "tmpfs", device: "tmpfs" } },
+        plugin: { driver: "rexray", driver_opts: { bucket: "b" } },
+        plain: { driver: "rexray" },
+      },
+    },
+  ],
+  [
+    "volumes from outside, but not a shared one, and none that nothing mounts",
+    { volumes: [volume("old"), volume("pip")] },
+    ["external-volume volumes.old.external:shop_old"],
+    {
+      volumes: { old: { external: true, name: "shop_old" }, pip: { external: true, name: "pip" }, unused: { external: true } },
+    },
+    { sharedVolumes: ["pip"] },
+  ],
+  [
+    "networks from outside, and of other drivers",
+    { networks: { proxy: null, lan: null } },
+    ["external-network networks.proxy.external:traefik", "network-driver networks.lan.driver:macvlan"],
+    {
+      networks: { proxy: { external: true, name: "traefik" }, lan: { driver: "macvlan" }, unused: { driver: "overlay" } },
+    },
+  ],
+  ["links to strangers", { external_links: ["old:o"] }, ["external-link web.external_links:old"]],
+  ["a service of a plugin", { provider: { type: "model" } }, ["provider null"]],
+  [
+    "a service that is not there",
+    {},
+    ["unknown-service null", "unknown-service null"],
+    {},
+    { services: ["web", "gone"], variables: { also: [] } },
+  ],
+];
+
+/** `<rule> <place>` */
+const told: [what: string, web: ComposeObject, expected: string[], rest?: Partial<ComposeModel>, asked?: Partial<TransformRequest>][] = [
+  [
+    "waits for what is left out, but not for a shared service or what it can do without",
+    { depends_on: { mail: { required: true }, db: {}, extra: { required: false } }, links: ["mail"] },
+    ["dependency-left-out web.depends_on.mail", "dependency-left-out web.links"],
+    { services: { mail: {}, db: {}, extra: {} } },
+  ],
+  [
+    "a shared service that needs a cloned one",
+    { depends_on: { api: {} } },
+    ["dependency-left-out web.depends_on.api"],
+    { services: { api: {} } },
+    { role: "shared", shared: ["web"] },
+  ],
+  [
+    "no network in common",
+    { depends_on: { db: {} }, networks: { front: null } },
+    ["shared-unreachable db.networks"],
+    { services: { db: { networks: { back: null } } }, networks: { front: {}, back: {} } },
+  ],
+  [
+    "a volume on both sides",
+    { volumes: [volume("media")] },
+    ["volume-split volumes.media"],
+    { services: { db: { volumes: [volume("media")] } }, volumes: { media: {} } },
+  ],
+  [
+    "a volume that both sides share",
+    { volumes: [volume("media")] },
+    [],
+    { services: { db: { volumes: [volume("media")] } }, volumes: { media: {} } },
+    { sharedVolumes: ["media"] },
+  ],
+  [
+    "read-only mounts outside, but not the clock",
+    { volumes: [bind("/home/ann/.aws", true), bind("/etc/localtime", true), bind("/trees/shop/a", true)] },
+    ["outside-mount-read-only web.volumes"],
+  ],
+  [
+    "files outside",
+    {
+      secrets: ["key", "own"],
+      configs: [{ source: "conf" }],
+      build: { context: "/trees/lib", additional_contexts: { a: "/trees/shop/a", b: "/trees/b", c: "https://x.example/y.git" } },
+    },
+    [
+      "outside-file web.build.context",
+      "outside-file web.build.additional_contexts.b",
+      "outside-file secrets.key.file",
+      "outside-file configs.conf.file",
+    ],
+    { secrets: { key: { file: "/home/ann/.npmrc" }, own: { file: "/trees/shop/key" } }, configs: { conf: { file: "/etc/x" } } },
+  ],
+  ["replicas", { scale: 3 }, ["replicas web.scale"]],
+  ["no replica", { deploy: { replicas: 0 } }, ["replicas web.deploy.replicas"]],
+  [
+    "a port of who has no network",
+    { network_mode: "none" },
+    ["port-not-published web.network_mode"],
+    {},
+    { ports: [{ service: "web", target: 80, hostPort: 20_001 }] },
+  ],
+  [
+    "a variable with an address that is gone",
+    { environment: { DB: "10.5.0.3:5432", OTHER: "10.5.0.31", NOT: "110.5.0.3" } },
+    ["address-in-variable web.environment.DB"],
+    { services: { db: { networks: { default: { ipv4_address: "10.5.0.3" } } } } },
+  ],
+  [
+    "an image that nobody here builds",
+    { image: "acme/shop" },
+    ["image-not-built web.image"],
+    { services: { tool: { image: "acme/shop", build: {} } } },
+  ],
+  ["slow health checks", { healthcheck: { test: ["CMD", "x"] } }, ["slow-healthcheck web.healthcheck"]],
+  ["a slow one in other words", { healthcheck: { test: ["CMD", "x"], interval: "1m0s" } }, ["slow-healthcheck web.healthcheck"]],
+  ["quick ones", { healthcheck: { test: ["CMD", "x"], interval: "5s" } }, []],
+  ["one that starts quickly", { healthcheck: { test: ["CMD", "x"], start_period: "1m", start_interval: "500ms" } }, []],
+  ["none", { healthcheck: { disable: true } }, []],
+  [
+    "hooks of Compose",
+    { post_start: [{ command: "x" }], pre_stop: [{ command: "x" }] },
+    ["lifecycle-hook web.post_start", "lifecycle-hook web.pre_stop"],
+  ],
+  [
+    "thinner walls",
+    {
+      security_opt: ["seccomp=unconfined"],
+      userns_mode: "host",
+      cgroup: "host",
+      cgroup_parent: "x",
+      devices: ["/dev/kvm", "vendor.example/gpu=all"],
+      build: { network: "host" },
+    },
+    [
+      "weakened web.build.network",
+      "weakened web.cgroup",
+      "weakened web.cgroup_parent",
+      "weakened web.devices",
+      "weakened web.security_opt",
+      "weakened web.userns_mode",
+    ],
+  ],
+];
+
+describe("refusals", () => {
+  for (const [what, web, expected, rest, asked] of refused) {
+    test(what, () => {
+      const { refusals } = transform(web, rest, asked);
+      expect(refusals.map(({ rule, allow }) => `${rule} ${allow}`).sort()).toEqual(expected.toSorted());
+      for (const { message, service, key } of refusals) {
+        expect(message).toMatch(/^\S.*\.$/);
+        expect(message).toContain(service ?? key.split(".")[1] ?? "");
+      }
+      const allow = refusals.flatMap((refusal) => refusal.allow ?? []);
+      expect(transform(web, rest, { ...asked, allow }).refusals.filter((refusal) => refusal.allow !== null)).toEqual([]);
+    });
+  }
+
+  test("a path may be allowed as it is written for all, or in full", () => {
+    const web = { volumes: [bind("/home/ann/.cache")] };
+    for (const allow of ["web.volumes:~/.cache", "web.volumes:/home/ann/.cache"])
+      expect(transform(web, {}, { allow: [allow] }).refusals).toEqual([]);
+    expect(transform(web, {}, { allow: ["web.volumes", "api.volumes:~/.cache", "web.volumes:~"] }).refusals).toHaveLength(1);
+  });
+
+  test("every rule has a case", () => {
+    expect(new Set(refused.flatMap(([, , expected]) => expected.map((line) => line.split(" ")[0])))).toEqual(
+      new Set(Object.keys(refusalRules)),
+    );
+  });
+});
+
+describe("warnings", () => {
+  for (const [what, web, expected, rest, asked] of told) {
+    test(what, () => {
+      const { warnings, refusals } = transform(web, rest, asked);
+      expect(refusals).toEqual([]);
+      expect(warnings.map(({ rule, service, key }) => `${rule} ${[service, key].filter(Boolean).join(".")}`).sort()).toEqual(
+        expected.toSorted(),
+      );
+      for (const { message } of warnings) expect(message).toMatch(/^\S.*\.$/);
+    });
+  }
+
+  test("every rule has a case", () => {
+    expect(new Set(told.flatMap(([, , expected]) => expected.map((line) => line.split(" ")[0])))).toEqual(
+      new Set(Object.keys(warningRules)),
+    );
+  });
+});

@@ -12,7 +12,7 @@ import {
   shellToken,
   treesDirectory,
 } from "../../../../test/support/compose-models.ts";
-import { dockerReason } from "../../../../test/support/docker.ts";
+import { busyboxImage, dockerReason, runLabels } from "../../../../test/support/docker.ts";
 import { type ComposeModel, type ComposeObject, composeModelText, objectOf, parseComposeModel } from "./compose-model.ts";
 import { transformModel } from "./transform-model.ts";
 import type { TransformRequest } from "./transform-request.ts";
@@ -122,5 +122,27 @@ live(`Compose${reason === null ? "" : ` (skipped: ${reason})`}`, () => {
       TEMPLATE: "${price} of $$",
     });
     expect(back.services.web?.command).toEqual(["sh", "-c", "echo $HOSTNAME && python manage.py runserver 0.0.0.0:8000"]);
+  });
+
+  test("a password with dollar signs reaches the container unchanged (docker/compose#6367)", () => {
+    using image = busyboxImage();
+    const directory = mkdtempSync(join(tmpdir(), "wt-dollar-"));
+    try {
+      const service = {
+        image: image.name,
+        network_mode: "none",
+        command: ["sh", "-c", 'printf "%s\\n" "$$FROM_FILE" "$$PASSWORD"'],
+        labels: runLabels(),
+      };
+      const written = JSON.stringify({ services: { web: { ...service, environment: { FROM_FILE: shellToken.replaceAll("$", "$$$$") } } } });
+      const printed = runCompose(["-f", "-", "config", "--format", "json"], { directory, stdin: written });
+      const model = parseComposeModel(printed);
+      const project = `wt-test-${crypto.randomUUID().slice(0, 8)}`;
+      const { model: made } = transformModel(model, { ...requestFor("dollar", model, "environment"), project, ports: [] });
+      const output = runCompose(["-p", project, "-f", "-", "run", "--rm", "-T", "web"], { directory, stdin: composeModelText(made) });
+      expect(output).toBe(`${shellToken}\n${password}\n`);
+    } finally {
+      rmSync(directory, { recursive: true, force: true });
+    }
   });
 });

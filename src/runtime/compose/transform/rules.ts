@@ -11,7 +11,7 @@ export const rewriteRules = {
   "own-network": "Docker's default bridge is one for the whole machine; the stack's own network takes its place.",
   subnet: "A fixed range exists once per machine, and Docker's own pool ends after some 30 networks; ranges are leased.",
   "fixed-address": "A fixed address exists once per machine; services find each other by name.",
-  "network-option": "This option ties the network to something that the machine has once.",
+  "network-option": "This option ties the network to something that the machine has once, or opens it to other machines.",
   ports: "Only leased ports are published, and only on 127.0.0.1, so that environments never meet on a port.",
   "internal-port": "Docker publishes no port of a container that has only internal networks.",
   "volume-name": "Each environment has its own data.",

@@ -27,7 +27,7 @@ export interface TransformRequest {
   allow: readonly string[];
   /** Every port to publish; no other one is. `protocol` is tcp when it is not said. */
   ports: readonly PublishedPort[];
-  /** Variables for the containers, by service. */
+  /** Variables for the containers, by service. Of one name a forced one wins, else the later. */
   variables: Readonly<Record<string, readonly ServiceVariable[]>>;
   /** CIDR for each network that the stack makes, by its key in the compose file; one that is not named gets what Docker chooses. */
   subnets: Readonly<Record<string, string>>;

@@ -49,10 +49,8 @@ function joinNamespace(stack: StackEdit, place: { service: string; key: keyof ty
     if (of?.[1] === "container") startAfter(stack, service, other);
     return;
   }
-  const whose =
-    value === "host"
-      ? risks[key]
-      : `it joins ${name === "" ? `the network ${value}` : `the container ${name}`}, which is not of this project`;
+  const joined = name === "" ? (key === "network_mode" ? `the network ${value}` : value) : `the container ${name}`;
+  const whose = value === "host" ? risks[key] : `it joins ${joined}, which is not of this project`;
   refuse(stack, { rule: "host-namespace", service, key, details: [value], message: `${service} has ${key}: ${value}; ${whose}.` });
 }
 

@@ -14,8 +14,10 @@ import {
 
 const bridge = new Set(["", "bridge", "default"]);
 const addressKeys = ["ipv4_address", "ipv6_address", "link_local_ips", "mac_address"] as const;
-/** Option of a network → the machine has it once. */
-const singleOptions = ["com.docker.network.bridge.name"];
+/** A bridge of a fixed name exists once; the rest lets other machines reach containers without a published port. */
+const unfitOptions = ["name", "gateway_mode_ipv4", "gateway_mode_ipv6", "trusted_host_interfaces"].map(
+  (name) => `com.docker.network.bridge.${name}`,
+);
 
 /** Networks of this stack alone, with ranges of our own; no address is promised to anybody. */
 export function ownNetworks(stack: StackEdit): void {
@@ -55,8 +57,10 @@ function ownNetwork(stack: StackEdit, key: string, network: Readonly<ComposeObje
   const fixed = Object.keys(objectOf(network.ipam)).length > 0;
   if (subnet !== undefined) editor.edit({ path: ["networks", key, "ipam"], value: { config: [{ subnet }] }, rule: "subnet" });
   else if (fixed) editor.edit({ path: ["networks", key, "ipam"], value: {}, rule: "subnet" });
+  // Ranges of ours are IPv4.
   if (network.enable_ipv6 === true) editor.edit({ path: ["networks", key, "enable_ipv6"], value: undefined, rule: "subnet" });
-  for (const option of singleOptions)
+  if (network.enable_ipv4 === false) editor.edit({ path: ["networks", key, "enable_ipv4"], value: undefined, rule: "subnet" });
+  for (const option of unfitOptions)
     editor.edit({ path: ["networks", key, "driver_opts", option], value: undefined, rule: "network-option" });
 }
 

@@ -1,7 +1,7 @@
 // Compose files of different kinds and what Compose makes of them: kept in `model.json`, so that the transform is tested where no Docker is.
 // `bun test/support/compose-models.ts` writes them anew.
 import { cpSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { homedir, tmpdir } from "node:os";
 import { join } from "node:path";
 
 const fixtures = join(import.meta.dir, "../fixtures/compose-models");
@@ -42,10 +42,16 @@ export function runCompose(args: readonly string[], options: { directory: string
     stdin: stdin === undefined ? "ignore" : Buffer.from(stdin),
     stdout: "pipe",
     stderr: "pipe",
-    env: { PATH: process.env.PATH, HOME: "/home/ann", PWD: directory, SHELL_TOKEN: shellToken },
+    env: { ...engineEnvironment(), HOME: "/home/ann", PWD: directory, SHELL_TOKEN: shellToken },
   });
   if (child.exitCode !== 0) throw new Error(`docker compose ${args.join(" ")} ended with ${child.exitCode}: ${child.stderr}`);
   return child.stdout.toString();
+}
+
+/** Where Compose itself and the engine are found, though HOME is another one. */
+function engineEnvironment(): Record<string, string | undefined> {
+  const { PATH, DOCKER_HOST, DOCKER_CONTEXT, DOCKER_CONFIG = join(homedir(), ".docker") } = process.env;
+  return { PATH, DOCKER_CONFIG, ...(DOCKER_HOST ? { DOCKER_HOST } : {}), ...(DOCKER_CONTEXT ? { DOCKER_CONTEXT } : {}) };
 }
 
 export function composeVersion(): string {

@@ -81,6 +81,8 @@ export interface HookCommand {
   timeoutMs: number;
   /** Where it stands: `hooks.before_up[0]`. */
   place: string;
+  /** Of the user's own config.yaml: approved by nobody, without references. */
+  own?: true;
 }
 
 export interface ServiceConfig {

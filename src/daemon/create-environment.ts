@@ -35,6 +35,7 @@ import { refuseWithin } from "./running-commands.ts";
 import type { StepContext } from "./steps.ts";
 import { adviseOnStorage } from "./storage-findings.ts";
 import { bringUp, reportServices } from "./up-environment.ts";
+import { withUserHooks } from "./user-hooks.ts";
 import { occupied, refuseOccupiedPath, worktreesDirectory } from "./worktree-place.ts";
 import type { World } from "./world.ts";
 
@@ -142,10 +143,17 @@ async function createNew(world: World, creation: Creation & { planning: Promise<
     const name = branch.kind === "new" ? (request.from ?? branch.commit.slice(0, 12)) : request.branch;
     await requireTrust(world, project, { config, files, name });
   }
+  const hookedConfig = request.hooks === false ? config : await withUserHooks(world, config);
   const beforeCreate = await prepareBeforeCreate(world, { project, cwd: request.cwd, wanted: request.hooks !== false });
   call.abort.throwIfAborted();
   const claimed = claimEnvironment(world, creation, { name: branch.branch, config, branch });
-  const session: EnvironmentSession = { project, environment: claimed.environment, config, git, callerEnv: creation.callerEnv };
+  const session: EnvironmentSession = {
+    project,
+    environment: claimed.environment,
+    config: hookedConfig,
+    git,
+    callerEnv: creation.callerEnv,
+  };
   return world.locks.run(`environment:${claimed.environment.id}`, () =>
     buildClaimed(world, { session, branch, operation: claimed.operation, request, beforeCreate }, call),
   );

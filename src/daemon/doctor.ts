@@ -12,6 +12,7 @@ import { readUserGc } from "./gc-schedule.ts";
 import { portHolderName } from "./port-holder.ts";
 import { settleOperations } from "./recovery.ts";
 import { storageFindings } from "./storage-findings.ts";
+import { readUserHooks } from "./user-hooks.ts";
 import type { World } from "./world.ts";
 
 /** With `fix` what can be mended safely is mended, one after the other, and each finding says what was done. */
@@ -53,15 +54,12 @@ function ledgerFindings(world: World): DoctorFinding[] {
 }
 
 async function configFindings(world: World): Promise<Finding[]> {
-  const { problem, path } = await readUserGc(world);
-  if (problem === null) return [];
+  const [gc, { problem, path }] = [await readUserGc(world), await readUserHooks(world)];
+  const found = (message: string): Finding => ({ code: "user_config_invalid", level: "warning", message, fix: `$EDITOR ${path}` });
   return [
-    {
-      code: "user_config_invalid",
-      level: "warning",
-      message: `${path}: ${problem} Nothing is collected by itself.`,
-      fix: `$EDITOR ${path}`,
-    },
+    ...(gc.problem === null ? [] : [found(`${path}: ${gc.problem} Nothing is collected by itself.`)]),
+    // What is wrong with the whole file is said once.
+    ...(problem === null || problem === gc.problem ? [] : [found(`${path}: ${problem} Nothing is created or started without --no-hooks.`)]),
   ];
 }
 

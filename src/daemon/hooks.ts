@@ -13,6 +13,7 @@ import { commandEnvironment, contractInput, type EnvironmentSession } from "./en
 import { type Call, runStep } from "./journaled-run.ts";
 import { seenFrom } from "./projects.ts";
 import { runSetup } from "./setup-runner.ts";
+import { userConfigPath, withUserHooks } from "./user-hooks.ts";
 import type { World } from "./world.ts";
 
 export interface Hooked {
@@ -63,7 +64,7 @@ export async function runAfterHooks(world: World, hooked: Hooked, call: Call): P
   }
 }
 
-/** The hooks of an environment as its worktree says now, approved. Without hooks of these events nothing has to be. */
+/** The project's hooks of an environment as its worktree says now, approved. Without hooks of these events nothing has to be. */
 export async function readHooks(
   world: World,
   of: { project: ProjectRecord; environment: EnvironmentRecord; events: readonly HookEvent[]; cwd: string },
@@ -83,7 +84,8 @@ export async function readMainHooks(
 ): Promise<{ main: EnvironmentRecord; config: Config } | null> {
   const main = world.ledger.environments({ projectId: of.project.id }).find((one) => one.main);
   if (!main) return null;
-  const config = await readHooks(world, { project: of.project, environment: main, events: [of.event], cwd: of.cwd });
+  const project = await readHooks(world, { project: of.project, environment: main, events: [of.event], cwd: of.cwd });
+  const config = await withUserHooks(world, project);
   // Its values may refer to ports and resources, which are not there.
   return config.hooks[of.event] ? { main, config: { ...config, env: {}, services: [], resources: {} } } : null;
 }
@@ -91,14 +93,17 @@ export async function readMainHooks(
 async function runHook(world: World, hooked: Hooked & { command: HookCommand; step: string }, call: Call): Promise<void> {
   const { session, command, step, main } = hooked;
   const deadline = new AbortController();
-  const timer = setTimeout(() => deadline.abort(tookTooLong(command)), command.timeoutMs);
+  const written = command.own ? userConfigPath(world) : "wt.yaml";
+  const timer = setTimeout(() => deadline.abort(tookTooLong(command, written)), command.timeoutMs);
   try {
     await runSetup(world, {
       environment: main ?? session.environment,
       name: step,
       place: command.place,
       directory: main ? resolve(main.path, command.directory) : command.directory,
-      command: resolveCommandReferences(command.run, referenceLookup(contractInput(world, session)), command.place),
+      command: command.own
+        ? command.run
+        : resolveCommandReferences(command.run, referenceLookup(contractInput(world, session)), command.place),
       env: variablesOf(world, hooked),
       stdin: `${JSON.stringify(contextOf(world, hooked))}\n`,
       output: (line) => call.emit({ type: "output", step, stream: "stdout", line }),
@@ -109,6 +114,7 @@ async function runHook(world: World, hooked: Hooked & { command: HookCommand; st
       // Nothing would ever end it: the environment is not there any more, or may never come to be.
       endsWhole: main !== undefined,
       about: session.environment.id,
+      written,
     });
   } catch (error) {
     throw hookError(deadline.signal.aborted && !call.abort.aborted ? deadline.signal.reason : error, hooked.event);
@@ -155,12 +161,12 @@ async function reported(world: World, call: Call, at: { step: string; label: str
   call.emit({ type: "step_done", step: at.step, ms: Math.max(0, Math.round(world.clock.now() - startedMs)) });
 }
 
-function tookTooLong({ place, run, timeoutMs }: HookCommand): WtError {
+function tookTooLong({ place, run, timeoutMs }: HookCommand, written: string): WtError {
   return new WtError({
     kind: "machine",
     code: "hook_timeout",
     message: `${place} \`${run}\` took longer than ${timeoutMs >= 1000 ? `${timeoutMs / 1000} s` : `${timeoutMs} ms`} and was ended.`,
-    hints: ["Give it more time with `timeout:` in wt.yaml, or let it do its work in the background."],
+    hints: [`Give it more time with \`timeout:\` in ${written}, or let it do its work in the background.`],
     details: { place },
   });
 }

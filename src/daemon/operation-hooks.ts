@@ -1,5 +1,5 @@
 // Which hooks belong to which operation: what `create`, `up`, `down` and `delete` call around their work.
-import type { Config } from "../config/config.ts";
+import type { Config, HookEvent } from "../config/config.ts";
 import type { EnvironmentRecord, OperationRecord, ProjectRecord } from "../environment/ledger.ts";
 import { WtError } from "../errors/wt-error.ts";
 import { createGit, type Git } from "../git/git.ts";
@@ -7,6 +7,7 @@ import { emptyConfig } from "./empty-config.ts";
 import type { EnvironmentSession } from "./environment-session.ts";
 import { readHooks, readMainHooks, runAfterHooks, runHooks } from "./hooks.ts";
 import { type Call, endOperation, never } from "./journaled-run.ts";
+import { readUserHooks, withUserHooks } from "./user-hooks.ts";
 import { worktreeExists } from "./worktree-exists.ts";
 import type { World } from "./world.ts";
 
@@ -33,7 +34,7 @@ export async function prepareBeforeCreate(
 ): Promise<(session: EnvironmentSession, operation: string, call: Call) => Promise<void>> {
   const found = of.wanted ? await readMainHooks(world, { ...of, event: "before_create" }) : null;
   return async (session, operation, call) => {
-    if (!found) return;
+    if (!found) return of.wanted ? sayWithoutMain(world, { project: of.project, event: "before_create" }, call) : undefined;
     const { config, main } = found;
     const hooked = {
       session: { ...session, config },
@@ -57,10 +58,12 @@ export async function runHooksAfterUp(
   const due = world.ledger.setupStamp(environment.id, createdStamp) === "due";
   if (!up && !due) return;
   const events = [...(up ? (["after_up"] as const) : []), ...(due ? (["after_create"] as const) : [])];
-  const config = await readHooks(world, { ...subject, events }).catch((error) => {
-    call.emit({ type: "note", message: `The hooks ${events.join(" and ")} did not run: ${WtError.from(error).message}` });
-    return null;
-  });
+  const config = await readHooks(world, { ...subject, events })
+    .then((project) => withUserHooks(world, project))
+    .catch((error) => {
+      call.emit({ type: "note", message: `The hooks ${events.join(" and ")} did not run: ${WtError.from(error).message}` });
+      return null;
+    });
   if (!config) return;
   const services = subject.services === "all" ? config.services.map(({ name }) => name) : subject.services;
   const session: EnvironmentSession = { ...subject, config };
@@ -113,11 +116,19 @@ export async function prepareDeletionHooks(
     runBefore: (journal, before) =>
       runHooks(world, { ...hooked, session: { ...subject, config }, event: "before_delete", journal }, before),
     async runAfter(last) {
-      if (!after) return;
+      if (!after) return sayWithoutMain(world, { project: subject.project, event: "after_delete" }, last);
       const session: EnvironmentSession = { ...subject, config: after.config };
       await runAfterHooks(world, { ...hooked, session, event: "after_delete", journal: null, main: after.main }, last);
     },
   };
+}
+
+/** The user's own hooks of the event have no place where there is no main worktree; what counts on them must hear of it. */
+async function sayWithoutMain(world: World, of: { project: ProjectRecord; event: HookEvent }, call: Call): Promise<void> {
+  if (world.ledger.environments({ projectId: of.project.id }).some((one) => one.main)) return;
+  const { hooks } = await readUserHooks(world);
+  if (!hooks[of.event]) return;
+  call.emit({ type: "note", message: `Your hooks.${of.event} did not run: ${of.project.name} has no main worktree to run it in.` });
 }
 
 /** True when the daemon died while `before_delete` ran: it may have wanted to refuse, so the deletion has not begun. */
@@ -148,7 +159,9 @@ async function readLeaving(
 ): Promise<Config> {
   const nothing = emptyConfig(of.project.name);
   if (!worktreeExists(of.environment)) return nothing;
-  return (await readHooks(world, of).catch((error) => leaveOut(error, of.events.join(" and "), call))) ?? nothing;
+  const events = of.events.join(" and ");
+  const project = (await readHooks(world, of).catch((error) => leaveOut(error, events, call))) ?? nothing;
+  return (await withUserHooks(world, project).catch((error) => leaveOut(error, events, call))) ?? project;
 }
 
 function leaveOut(error: unknown, events: string, call: Call): null {

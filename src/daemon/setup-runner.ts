@@ -33,6 +33,8 @@ export interface SetupRun {
   about?: string;
   /** Token of the command that asked for the operation. */
   within?: string | undefined;
+  /** The file that it stands in, for sentences; default: wt.yaml. */
+  written?: string;
   /** Called when it has succeeded: how long it ran, without the time it waited for its turn. */
   took?: (ms: number) => void;
   /** What it leaves running is ended with it. */
@@ -173,7 +175,10 @@ function setupFailed(
     kind: "machine",
     code: "setup_failed",
     message: `${run.place} \`${run.command}\` ${how}.`,
-    hints: [...failure.output.map((line) => `  ${line}`), `Mend the command in wt.yaml, or what it complains about, then try again.`],
+    hints: [
+      ...failure.output.map((line) => `  ${line}`),
+      `Mend the command in ${run.written ?? "wt.yaml"}, or what it complains about, then try again.`,
+    ],
     details: { place: run.place, exitCode: failure.end.code, log: failure.output.join("\n"), logPath: failure.logPath },
   });
 }

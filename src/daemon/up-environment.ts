@@ -24,6 +24,7 @@ import { settleChangedResources } from "./resource-changes.ts";
 import { leasedResources, resourcePortName, restResources, wakeResources } from "./resources.ts";
 import type { StepContext } from "./steps.ts";
 import { adviseOnStorage } from "./storage-findings.ts";
+import { withUserHooks } from "./user-hooks.ts";
 import { worktreeExists } from "./worktree-exists.ts";
 import type { World } from "./world.ts";
 
@@ -81,8 +82,9 @@ export async function bringUp(world: World, wanted: BringUp, call: Call): Promis
       requireWorktree(environment);
       // Read only now: what was approved before a long wait may not be what is there after it.
       const files = repositoryFiles(environment.path);
-      const config = await readConfig(project, files);
-      await requireTrust(world, project, { config, files, environment: seenFrom(world, wanted.cwd, environment) });
+      const written = await readConfig(project, files);
+      await requireTrust(world, project, { config: written, files, environment: seenFrom(world, wanted.cwd, environment) });
+      const config = wanted.hooks === false ? written : await withUserHooks(world, written);
       const services = chosenServices(config, wanted.services);
       const session: EnvironmentSession = { project, environment, config, git: wanted.git, callerEnv: wanted.callerEnv };
       callOffDeletion(world, environment);

@@ -1,8 +1,9 @@
 // docs/schemas/*.schema.json: wt.yaml for editors, and the shapes of `--json` output.
 import { type JsonSchema, toJsonSchema } from "@valibot/to-json-schema";
+import * as v from "valibot";
 import { publishedSchemas } from "../src/api/schemas.ts";
 import { resourceKinds } from "../src/config/resource-kinds.ts";
-import { writtenConfig } from "../src/config/schema.ts";
+import { resourceService, serverTypes, writtenConfig } from "../src/config/schema.ts";
 import type { GeneratedFile } from "./generate.ts";
 
 export function generateSchemas(): GeneratedFile[] {
@@ -28,7 +29,8 @@ function withResourceKinds(config: JsonSchema): JsonSchema {
   const resources = config.properties?.resources as JsonSchema;
   const resource = resources.additionalProperties as JsonSchema;
   const kinds = Object.entries(resourceKinds).map(([type, kind]) => {
-    const { $schema, ...rest } = toJsonSchema(kind, { typeMode: "input", errorMode: "throw" });
+    const withService = serverTypes.includes(type) ? v.strictObject({ ...kind.entries, service: resourceService }) : kind;
+    const { $schema, ...rest } = toJsonSchema(withService, { typeMode: "input", errorMode: "throw" });
     // biome-ignore lint/suspicious/noThenProperty: the word of JSON Schema.
     return { if: { properties: { type: { const: type } } }, then: rest };
   });

@@ -1,6 +1,8 @@
 // WrittenConfig → Config: short forms spelled out, defaults filled in. Total: what cannot be understood gets its default, and a rule reports it.
 import type { JsonValue } from "../errors/wt-error.ts";
 import { formatPath } from "./check-written.ts";
+import { applyComposeOutline } from "./compose/apply-compose-outline.ts";
+import type { ComposeOutline } from "./compose/compose-outline.ts";
 import {
   type ComposeConfig,
   type Config,
@@ -14,28 +16,33 @@ import {
   type SetupStep,
 } from "./config.ts";
 import { parseDurationMs } from "./duration.ts";
+import { projectName } from "./project-name.ts";
 import { findReferences } from "./references.ts";
 import { textsOfOptions } from "./resource-references.ts";
-import type { WrittenConfig, WrittenHookCommand, WrittenService, WrittenSetupStep } from "./schema.ts";
+import { serverTypes, type WrittenConfig, type WrittenHookCommand, type WrittenService, type WrittenSetupStep } from "./schema.ts";
 
 export interface NormalizeOptions {
   /** Where it was written; becomes `origin`. */
   path: string;
   /** Name of the project when the file names none; made to fit. */
   projectFallback: string;
+  /** What the compose files say, once they were read; without it services of the compose file have only what is written here. */
+  outline?: ComposeOutline;
 }
 
 export function normalizeConfig(written: WrittenConfig, options: NormalizeOptions): Config {
   const services = Object.entries(written.services ?? {});
   const asked = servicesAskedForPorts(textsOf(written).map((entry) => entry.text));
-  return {
+  const config: Config = {
     project: written.project ?? projectName(options.projectFallback),
     runtime: written.runtime ?? "process",
     compose: written.runtime === "compose" ? normalizeCompose(written.compose) : null,
     copy: listOf(written.copy).map(cleanPath),
     clone: listOf(written.clone).map(cleanPath),
     setup: writtenSteps(written).map(normalizeStep),
-    resources: Object.fromEntries(Object.entries(written.resources ?? {}).map(([name, entry]) => [name, normalizeResource(entry)])),
+    resources: Object.fromEntries(
+      Object.entries(written.resources ?? {}).map(([name, entry]) => [name, normalizeResource(entry, written.runtime)]),
+    ),
     services: services.map(([name, entry]) => {
       const service = normalizeService(name, spelledOut(entry), asked.has(name));
       return isContainer(written, spelledOut(entry)) ? withContainer(service, spelledOut(entry)) : service;
@@ -47,6 +54,11 @@ export function normalizeConfig(written: WrittenConfig, options: NormalizeOption
     undeleteDays: written.undelete_days ?? null,
     origin: { kind: "file", path: options.path },
   };
+  if (!options.outline) return config;
+  return applyComposeOutline(config, options.outline, {
+    written: (name) => spelledOut(written.services?.[name] ?? {}),
+    unwritten: (name) => withContainer(normalizeService(name, {}, asked.has(name)), {}),
+  });
 }
 
 function normalizeCompose(written: WrittenConfig["compose"]): ComposeConfig {
@@ -67,16 +79,6 @@ export function isContainer(written: WrittenConfig, service: WrittenService): bo
 function withContainer(service: ServiceConfig, written: WrittenService): ServiceConfig {
   const target = written.target ?? null;
   return { ...service, container: { service: service.name, target, targets: target === null ? [] : [target], healthcheck: false } };
-}
-
-/** `[a-z0-9-]`, at most 40 characters, never empty. */
-export function projectName(text: string): string {
-  const name = text
-    .toLowerCase()
-    .replace(/[^a-z0-9]+/g, "-")
-    .slice(0, 40)
-    .replace(/^-+|-+$/g, "");
-  return name === "" ? "project" : name;
 }
 
 export function spelledOut(service: string | WrittenService): WrittenService {
@@ -174,14 +176,17 @@ function normalizeHook({ path, step }: WrittenStep<WrittenHookCommand>): HookCom
   return { run, directory: cleanPath(directory ?? cwd ?? "."), timeoutMs: durationMs(timeout, 300_000), place: formatPath(path) };
 }
 
-function normalizeResource(entry: { type: string; [key: string]: unknown }): ResourceConfig {
+function normalizeResource(entry: { type: string; [key: string]: unknown }, runtime: Config["runtime"] | undefined): ResourceConfig {
   const { type, ...written } = entry;
-  const options = written as ResourceConfig["options"];
+  const { service, ...others } = written as ResourceConfig["options"];
+  // No driver has to know of either: it is told which server, and whose content to begin with.
+  const inService = runtime === "compose" && typeof service === "string" && serverTypes.includes(type);
+  const options = inService || service === undefined ? others : { service, ...others };
+  const where = inService ? { service } : {};
   const fork = forkOf(options.from);
-  if (fork === null) return { type, options };
-  // No driver has to know: it is told whose content to begin with.
+  if (fork === null) return { type, options, ...where };
   const { from: _, ...rest } = options;
-  return { type, options: rest, fork };
+  return { type, options: rest, fork, ...where };
 }
 
 /** null: it is no `{ environment: … }`. */

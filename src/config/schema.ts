@@ -161,11 +161,21 @@ const service = v.strictObject({
   }),
 });
 
+/** Resources that may live in a server which is there already. */
+export const serverTypes: readonly string[] = ["postgres", "mysql", "mariadb", "redis"];
+
+export const resourceService = key(v.string(), {
+  description:
+    "With `runtime: compose`, for postgres, mysql, mariadb and redis: the shared service of the compose file that it lives in. Every environment gets a database of its own there.",
+  examples: ["db"],
+});
+
 const resource = v.looseObject({
   type: v.pipe(
     v.string(),
     v.metadata({ description: "What kind of resource it is. The other keys belong to that kind.", examples: ["sqlite"] }),
   ),
+  service: resourceService,
 });
 
 const compose = v.strictObject({

@@ -14,17 +14,23 @@ export interface YamlFile {
 }
 
 const largestBytes = 256 * 1024;
-const largestAliasCount = 100;
 const mostAliases = 500;
 const deepest = 60;
 
-export function readYaml(written: string): YamlFile {
+export interface ReadYamlOptions {
+  /** Called before the document becomes a value. Without it: variables stay as written. */
+  prepare?: (document: Document) => void;
+  /** How often one anchor may be used. */
+  aliasesOfOne?: number;
+}
+
+export function readYaml(written: string, options: ReadYamlOptions = {}): YamlFile {
   const text = written.startsWith("\uFEFF") ? written.slice(1) : written;
   if (text.length > largestBytes) return refused("The file is larger than 256 KiB.", "Move data out of it.");
   if (text.includes("\0")) return refused("The file holds NUL characters, so it is not text.", "Save it as UTF-8.");
   if (/[[{]{60}|(?:[[{]\s*){60}|(?:- ){60}/.test(text)) return refused(tooDeep, tooDeepHint);
   try {
-    return readDocuments(text);
+    return readDocuments(text, options);
   } catch (error) {
     if (error instanceof RangeError) return refused(tooDeep, tooDeepHint);
     if (error instanceof ReferenceError && error.message.includes("alias")) return refused(tooManyAliases, "Write the values out.");
@@ -41,7 +47,7 @@ function refused(message: string, hint: string | null): YamlFile {
   return { readable: false, value: null, errors: [problem], warnings: [], place: () => ({ line: null, column: null }) };
 }
 
-function readDocuments(text: string): YamlFile {
+function readDocuments(text: string, { prepare = keepVariablesAsWritten, aliasesOfOne = 100 }: ReadYamlOptions): YamlFile {
   const lines = new LineCounter();
   const documents = [...parseAllDocuments(text, { lineCounter: lines, prettyErrors: false, merge: true, logLevel: "silent" })];
   const [document, second] = documents;
@@ -89,8 +95,8 @@ function readDocuments(text: string): YamlFile {
     file.errors.push(...dangling.map((alias) => ({ key: "", ...at(alias.range?.[0] ?? 0), ...explained(alias.source) })));
     return file;
   }
-  keepVariablesAsWritten(document);
-  file.value = document.toJS({ maxAliasCount: largestAliasCount });
+  prepare(document);
+  file.value = document.toJS({ maxAliasCount: aliasesOfOne });
   if (holdsItself(file.value, [])) return refused("An alias (`*name`) stands inside its own anchor (`&name`).", "Write the value out.");
   file.readable = true;
   file.place = (path, part) => {

@@ -4,6 +4,7 @@ import type { TrustView } from "../api/operations.ts";
 import type { Config, RepositoryFiles } from "../config/config.ts";
 import { detectConfig } from "../config/detect.ts";
 import { parseConfig } from "../config/parse-config.ts";
+import { parseWithCompose } from "../config/parse-with-compose.ts";
 import { problemsToError } from "../config/problems-to-error.ts";
 import { collectTrustCommands, trustHash } from "../config/trust-commands.ts";
 import type { ProjectRecord } from "../environment/ledger.ts";
@@ -29,12 +30,12 @@ export async function readConfig(project: ProjectRecord, files: RepositoryFiles)
 
 async function readWritten(project: ProjectRecord, files: RepositoryFiles): Promise<Config> {
   const own = await files.read(configFile);
-  if (own !== null) return parsed(own, configFile, project);
+  if (own !== null) return parsed(own, configFile, { project, files });
   const main = await repositoryFiles(project.root).read(configFile);
-  if (main !== null) return parsed(main, `${project.root}/${configFile}`, project);
+  if (main !== null) return parsed(main, `${project.root}/${configFile}`, { project, files });
   const detected = await detectConfig(files, { projectFallback: project.name });
   if (detected) return detected.config;
-  return parsed(`project: ${project.name}\n`, configFile, project);
+  return parsed(`project: ${project.name}\n`, configFile, { project, files });
 }
 
 /** `project:` of the main worktree's wt.yaml, or `fallback`; null without a wt.yaml or while it has errors. */
@@ -44,8 +45,9 @@ export async function readProjectName(root: string, fallback: string): Promise<s
   return parseConfig(text, { path: configFile, projectFallback: fallback, resourceTypes }).config?.project ?? null;
 }
 
-function parsed(text: string, path: string, project: ProjectRecord): Config {
-  const { config, errors } = parseConfig(text, { path, projectFallback: project.name, resourceTypes, resourceProblems });
+async function parsed(text: string, path: string, of: { project: ProjectRecord; files: RepositoryFiles }): Promise<Config> {
+  const options = { path, projectFallback: of.project.name, resourceTypes, resourceProblems };
+  const { config, errors } = await parseWithCompose(of.files, text, options);
   const error = problemsToError(path, errors);
   if (error) throw error;
   if (!config) throw new Error(`${path} gave neither a config nor errors`);

@@ -1,4 +1,4 @@
-import { projectName } from "../normalize.ts";
+import { projectName } from "../project-name.ts";
 import type { DetectedPart, DetectedService } from "./part.ts";
 
 export interface RoutedService extends DetectedService {

@@ -1,5 +1,5 @@
 import { type Finding, formatPath } from "../check-written.ts";
-import { projectName } from "../normalize.ts";
+import { projectName } from "../project-name.ts";
 import type { Rule } from "../rules.ts";
 
 /** A service's name is a DNS label and part of variable names. */
@@ -30,13 +30,13 @@ export const nameRules: readonly Rule[] = [
   },
   {
     name: "names-unique-as-variables",
-    check: ({ written }) => clashes(Object.keys(written.services ?? {})),
+    check: ({ config }) => clashes(config.services.map((service) => service.name)),
   },
   {
     name: "service-named-like-resource",
-    check: ({ written }) =>
+    check: ({ written, config }) =>
       Object.keys(written.resources ?? {})
-        .filter((name) => Object.hasOwn(written.services ?? {}, name))
+        .filter((name) => config.services.some((service) => service.name === name))
         .map((name) => ({
           path: ["resources", name],
           at: "key" as const,

@@ -31,7 +31,7 @@ export const referenceRules: readonly Rule[] = [
       }));
     },
   },
-  { name: "references-known", check: ({ written, config }) => textsOf(written).flatMap((entry) => badReferences(entry, config)) },
+  { name: "references-known", check: (input) => textsOf(input.written).flatMap((entry) => badReferences(entry, input)) },
   {
     name: "references-without-cycle",
     check: ({ written }) => {
@@ -52,8 +52,11 @@ export const referenceRules: readonly Rule[] = [
   { name: "references-only-where-resolved", check: misplacedReferences },
 ];
 
-function unknownNeeds({ written, config }: RuleInput): Finding[] {
-  const known = [...config.services.map((service) => service.name), ...Object.keys(config.resources)];
+function unknownNeeds({ written, config, outline }: RuleInput): Finding[] {
+  if (othersMayExist(config, outline)) return [];
+  const shared = config.compose?.shared ?? [];
+  const inCompose = outline?.services.filter(({ active }) => active).map(({ name }) => name) ?? [];
+  const known = [...config.services.map((service) => service.name), ...Object.keys(config.resources), ...shared, ...inCompose];
   return Object.entries(written.services ?? {}).flatMap(([name, service]) => {
     const needs = typeof service === "string" ? undefined : service.needs;
     const listed = Array.isArray(needs);
@@ -71,13 +74,18 @@ function unknownNeeds({ written, config }: RuleInput): Finding[] {
   });
 }
 
+/** Services of compose files that nobody has read yet. */
+function othersMayExist(config: RuleInput["config"], outline: RuleInput["outline"]): boolean {
+  return config.compose !== null && outline === null;
+}
+
 function suggestion(written: string, known: string[]): string {
   const meant = closest(written, known);
   if (meant) return `Did you mean \`${meant}\`?`;
   return known.length === 0 ? "There is none in this file." : `There are: ${known.join(", ")}.`;
 }
 
-function badReferences(entry: { path: KeyPath; text: string }, config: RuleInput["config"]): Finding[] {
+function badReferences(entry: { path: KeyPath; text: string }, { config, outline }: RuleInput): Finding[] {
   const services = config.services.map((service) => service.name);
   const resources = Object.keys(config.resources);
   const at = formatPath(entry.path);
@@ -97,6 +105,7 @@ function badReferences(entry: { path: KeyPath; text: string }, config: RuleInput
     if (reference.kind !== "service") return [];
     const target = config.services.find((service) => service.name === reference.name);
     if (!target) {
+      if (othersMayExist(config, outline)) return [];
       return [
         {
           path,

@@ -14,8 +14,14 @@ const eachService = (check: (service: WrittenService, path: string[]) => Finding
 
 /** As a driver will see it: resolved, and as the main worktree has it where everybody shares that one. */
 function asChecked(resource: ResourceConfig, config: Config): ResourceConfig {
-  const options = exampleOptions(resource, config);
+  const own = exampleOptions(resource, config);
+  const options = resource.service === undefined ? own : { ...own, server: exampleServer(resource.type) };
   return { ...resource, options: isMainShared(resource) ? ownOptions(options) : options };
+}
+
+/** In the place of a shared service, whose address nobody knows yet. */
+function exampleServer(type: string): string {
+  return type === "redis" ? "redis://localhost:6379" : `${type === "postgres" ? "postgres" : "mysql"}://name:secret@localhost/name`;
 }
 
 /** Whose drivers have `fork`. */

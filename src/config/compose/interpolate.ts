@@ -1,0 +1,76 @@
+// `${VAR}` in compose files, as far as the value is known. What is not stays as written, so that whoever needs it sees that it is unknown.
+
+export type Variables = ReadonlyMap<string, string>;
+
+export function interpolate(text: string, variables: Variables): string {
+  let result = "";
+  for (let index = 0; index < text.length; ) {
+    const rest = text.slice(index);
+    if (!rest.startsWith("$")) {
+      const next = rest.indexOf("$");
+      const plain = next === -1 ? rest : rest.slice(0, next);
+      result += plain;
+      index += plain.length;
+      continue;
+    }
+    const { value, length } = expression(rest, variables);
+    result += value;
+    index += length;
+  }
+  return result;
+}
+
+/** What stands at the beginning of the text, which begins with `$`. */
+function expression(text: string, variables: Variables): { value: string; length: number } {
+  if (text.startsWith("$$")) return { value: "$", length: 2 };
+  const plain = /^\$([A-Za-z_][A-Za-z0-9_]*)/.exec(text);
+  if (plain) return { value: variables.get(plain[1] ?? "") ?? plain[0], length: plain[0].length };
+  const end = text.startsWith("${") ? closing(text) : -1;
+  if (end === -1) return { value: "$", length: 1 };
+  const written = text.slice(0, end + 1);
+  return { value: braced(text.slice(2, end), variables) ?? written, length: written.length };
+}
+
+/** Where the brace closes that the text begins with; -1: nowhere. */
+function closing(text: string): number {
+  let depth = 0;
+  for (let index = 1; index < text.length; index += 1) {
+    if (text[index] === "{") depth += 1;
+    else if (text[index] === "}") depth -= 1;
+    if (depth === 0) return index;
+  }
+  return -1;
+}
+
+/** null: nobody here knows the value. */
+function braced(inner: string, variables: Variables): string | null {
+  const match = /^([A-Za-z_][A-Za-z0-9_]*)(?:(:?[-?+])([\s\S]*))?$/.exec(inner);
+  if (!match) return null;
+  const [, name = "", operator = "", word = ""] = match;
+  const value = variables.get(name);
+  const present = operator.startsWith(":") ? value !== undefined && value !== "" : value !== undefined;
+  if (operator.endsWith("+")) return present ? interpolate(word, variables) : "";
+  if (present) return value ?? "";
+  return operator.endsWith("-") ? interpolate(word, variables) : (value ?? null);
+}
+
+/** Every text of a value, keys left alone. */
+export function interpolateAll(value: unknown, variables: Variables): unknown {
+  if (typeof value === "string") return value.includes("$") ? interpolate(value, variables) : value;
+  if (Array.isArray(value)) return value.map((entry) => interpolateAll(entry, variables));
+  if (typeof value !== "object" || value === null) return value;
+  return Object.fromEntries(Object.entries(value).map(([key, entry]) => [key, interpolateAll(entry, variables)]));
+}
+
+/** A `.env` file. Lines that assign nothing are left out. */
+export function parseVariables(text: string | null): Map<string, string> {
+  const found = new Map<string, string>();
+  for (const line of text?.split(/\r?\n/) ?? []) {
+    const match = /^\s*(?:export\s+)?([A-Za-z_][A-Za-z0-9_]*)\s*=\s*(.*?)\s*$/.exec(line);
+    if (!match) continue;
+    const [, name = "", written = ""] = match;
+    const quoted = /^(["'])(.*?)\1(\s+#.*)?$/.exec(written);
+    found.set(name, quoted ? (quoted[2] ?? "") : written.replace(/(^|\s+)#.*$/, ""));
+  }
+  return found;
+}

@@ -1,0 +1,229 @@
+// Compose files with all that they `include` and `extend`, merged into one map. Reads files of the repository and nothing else.
+import { formatPath, type KeyPath } from "../check-written.ts";
+import type { ConfigProblem, RepositoryFiles } from "../config.ts";
+import type { YamlFile } from "../yaml-file.ts";
+import { interpolateAll, parseVariables, type Variables } from "./interpolate.ts";
+import { isMap, mergeModels, type Raw } from "./merge-models.ts";
+import { readComposeFile } from "./read-compose-file.ts";
+import { directoryOf, isRemote, pathInRepository } from "./repository-path.ts";
+import { spellOutService } from "./spell-out-service.ts";
+
+/** What loading leaves behind. */
+export interface ComposeLoad {
+  files: RepositoryFiles;
+  /** Path → text of what was read. */
+  texts: Map<string, string>;
+  problems: ConfigProblem[];
+}
+
+/** For whom a file is read. */
+interface Scope {
+  /** Paths are seen from here. */
+  directory: string;
+  variables: Variables;
+  /** What is being read around it, outermost first. */
+  trail: readonly string[];
+}
+
+/** A file in hand. */
+interface Opened {
+  path: string;
+  yaml: YamlFile;
+  value: Raw;
+  scope: Scope;
+}
+
+/** More are a mistake: includes that a generator made of itself. */
+const mostFiles = 200;
+
+/** `paths` are there; the first one's directory is where paths in all of them are seen from. */
+export async function loadComposeModel(load: ComposeLoad, paths: readonly string[]): Promise<Raw> {
+  const directory = directoryOf(paths[0] ?? "");
+  const variables = parseVariables(await load.files.read(inDirectory(directory, ".env")));
+  return loadFiles(load, paths, { directory, variables, trail: [] });
+}
+
+async function loadFiles(load: ComposeLoad, paths: readonly string[], scope: Scope): Promise<Raw> {
+  let model: Raw = {};
+  for (const path of paths) {
+    const opened = await openFile(load, path, scope);
+    if (!opened) continue;
+    const included = await includedModel(load, opened);
+    const services = await extendedServices(load, opened, mergeModels(model, included));
+    model = mergeModels(mergeModels(model, included), { ...opened.value, services });
+  }
+  return model;
+}
+
+/** null: it cannot be read, which was reported. */
+async function openFile(load: ComposeLoad, path: string, scope: Scope): Promise<Opened | null> {
+  const text = load.texts.get(path) ?? (await load.files.read(path));
+  if (text === null) return null;
+  if (!load.texts.has(path) && load.texts.size >= mostFiles) {
+    report(load, path, { message: `More than ${mostFiles} compose files are included.`, hint: "Include fewer of them." });
+    return null;
+  }
+  load.texts.set(path, text);
+  const yaml = readComposeFile(text);
+  if (!yaml.readable || yaml.errors.length > 0) {
+    const hint = "Correct the compose file; `docker compose config` checks it.";
+    for (const error of yaml.errors)
+      load.problems.push({ ...error, file: path, hint: error.message.includes("empty") ? hint : error.hint });
+    return null;
+  }
+  const value = interpolateAll(yaml.value, scope.variables) as Raw;
+  const opened = { path, yaml, value, scope };
+  if (value.services !== undefined && value.services !== null && !isMap(value.services)) {
+    problem(load, opened, {
+      path: ["services"],
+      message: "services must be a map of names.",
+      hint: "Write `services:` and a name below it.",
+    });
+    return null;
+  }
+  return opened;
+}
+
+/** Everything that `include` names, merged. */
+async function includedModel(load: ComposeLoad, opened: Opened): Promise<Raw> {
+  const { include } = opened.value;
+  let model: Raw = {};
+  for (const [index, entry] of (Array.isArray(include) ? include : []).entries()) {
+    const long: Raw = isMap(entry) ? entry : { path: entry };
+    const at: KeyPath = ["include", index];
+    const written = (Array.isArray(long.path) ? long.path : [long.path]).filter((path) => typeof path === "string");
+    const paths = await existing(
+      load,
+      opened,
+      written.map((text) => ({ at, text, verb: "includes" })),
+    );
+    const [first] = paths;
+    if (first === undefined || circular(load, opened, { at, paths })) continue;
+    const named = typeof long.project_directory === "string" ? pathInRepository(opened.scope.directory, long.project_directory) : null;
+    const directory = named ?? directoryOf(first);
+    const own = parseVariables(await load.files.read(inDirectory(directory, ".env")));
+    const variables = new Map([...own, ...opened.scope.variables]);
+    const trail = [...opened.scope.trail, opened.path];
+    model = mergeModels(model, await loadFiles(load, paths, { directory, variables, trail }));
+  }
+  return model;
+}
+
+/** The file's services, each with what it extends under it. `around`: what the file may extend besides its own. */
+async function extendedServices(load: ComposeLoad, opened: Opened, around: Raw): Promise<Raw> {
+  const own = isMap(opened.value.services) ? opened.value.services : {};
+  const services: Raw = Object.create(null);
+  for (const name of Object.keys(own)) services[name] = await extended(load, { opened, around, name, trail: [] });
+  return services;
+}
+
+interface Extending {
+  opened: Opened;
+  around: Raw;
+  name: string;
+  /** `file#service` of those that extend this one. */
+  trail: readonly string[];
+}
+
+async function extended(load: ComposeLoad, { opened, around, name, trail }: Extending): Promise<unknown> {
+  const own = servicesOf(opened.value)[name];
+  // What is around has been through this already.
+  if (!isMap(own)) return own ?? servicesOf(around)[name];
+  const { extends: written, ...rest } = own;
+  const service = spellOutService(rest, opened.scope.directory);
+  const target = typeof written === "string" ? { service: written } : isMap(written) ? written : null;
+  if (typeof target?.service !== "string") return service;
+  const at: KeyPath = ["services", name, "extends"];
+  const here = [...trail, `${opened.path}#${name}`];
+  const from = await extendedFrom(load, { opened, around, name, trail: here }, target);
+  if (!from) return service;
+  if (here.includes(`${from.opened.path}#${from.name}`)) {
+    problem(load, opened, { path: at, message: `services.${name} extends itself.`, hint: "Remove one `extends` of the circle." });
+    return service;
+  }
+  const base = await extended(load, from);
+  return isMap(base) ? mergeModels(base, service) : service;
+}
+
+/** null: it is not there, which was reported. */
+async function extendedFrom(load: ComposeLoad, by: Extending, target: Raw): Promise<Extending | null> {
+  const at: KeyPath = ["services", by.name, "extends"];
+  const name = String(target.service);
+  let { opened, around } = by;
+  if (typeof target.file === "string") {
+    const [path] = await existing(load, by.opened, [{ at: [...at, "file"], text: target.file, verb: "extends" }]);
+    if (path === undefined) return null;
+    const scope = { ...by.opened.scope, directory: directoryOf(path) };
+    const other = path === by.opened.path ? by.opened : await openFile(load, path, scope);
+    if (!other) return null;
+    if (other !== opened) around = {};
+    opened = other;
+  }
+  if (isMap(servicesOf(opened.value)[name] ?? servicesOf(around)[name])) return { opened, around, name, trail: by.trail };
+  const message = `services.${by.name} extends \`${name}\`, which is not a service of ${opened.path}.`;
+  problem(load, by.opened, { path: at, message, hint: "Correct the name, or add `file:`." });
+  return null;
+}
+
+function servicesOf(model: Raw): Raw {
+  return isMap(model.services) ? model.services : {};
+}
+
+interface Mentioned {
+  at: KeyPath;
+  text: string;
+  verb: "includes" | "extends";
+}
+
+/** Paths from the top of the repository; what is not there, elsewhere or unknown is reported and left out. */
+async function existing(load: ComposeLoad, opened: Opened, mentioned: Mentioned[]): Promise<string[]> {
+  const found: string[] = [];
+  for (const { at, text, verb } of mentioned) {
+    const path = pathInRepository(opened.scope.directory, text);
+    const readable = path !== null && (load.texts.has(path) || (await load.files.read(path)) !== null);
+    if (path !== null && readable) {
+      found.push(path);
+      continue;
+    }
+    const where = `${opened.path} ${verb} \`${text}\``;
+    if (isRemote(text)) {
+      const message = `${where}, which is not in the repository but fetched from elsewhere, so nobody could approve what it runs.`;
+      problem(load, opened, { path: at, message, hint: "Keep a copy of that file in the repository." });
+    } else if (text.includes("$")) {
+      const message = `${where}, and nothing in the repository says what that variable is.`;
+      problem(load, opened, { path: at, message, hint: "Give it a default: `${NAME:-value}`." });
+    } else if (path === null) {
+      const message = `${where}, which leads out of the repository.`;
+      problem(load, opened, { path: at, message, hint: "Move that file into the repository." });
+    } else {
+      const message = `${where}, but ${path} is not a file of the repository.`;
+      problem(load, opened, { path: at, message, hint: "Add the file, or correct the path." });
+    }
+  }
+  return found;
+}
+
+function circular(load: ComposeLoad, opened: Opened, { at, paths }: { at: KeyPath; paths: string[] }): boolean {
+  const around = [...opened.scope.trail, opened.path];
+  const again = paths.find((path) => around.includes(path));
+  if (again === undefined) return false;
+  const message = `${opened.path} includes \`${again}\`, which includes it again.`;
+  problem(load, opened, { path: at, message, hint: "Remove one `include` of the circle." });
+  return true;
+}
+
+function problem(load: ComposeLoad, opened: Opened, given: { path: KeyPath; message: string; hint: string }): void {
+  const place = opened.yaml.place(given.path, "value");
+  report(load, opened.path, { key: formatPath(given.path), ...place, message: given.message, hint: given.hint });
+}
+
+/** The same mistake, seen twice because a file is read for two others, is one. */
+function report(load: ComposeLoad, file: string, given: { message: string; hint: string } & Partial<ConfigProblem>): void {
+  const found: ConfigProblem = { file, key: "", line: null, column: null, ...given };
+  const seen = load.problems.some((one) => one.file === file && one.key === found.key && one.message === found.message);
+  if (!seen) load.problems.push(found);
+}
+
+function inDirectory(directory: string, name: string): string {
+  return directory === "." ? name : `${directory}/${name}`;
+}

@@ -1,0 +1,146 @@
+// One service of the merged model → what wt has to know of it. Loose: what is odd is left out, and Compose itself will say so.
+import { parseDurationMs } from "../duration.ts";
+import type { ComposeBuild, ComposeDependency, ComposeServiceOutline } from "./compose-outline.ts";
+import { isMap, type Raw, textOf } from "./merge-models.ts";
+import { pathInRepository } from "./repository-path.ts";
+
+/** `service` as `spellOutService` leaves it. `active`: the profiles that are. */
+export function outlineService(name: string, service: Raw, active: readonly string[]): ComposeServiceOutline {
+  const profiles = textsOf(service.profiles);
+  const wanted = profiles.length === 0 || active.includes("*") || profiles.some((profile) => active.includes(profile));
+  const ports = Array.isArray(service.ports) ? service.ports : [];
+  const grace = service.stop_grace_period;
+  return {
+    name,
+    active: wanted && copies(service) !== 0,
+    profiles,
+    image: typeof service.image === "string" ? service.image : null,
+    build: buildOf(service.build),
+    publishes: ports.length > 0,
+    published: unique(ports.flatMap(publishedPorts)),
+    exposed: unique((Array.isArray(service.expose) ? service.expose : []).flatMap((entry) => portRange(textOf(entry)))),
+    imagePorts: [],
+    healthcheck: hasHealthcheck(service.healthcheck),
+    dependsOn: dependencies(service),
+    restart: restartOf(service),
+    stopSignal: typeof service.stop_signal === "string" ? service.stop_signal : null,
+    stopGraceMs: typeof grace === "string" ? goDurationMs(grace) : null,
+    commands: [service.entrypoint, service.command].map(commandText).filter((text) => text !== ""),
+    mounts: mountsOf(service.volumes),
+  };
+}
+
+const unique = (numbers: number[]): number[] => [...new Set(numbers)];
+
+function textsOf(value: unknown): string[] {
+  return Array.isArray(value) ? value.map(textOf) : [];
+}
+
+/** How many containers it asks for; null: the usual one. */
+function copies(service: Raw): number | null {
+  const written = isMap(service.deploy) ? (service.deploy.replicas ?? service.scale) : service.scale;
+  const number = Number(textOf(written) || Number.NaN);
+  return Number.isInteger(number) ? number : null;
+}
+
+/** `"127.0.0.1:8000-8001:80-81/tcp"`, `3000`, `{ target: 80 }`. */
+function publishedPorts(entry: unknown): number[] {
+  if (isMap(entry)) {
+    if (entry.protocol !== undefined && entry.protocol !== "tcp") return [];
+    return portRange(textOf(entry.target));
+  }
+  const written = textOf(entry);
+  // A variable may hold colons of its own: `${PORT:?not set}`.
+  const last =
+    written
+      .replace(/\$\{[^}]*\}/g, "$")
+      .split(":")
+      .at(-1) ?? "";
+  return portRange(last);
+}
+
+const longestRange = 200;
+
+/** `80`, `80/tcp`, `3000-3005`; nothing for what is not TCP or not a number. */
+function portRange(written: string): number[] {
+  const match = /^(\d{1,5})(?:-(\d{1,5}))?(?:\/tcp)?$/.exec(written.trim());
+  if (!match) return [];
+  const first = Number(match[1]);
+  const last = Number(match[2] ?? match[1]);
+  if (first < 1 || last > 65_535 || last < first) return [];
+  return Array.from({ length: Math.min(last - first + 1, longestRange) }, (_, index) => first + index);
+}
+
+/** Without a test of its own it is the image's, which nobody has seen yet. */
+function hasHealthcheck(value: unknown): boolean {
+  if (!isMap(value) || value.disable === true || value.disable === "true") return false;
+  const { test } = value;
+  const first = Array.isArray(test) ? test[0] : test;
+  return typeof first === "string" && first !== "" && first !== "NONE";
+}
+
+const conditions: Record<string, ComposeDependency["condition"]> = {
+  service_healthy: "healthy",
+  service_completed_successfully: "completed",
+};
+
+function dependencies(service: Raw): ComposeDependency[] {
+  const found = new Map<string, ComposeDependency>();
+  for (const [name, entry] of Object.entries(isMap(service.depends_on) ? service.depends_on : {})) {
+    const condition = isMap(entry) ? textOf(entry.condition) : "";
+    found.set(name, { service: name, condition: Object.hasOwn(conditions, condition) ? (conditions[condition] ?? "started") : "started" });
+  }
+  // Compose starts these first as well.
+  const links = textsOf(service.links).map((link) => link.split(":")[0] ?? "");
+  const volumes = textsOf(service.volumes_from).flatMap((from) => (from.startsWith("container:") ? [] : [from.split(":")[0] ?? ""]));
+  const joined = ["network_mode", "pid", "ipc"].flatMap((key) => /^service:(.+)$/.exec(textOf(service[key]))?.[1] ?? []);
+  for (const name of [...links, ...volumes, ...joined])
+    if (name !== "" && !found.has(name)) found.set(name, { service: name, condition: "started" });
+  return [...found.values()];
+}
+
+function restartOf(service: Raw): ComposeServiceOutline["restart"] {
+  const policy = isMap(service.deploy) && isMap(service.deploy.restart_policy) ? service.deploy.restart_policy.condition : undefined;
+  const word = textOf(service.restart ?? policy).replace(/:.*$/, "");
+  if (word === "on-failure") return "on-failure";
+  return word === "always" || word === "unless-stopped" || word === "any" ? "always" : "never";
+}
+
+function buildOf(value: unknown): ComposeBuild | null {
+  if (!isMap(value)) return null;
+  const context = fromTop(value.context);
+  const inline = typeof value.dockerfile_inline === "string";
+  const file = typeof value.dockerfile === "string" ? value.dockerfile : "Dockerfile";
+  const dockerfile = context === null || inline ? null : pathInRepository(context, file);
+  return { context, dockerfile, target: typeof value.target === "string" ? value.target : null };
+}
+
+/** A list is words already; in a text a shell's rules hold. */
+function commandText(value: unknown): string {
+  if (typeof value === "string") return value;
+  return Array.isArray(value) ? value.map((word) => shellWord(textOf(word))).join(" ") : "";
+}
+
+function shellWord(word: string): string {
+  return /^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", `'\\''`)}'`;
+}
+
+function mountsOf(value: unknown): ComposeServiceOutline["mounts"] {
+  return (Array.isArray(value) ? value : []).flatMap((entry) => {
+    if (!isMap(entry) || entry.type !== "bind" || typeof entry.target !== "string") return [];
+    const source = fromTop(entry.source);
+    return source === null ? [] : [{ source, target: entry.target.replace(/\/+$/, "") || "/" }];
+  });
+}
+
+/** Without the mark that `spellOutService` gave it; null: it leads elsewhere. */
+function fromTop(path: unknown): string | null {
+  return typeof path === "string" && path.startsWith("/") ? path.slice(1) : null;
+}
+
+/** `1m30s`, as Go writes it. */
+function goDurationMs(written: string): number | null {
+  const parts = written.match(/\d+(?:\.\d+)?(?:ms|h|m|s)/g) ?? [];
+  if (parts.length === 0 || parts.join("") !== written) return null;
+  return parts.reduce((sum, part) => sum + (parseDurationMs(part) ?? 0), 0);
+}

@@ -1,0 +1,56 @@
+// The repository's compose files as wt sees them before Compose is asked. Never throws for what a file holds; reads files of the repository only.
+import type { RepositoryFiles } from "../config.ts";
+import type { ComposeOutline, ComposeOutlineOptions, ComposeServiceOutline } from "./compose-outline.ts";
+import { outlineDockerfile } from "./dockerfile.ts";
+import { type ComposeLoad, loadComposeModel } from "./load-compose-model.ts";
+import { isMap, type Raw } from "./merge-models.ts";
+import { outlineService } from "./outline-service.ts";
+
+/** In the order in which Compose looks for them. */
+export const composeFileNames = ["compose.yaml", "compose.yml", "docker-compose.yml", "docker-compose.yaml"] as const;
+const overrideNames = ["compose.override.yml", "compose.override.yaml", "docker-compose.override.yml", "docker-compose.override.yaml"];
+
+export async function readComposeOutline(files: RepositoryFiles, options: ComposeOutlineOptions): Promise<ComposeOutline> {
+  const { present, absent } = await composeFiles(files, options.files);
+  const load: ComposeLoad = { files, texts: new Map(), problems: [] };
+  const model = await loadComposeModel(load, present);
+  const services: ComposeServiceOutline[] = [];
+  for (const [name, service] of Object.entries(isMap(model.services) ? model.services : {})) {
+    if (isMap(service) && /^[a-zA-Z0-9._-]+$/.test(name))
+      services.push(await withDockerfile(files, outlineService(name, service, options.profiles)));
+  }
+  return {
+    composeFiles: present,
+    absent,
+    files: [...load.texts].map(([path, text]) => ({ path, text })),
+    services,
+    volumes: namesIn(model, "volumes"),
+    networks: namesIn(model, "networks"),
+    problems: load.problems,
+  };
+}
+
+async function composeFiles(files: RepositoryFiles, asked: readonly string[]): Promise<{ present: string[]; absent: string[] }> {
+  const isThere = async (path: string) => (await files.read(path)) !== null;
+  if (asked.length > 0) {
+    const there = await Promise.all(asked.map(isThere));
+    return { present: asked.filter((_, index) => there[index]), absent: asked.filter((_, index) => !there[index]) };
+  }
+  const names = await files.list(".");
+  const found = composeFileNames.find((name) => names.includes(name));
+  if (found === undefined) return { present: [], absent: [] };
+  const over = overrideNames.find((name) => names.includes(name));
+  return { present: over === undefined ? [found] : [found, over], absent: [] };
+}
+
+async function withDockerfile(files: RepositoryFiles, service: ComposeServiceOutline): Promise<ComposeServiceOutline> {
+  const path = service.build?.dockerfile ?? null;
+  if (path === null) return service;
+  const text = await files.read(path);
+  return text === null ? service : { ...service, imagePorts: outlineDockerfile(text, service.build?.target ?? null).exposed };
+}
+
+function namesIn(model: Raw, key: string): string[] {
+  const value = model[key];
+  return isMap(value) ? Object.keys(value) : [];
+}

@@ -1,5 +1,7 @@
 // Everything a repository can make us run, so that a person can approve exactly that. Reading is loose and sees rather too much than too little.
 import { WtError } from "../errors/wt-error.ts";
+import { composeFilesToTrust } from "./compose/files-to-trust.ts";
+import { readComposeOutline } from "./compose/read-compose-outline.ts";
 import type { Config, RepositoryFiles } from "./config.ts";
 import { isKnownAgent } from "./known-agents.ts";
 import { cleanPath } from "./normalize.ts";
@@ -24,7 +26,9 @@ export async function collectTrustCommands(config: Config, files: RepositoryFile
   for (const { place, run, directory } of [...config.setup, ...Object.values(config.hooks).flat()]) {
     await addCommand(collector, place, { text: run, directory, careful: true });
   }
-  for (const [name, { options }] of Object.entries(config.resources)) {
+  await addCompose(collector, config);
+  for (const [name, { options, service }] of Object.entries(config.resources)) {
+    if (service !== undefined) collector.found.set(`resources.${name}.service`, service);
     for (const [key, value] of Object.entries(options)) {
       const text = typeof value === "string" ? value : JSON.stringify(value);
       if (typeof value !== "string" || dataKeys.has(key)) collector.found.set(`resources.${name}.${key}`, text);
@@ -36,13 +40,27 @@ export async function collectTrustCommands(config: Config, files: RepositoryFile
   addVariables(collector, "env", config.env);
   for (const service of config.services) {
     const source = `services.${service.name}`;
-    await addCommand(collector, `${source}.run`, { text: service.run, directory: service.directory, careful: false });
+    if (!service.container)
+      await addCommand(collector, `${source}.run`, { text: service.run, directory: service.directory, careful: false });
     addVariables(collector, `${source}.env`, service.env);
     if (service.ready.kind === "command") {
       await addCommand(collector, `${source}.ready.command`, { text: service.ready.run, directory: service.directory, careful: true });
     }
   }
   return [...collector.found].map(([source, text]) => ({ source, text }));
+}
+
+async function addCompose(collector: Collector, { compose }: Config): Promise<void> {
+  if (!compose) return;
+  for (const [index, text] of compose.allow.entries()) collector.found.set(`compose.allow[${index}]`, text);
+  if (compose.profiles.length > 0) collector.found.set("compose.profiles", compose.profiles.join(", "));
+  const { texts, scripts } = await composeFilesToTrust(await readComposeOutline(collector.files, compose), collector.files);
+  for (const [path, text] of texts) collector.found.set(`file ${path}`, text);
+  for (const path of scripts) {
+    const text = await collector.files.read(path);
+    if (text === null || !(shellScript.test(path) || text.startsWith("#!"))) continue;
+    await addFile(collector, path, { text, directory: ".", careful: false });
+  }
 }
 
 /** Options of resources that are no commands: approved as written, and never read as the name of a script, since a dump may be large. */

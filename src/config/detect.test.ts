@@ -4,7 +4,7 @@ import { join } from "node:path";
 import * as fc from "fast-check";
 import { directoryFiles, memoryFiles } from "../../test/support/repository-files.ts";
 import { detectConfig } from "./detect.ts";
-import { parseConfig } from "./parse-config.ts";
+import { parseWithCompose } from "./parse-with-compose.ts";
 
 const root = join(import.meta.dir, "../../test/fixtures/detect");
 const detect = (name: string) => detectConfig(directoryFiles(join(root, name)), { projectFallback: name });
@@ -125,6 +125,31 @@ const fixtures: Record<string, Expected | null> = {
     },
     because: "docs has no route",
   },
+  "compose-django-vite": {
+    setup: [],
+    services: { web: ["container 8000", "/"], vite: ["container 5173", "leased"], worker: ["container null", "none"] },
+    because: "worker is built from Dockerfile; every environment has its own.",
+  },
+  "compose-frontend-backend": {
+    setup: [],
+    services: { frontend: ["container 3000", "/"], backend: ["container 4000", "/api"], mystery: ["container null", "none"] },
+    because: "mongo-ui runs once for all worktrees: it depends on nothing but mongo.",
+  },
+  "compose-servers-only": {
+    setup: ["npm ci < package-lock.json"],
+    services: { backend: ["npm run dev", "/"] },
+    because: "The compose file holds servers (postgres, cache) and nothing of the app",
+  },
+  "compose-proxy": {
+    setup: [],
+    services: { nginx: ["container 80", "/"], php: ["container 9000", "none"] },
+    because: "nginx depends on php; every environment has its own.",
+  },
+  "compose-backend-only": {
+    setup: ["frontend: npm ci < frontend/package-lock.json"],
+    services: { api: ["container 8000", "/api"], frontend: [npm(vite), "frontend /"] },
+    because: "api mounts nothing of the repository",
+  },
   "turbo-alone": { setup: ["npm ci < package-lock.json"], services: { web: ["npm run dev", "/"] }, because: "no argument reaches them" },
   nothing: null,
 };
@@ -151,7 +176,8 @@ test.each(Object.entries(fixtures))("%s", async (name, expected) => {
   const services = config.services.map((service) => {
     const directory = service.directory === "." ? "" : `${service.directory} `;
     const ready = service.ready.kind === "http" && service.ready.path !== "/" ? ` ready ${service.ready.path}` : "";
-    return [service.name, [service.run, directory + (service.routes.join(" ") || service.port.kind) + ready]];
+    const run = service.container ? `container ${service.container.target}` : service.run;
+    return [service.name, [run, directory + (service.routes.join(" ") || service.port.kind) + ready]];
   });
   expect(Object.fromEntries(services)).toEqual(expected.services);
   if (expected.because) expect(found.because.join("\n")).toContain(expected.because);
@@ -160,7 +186,8 @@ test.each(Object.entries(fixtures))("%s", async (name, expected) => {
 
 test.each(Object.keys(fixtures).filter((name) => fixtures[name]))("%s: what is written says the same", async (name) => {
   const found = (await detect(name))!;
-  const { config, errors, warnings } = parseConfig(found.written, { path: "wt.yaml", projectFallback: name });
+  const files = directoryFiles(join(root, name));
+  const { config, errors, warnings } = await parseWithCompose(files, found.written, { path: "wt.yaml", projectFallback: name });
   expect(errors).toEqual([]);
   expect(warnings).toEqual([]);
   expect({ ...config!, origin: found.config.origin }).toEqual(found.config);

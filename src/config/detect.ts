@@ -1,15 +1,16 @@
 // What a repository without wt.yaml looks like. The result is always written as a wt.yaml first and read back, so `wt init` writes what would have run.
 import { WtError } from "../errors/wt-error.ts";
 import type { Config, RepositoryFiles } from "./config.ts";
+import { type DetectedCompose, detectCompose } from "./detect/compose.ts";
 import { detectDatabase } from "./detect/database.ts";
 import { detectNode } from "./detect/node.ts";
-import { type DetectedPart, type Look, partFolders } from "./detect/part.ts";
+import { type DetectedPart, emptyPart, type Look, partFolders } from "./detect/part.ts";
 import { detectProcfile } from "./detect/procfile.ts";
 import { detectPython } from "./detect/python.ts";
 import { detectRails } from "./detect/rails.ts";
 import { assignRoutes } from "./detect/routes.ts";
 import { writeConfig } from "./detect/write-config.ts";
-import { parseConfig } from "./parse-config.ts";
+import { parseWithCompose } from "./parse-with-compose.ts";
 
 export interface DetectedProject {
   config: Config;
@@ -25,27 +26,42 @@ export interface DetectOptions {
 
 /** null when nothing that runs is recognised. */
 export async function detectConfig(files: RepositoryFiles, options: DetectOptions): Promise<DetectedProject | null> {
-  const root = await detectFolder({ files, directory: ".", root: null });
+  const notes: string[] = [];
+  const compose = await detectCompose(files, notes);
+  const inContainers = (directory: string) => compose?.covers.some((folder) => isBelow(directory, folder)) ?? false;
+  const whole = await detectFolder({ files, directory: ".", root: null });
+  const databases = [...whole.databases];
+  // What is in the containers does not run beside them.
+  const root = inContainers(".") ? { ...emptyPart(), node: whole.node } : whole;
   const folders: DetectedPart[] = [];
-  for (const directory of (await partFolders(files)).filter((folder) => !root.claims.includes(folder)))
-    folders.push(await detectFolder({ files, directory, root: root.node }));
+  for (const directory of (await partFolders(files)).filter((folder) => !whole.claims.includes(folder))) {
+    const part = await detectFolder({ files, directory, root: root.node });
+    databases.push(...part.databases);
+    if (!inContainers(directory)) folders.push(part);
+  }
   const running = folders.filter((part) => part.services.length > 0);
   const starter = root.startsOthers && running.length > 0;
-  const notes: string[] = [];
   if (starter)
     notes.push(
       `The script of the top package.json starts several parts at once (\`${root.startsOthers}\`); each part is a service of its own instead.`,
     );
   const own = starter ? { ...root, services: root.services.filter((service) => !service.fromStarter) } : root;
-  const parts = [own, ...running].filter((part) => part.services.length > 0);
+  const containers: DetectedPart = compose?.covers.length
+    ? { ...emptyPart(), services: compose.services, because: compose.because }
+    : emptyPart();
+  const parts = [containers, own, ...running].filter((part) => part.services.length > 0);
   if (parts.length === 0) return null;
   const services = assignRoutes(parts, notes);
-  const setup = [...(own.services.length > 0 || root.node?.workspaces ? root.setup : []), ...running.flatMap((part) => part.setup)];
+  const setup = [
+    ...(own.services.length > 0 || (root.node?.workspaces && running.length > 0) ? root.setup : []),
+    ...running.flatMap((part) => part.setup),
+  ];
   const copy = await ignoredVariables(files, parts);
   if (copy.length > 0) notes.push("`.gitignore` leaves out `.env` files, so a new worktree takes them over from the main one.");
-  const because = [...root.because, ...running.flatMap((part) => part.because), ...notes];
-  const written = writeConfig({ services, setup, copy, because, databases: [root, ...folders].flatMap((part) => part.databases) });
-  const { config, errors } = parseConfig(written, { path: "wt.yaml", projectFallback: options.projectFallback });
+  if (compose && containers.services.length === 0) notes.push(serversOnly(compose));
+  const because = [...containers.because, ...root.because, ...running.flatMap((part) => part.because), ...notes];
+  const written = writeConfig({ services, setup, copy, because, databases, compose });
+  const { config, errors } = await parseWithCompose(files, written, { path: "wt.yaml", projectFallback: options.projectFallback });
   if (!config) {
     throw new WtError({
       kind: "internal",
@@ -55,6 +71,15 @@ export async function detectConfig(files: RepositoryFiles, options: DetectOption
     });
   }
   return { config: { ...config, origin: { kind: "detected", because } }, written, because };
+}
+
+function isBelow(directory: string, folder: string): boolean {
+  return folder === "." || directory === folder || directory.startsWith(`${folder}/`);
+}
+
+function serversOnly({ shared, services }: DetectedCompose): string {
+  const names = [...shared, ...services].map(({ name }) => name).join(", ");
+  return `The compose file holds servers (${names}) and nothing of the app, so the app runs as processes, and the servers as you start them.`;
 }
 
 async function detectFolder(look: Look): Promise<DetectedPart> {

@@ -150,7 +150,7 @@ test("a resource in a shared service", async () => {
   const { config, errors } = await parse(text, { "compose.yaml": compose });
   expect(errors).toEqual([]);
   expect(config!.resources).toEqual({ db: { type: "postgres", service: "db", options: { migrate: "make" } } });
-  // The compose file's own order stays meaningful: the shared server is there first, and the database has the same name.
+  // Who depends on the server waits for the database in it.
   expect(config!.services.map(({ name, needs }) => [name, needs])).toEqual([["web", ["db"]]]);
 });
 

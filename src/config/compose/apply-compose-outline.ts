@@ -22,10 +22,16 @@ export function applyComposeOutline(config: Config, outline: ComposeOutline, { w
   const named = new Set(config.services.map((service) => service.name));
   const all = [...config.services, ...[...cloned.keys()].filter((name) => !named.has(name)).map(unwritten)];
   const known = new Set([...all.map((service) => service.name), ...Object.keys(config.resources)]);
+  /** In a container of its own or as the process that takes its place; not shared, not inactive, not unknown. */
+  const isOwn = (composeName: string) => {
+    const name = serviceName(composeName);
+    const there = outline.services.some((one) => one.name === composeName) && !compose.shared.includes(composeName);
+    return there && (cloned.has(name) ? cloned.get(name)?.name === composeName : processes.has(name));
+  };
   const services = all.map((service): ServiceConfig => {
     const outlined = service.container || !named.has(service.name) ? cloned.get(service.name) : undefined;
     if (!outlined) return service;
-    const needs = outlined.dependsOn.map((dependency) => serviceName(dependency.service)).filter((name) => known.has(name));
+    const needs = outlined.dependsOn.flatMap((one) => (isOwn(one.service) ? [serviceName(one.service)] : contentIn(config, one.service)));
     return containerService(service, outlined, { written: written(service.name), job: jobs.has(outlined.name), needs });
   });
   const files = compose.files.length > 0 ? compose.files : outline.composeFiles;
@@ -34,6 +40,11 @@ export function applyComposeOutline(config: Config, outline: ComposeOutline, { w
     compose: { ...compose, files },
     services: services.map((service) => withoutShared(service, { outline, shared: compose.shared, known })),
   };
+}
+
+/** Resources that live in a shared service: who depends on the server waits for them. */
+function contentIn({ resources }: Config, composeName: string): string[] {
+  return Object.entries(resources).flatMap(([name, { service }]) => (service === composeName ? [name] : []));
 }
 
 /** Compose services that another one waits for to end. */

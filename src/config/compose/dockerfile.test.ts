@@ -21,10 +21,14 @@ expose 443
 `;
 
 test("the last stage is built unless another is asked for", () => {
-  expect(outlineDockerfile(text, null)).toMatchObject({ exposed: [443], commands: [] });
-  expect(outlineDockerfile(text, "dev")).toMatchObject({ exposed: [8000], commands: ["/usr/local/bin/entry.sh --flag", "watch it"] });
+  expect(outlineDockerfile(text, null)).toMatchObject({ base: "scratch", exposed: [443], commands: [] });
+  expect(outlineDockerfile(text, "dev")).toMatchObject({
+    base: "debian:${V}",
+    exposed: [8000],
+    commands: ["/usr/local/bin/entry.sh --flag", "watch it"],
+  });
   expect(outlineDockerfile(text, "0")).toMatchObject({ exposed: [8000], commands: ["/usr/local/bin/entry.sh --flag", "serve"] });
-  expect(outlineDockerfile(text, "nobody")).toMatchObject({ exposed: [], commands: [] });
+  expect(outlineDockerfile(text, "nobody")).toMatchObject({ base: null, exposed: [], commands: [] });
 });
 
 test("files that it copies or runs; those of another stage are none", () => {
@@ -33,6 +37,7 @@ test("files that it copies or runs; those of another stage are none", () => {
 
 test("what is no Dockerfile says nothing", () => {
   expect(outlineDockerfile("\0\nFROM\nFROM a AS a\nFROM a AS a\nEXPOSE x 0 99999\nCMD [", "a")).toEqual({
+    base: "a",
     exposed: [],
     mentioned: [],
     commands: ["["],

@@ -1,6 +1,8 @@
 // What a Dockerfile says that matters before it is built. Loose: a line that is not understood says nothing.
 
 export interface DockerfileOutline {
+  /** The image that the built stage comes from, as written; null: none is known. */
+  base: string | null;
   /** TCP ports that the built stage exposes. */
   exposed: number[];
   /** Files of the build context that it copies, and those its commands name, as written. */
@@ -11,6 +13,8 @@ export interface DockerfileOutline {
 
 interface Stage {
   name: string | null;
+  /** As written. */
+  image: string;
   from: string;
   exposed: number[];
   commands: Map<string, string>;
@@ -34,12 +38,12 @@ export function outlineDockerfile(text: string, target: string | null): Dockerfi
   const commands = ["ENTRYPOINT", "CMD"].flatMap(
     (key) => built.map((stage) => stage.commands.get(key)).find((one) => one !== undefined) ?? [],
   );
-  return { exposed: [...new Set(exposed)], mentioned: [...mentioned], commands };
+  return { base: built.at(-1)?.image ?? null, exposed: [...new Set(exposed)], mentioned: [...mentioned], commands };
 }
 
 function newStage(rest: string): Stage {
   const [, from = "", name] = /^(?:--\S+\s+)*(\S+)(?:\s+AS\s+(\S+))?/i.exec(rest) ?? [];
-  return { name: name?.toLowerCase() ?? null, from: from.toLowerCase(), exposed: [], commands: new Map() };
+  return { name: name?.toLowerCase() ?? null, image: from, from: from.toLowerCase(), exposed: [], commands: new Map() };
 }
 
 /** The stage that is built, then the stages it comes from. */

@@ -245,6 +245,11 @@ test.each<[string, Record<string, string>, [string, number, string][]]>([
       ["services.a.extends", 2, "extends itself"],
     ],
   ],
+  [
+    "services that wait for each other",
+    { "compose.yaml": "services: { a: { depends_on: [b] }, b: { links: [a] }, c: { depends_on: [a] } }" },
+    [["services.a.depends_on", 0, "services.a waits for itself: a → b → a"]],
+  ],
   ["no YAML", { "compose.yaml": "services:\n\ta: 1\n" }, [["", 2, "A tab is used"]]],
   ["the same service twice", { "compose.yaml": "services:\n  a: {}\n  a: {}\n" }, [["", 3, "is there twice"]]],
   ["an empty file", { "compose.yaml": "" }, [["", 0, "is empty"]]],

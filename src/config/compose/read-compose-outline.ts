@@ -1,5 +1,6 @@
 // The repository's compose files as wt sees them before Compose is asked. Never throws for what a file holds; reads files of the repository only.
-import type { RepositoryFiles } from "../config.ts";
+import type { ConfigProblem, RepositoryFiles } from "../config.ts";
+import { cycles } from "../cycles.ts";
 import type { ComposeOutline, ComposeOutlineOptions, ComposeServiceOutline } from "./compose-outline.ts";
 import { outlineDockerfile } from "./dockerfile.ts";
 import { type ComposeLoad, loadComposeModel } from "./load-compose-model.ts";
@@ -19,6 +20,7 @@ export async function readComposeOutline(files: RepositoryFiles, options: Compos
     if (isMap(service) && /^[a-zA-Z0-9._-]+$/.test(name))
       services.push(await withDockerfile(files, outlineService(name, service, options.profiles)));
   }
+  load.problems.push(...circles(services, present[0] ?? ""));
   return {
     composeFiles: present,
     absent,
@@ -48,6 +50,19 @@ async function withDockerfile(files: RepositoryFiles, service: ComposeServiceOut
   if (path === null) return service;
   const text = await files.read(path);
   return text === null ? service : { ...service, imagePorts: outlineDockerfile(text, service.build?.target ?? null).exposed };
+}
+
+/** Compose refuses them as well, but only when it is asked. */
+function circles(services: readonly ComposeServiceOutline[], file: string): ConfigProblem[] {
+  const edges = new Map(services.map((service) => [service.name, service.dependsOn.map((one) => one.service)]));
+  return cycles(edges).map((names) => ({
+    file,
+    key: `services.${names[0]}.depends_on`,
+    line: null,
+    column: null,
+    message: `services.${names[0]} waits for itself: ${[...names, names[0]].join(" → ")}.`,
+    hint: "Remove one of these from `depends_on`.",
+  }));
 }
 
 function namesIn(model: Raw, key: string): string[] {

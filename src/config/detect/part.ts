@@ -29,6 +29,8 @@ export interface DetectedService {
   readyPath: string | null;
   /** It came from a script that starts other parts too. */
   fromStarter: boolean;
+  /** A service of the compose file, which has no `run`. `target`: the port to write down, where the first that the file names is another. */
+  container?: { target: number | null };
 }
 
 export interface DetectedStep {

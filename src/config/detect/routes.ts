@@ -41,6 +41,11 @@ function best(services: RoutedService[], names: string[]): RoutedService | undef
 function uniquelyNamed(services: DetectedService[]): DetectedService[] {
   const taken = new Set<string>();
   return services.map((service) => {
+    // A container's is the compose file's, which was looked at before.
+    if (service.container) {
+      taken.add(service.name);
+      return service;
+    }
     const wish = projectName(service.name).slice(0, 36);
     let name = wish;
     for (let number = 2; taken.has(name); number += 1) name = `${wish}-${number}`;

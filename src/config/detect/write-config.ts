@@ -1,4 +1,6 @@
 import { stringify } from "yaml";
+import { serviceName } from "../compose/cloned-services.ts";
+import type { DetectedCompose } from "./compose.ts";
 import type { DetectedDatabase } from "./database.ts";
 import type { DetectedStep } from "./part.ts";
 import type { RoutedService } from "./routes.ts";
@@ -9,6 +11,7 @@ export interface ConfigToWrite {
   copy: string[];
   because: string[];
   databases: DetectedDatabase[];
+  compose: DetectedCompose | null;
 }
 
 /** A wt.yaml with a comment on each part, for people to go on from. */
@@ -20,6 +23,7 @@ export function writeConfig(given: ConfigToWrite): string {
     ...given.because.map((sentence) => `# - ${sentence.replaceAll("\n", " ")}`),
     "",
   ];
+  if (given.compose) lines.push(...composeLines(given.compose));
   if (given.copy.length > 0) {
     lines.push("# Files that git ignores and that a new worktree takes over from the main one.", `copy: ${flow(given.copy)}`, "");
   }
@@ -31,17 +35,67 @@ export function writeConfig(given: ConfigToWrite): string {
     }
     lines.push("");
   }
-  lines.push("# $PORT is the port that wt leased for the service; it differs in each worktree.", "services:");
-  for (const service of given.services) lines.push(...serviceLines(service));
+  lines.push(...servicesLines(given.services));
   lines.push(
     "",
-    ...databaseLines(given.databases),
+    ...(given.compose?.covers.length ? ownDatabaseLines(given) : databaseLines(given.databases)),
     "# Variables for all of them; services know each other as ${{ services.<name>.url }}.",
     "# env:",
     "#   EXAMPLE: ${{ env.slug }}",
     "",
   );
   return lines.join("\n");
+}
+
+/** The runtime; where only servers are in the compose file, as a proposal. */
+function composeLines({ files, covers, shared, sharedVolumes }: DetectedCompose): string[] {
+  const why = shared.map((one) => `    - ${flow(one.name)} # ${one.why}`);
+  const lines = [
+    "runtime: compose",
+    "compose:",
+    ...(files.length > 0 ? [`  files: ${flow(files)}`] : []),
+    ...(shared.length > 0
+      ? ["  # They run once for all worktrees; everything else that is active, in every environment.", "  shared:", ...why]
+      : []),
+    ...(sharedVolumes.length > 0 ? [`  shared_volumes: ${flow(sharedVolumes)}`] : []),
+  ];
+  // A key without content would be none.
+  const written = lines.length === 2 ? lines.slice(0, 1) : lines;
+  if (covers.length > 0) return [...written, ""];
+  return [
+    "# The compose file holds servers only. Take the marks away and wt runs them, once for all worktrees.",
+    ...written.map((line) => `# ${line}`),
+    "",
+  ];
+}
+
+function servicesLines(services: RoutedService[]): string[] {
+  const processes = services.filter((service) => !service.container);
+  const written = services.filter(({ container, routes }) => !container || routes.length > 0 || container.target !== null);
+  const lines = processes.length > 0 ? ["# $PORT is the port that wt leased for the service; it differs in each worktree."] : [];
+  if (processes.length < services.length) lines.push("# Services of the compose file that are not named here run as it says.");
+  return [...lines, ...(written.length > 0 ? ["services:", ...written.flatMap(serviceLines)] : ["# services:"])];
+}
+
+/** A database of its own in the server that all share, and what brings it to its schema. */
+function ownDatabaseLines({ compose, databases }: ConfigToWrite): string[] {
+  const servers = compose?.shared.filter((one) => one.resource !== null) ?? [];
+  if (servers.length === 0) return [];
+  const web = compose?.services.find((one) => one.role === "pages" || one.role === "api") ?? compose?.services[0];
+  const steps = databases
+    .filter(({ type }) => servers.some(({ resource }) => resource === type || (resource === "mariadb" && type === "mysql")))
+    .map(({ migrate }) => `  - { run: ${flow(literal(inContainer(migrate)))}, service: ${web?.name} }`);
+  const lines = servers.map(({ name, resource }) => `  ${serviceName(name)}: ${flow({ type: resource, service: name })}`);
+  return [
+    "# Content of its own for every worktree, in the server that all share. Take the marks away to use it.",
+    ...["resources:", ...lines, ...(steps.length > 0 ? ["setup:", ...steps] : [])].map((line) => `# ${line}`),
+    "",
+  ];
+}
+
+/** The image has the packages where a virtual environment would have them. */
+function inContainer(migrate: string): string {
+  return migrate.replaceAll(".venv/bin/", "");
 }
 
 /** A proposal: it is the person who decides that environments no longer share a database. */
@@ -66,9 +120,13 @@ function databaseLines(databases: DetectedDatabase[]): string[] {
 }
 
 function serviceLines(service: RoutedService): string[] {
-  const lines = [`  ${service.name}:`, `    run: ${flow(literal(service.run))}`];
-  if (service.directory !== ".") lines.push(`    directory: ${flow(service.directory)}`);
+  const lines = [`  ${service.name}:`];
+  const { container } = service;
+  if (!container) lines.push(`    run: ${flow(literal(service.run))}`);
+  else if (container.target !== null) lines.push(`    target: ${container.target}`);
+  if (!container && service.directory !== ".") lines.push(`    directory: ${flow(service.directory)}`);
   if (service.routes.length > 0) lines.push(`    route: ${service.routes.length === 1 ? flow(service.routes[0]) : flow(service.routes)}`);
+  if (container) return lines;
   if (service.role === "worker") lines.push("    port: none # a worker: it listens on nothing");
   else if (service.routes.length === 0) lines.push("    port: auto");
   if (service.readyPath !== null) lines.push(`    ready: ${flow(service.readyPath)}`);

@@ -1,5 +1,6 @@
 import { type Finding, formatPath, type KeyPath } from "../check-written.ts";
 import { closest } from "../closest.ts";
+import { cycles } from "../cycles.ts";
 import { textsOf } from "../normalize.ts";
 import { findReferences } from "../references.ts";
 import { fixedKeys } from "../resource-references.ts";
@@ -138,22 +139,4 @@ function allTexts(value: unknown, path: KeyPath): { path: KeyPath; text: string 
   if (Array.isArray(value)) return value.flatMap((entry, index) => allTexts(entry, [...path, index]));
   if (typeof value === "object" && value !== null) return Object.entries(value).flatMap(([key, entry]) => allTexts(entry, [...path, key]));
   return [];
-}
-
-/** Each cycle once, beginning with the node that comes first in the file. */
-function cycles(edges: Map<string, string[]>): string[][] {
-  const found: string[][] = [];
-  const done = new Set<string>();
-  const walk = (node: string, trail: string[]): void => {
-    const begin = trail.indexOf(node);
-    if (begin !== -1) {
-      found.push(trail.slice(begin));
-      return;
-    }
-    if (done.has(node)) return;
-    for (const next of edges.get(node) ?? []) walk(next, [...trail, node]);
-    done.add(node);
-  };
-  for (const node of edges.keys()) walk(node, []);
-  return found;
 }

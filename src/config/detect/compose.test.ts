@@ -175,3 +175,9 @@ test("whatever services there are, the proposal is valid or none", async () => {
     { numRuns: 500 },
   );
 }, 30_000);
+
+test("settings and data that are mounted are no code of the app", async () => {
+  const mounting = (source: string) => `services: { it: { image: me/thing, volumes: ['${source}:/x'], ports: ['80:80'] } }`;
+  for (const source of ["./thing.yml", "./config/thing", "./data", "./docker/init"]) expect(await routes(mounting(source))).toEqual({});
+  for (const source of [".", "./src", "./apps/web"]) expect(await routes(mounting(source))).toEqual({ it: "/" });
+});

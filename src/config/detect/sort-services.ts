@@ -3,7 +3,7 @@
 import type { ComposeServiceOutline } from "../compose/compose-outline.ts";
 import { outlineDockerfile } from "../compose/dockerfile.ts";
 import type { RepositoryFiles } from "../config.ts";
-import { type Infrastructure, infrastructureOf } from "./infrastructure.ts";
+import { type Infrastructure, infrastructureOf, isProxy } from "./infrastructure.ts";
 
 export interface SortedService {
   service: ComposeServiceOutline;
@@ -26,6 +26,9 @@ export async function sortServices(services: readonly ComposeServiceOutline[], f
   return sorted;
 }
 
+/** Files, and folders that hold settings or data. */
+const noCode = /\.[a-z]+$|(^|\/)\.?(conf|config|etc|init|initdb|certs?|ssl|data|volumes?|logs?|dumps?|backups?|docker|tmp)(\/|$)/;
+
 async function firstLook(
   service: ComposeServiceOutline,
   around: { files: RepositoryFiles; built: ReadonlySet<string> },
@@ -40,8 +43,8 @@ async function firstLook(
     return { ...found, kind: "app", why: `is built from ${from}` };
   }
   if (image !== null && around.built.has(image)) return { ...found, kind: "app", why: `runs ${image}, which is built here` };
-  const code = mounts.find(({ source }) => source === "." || !/\.[a-z]+$|(^|\/)(conf|config|initdb|init|certs?|ssl)(\/|$)/.test(source));
-  if (code && !image?.match(/(^|\/)(nginx|caddy|traefik|haproxy|httpd|envoy)(:|$)/)) {
+  const code = mounts.find(({ source }) => source === "." || !noCode.test(source));
+  if (code && !isProxy(image)) {
     const what = code.source === "." ? "the repository" : code.source;
     return { ...found, kind: "app", why: `runs in ${image ?? "an image"} on what it mounts, ${what}` };
   }

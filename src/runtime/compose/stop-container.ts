@@ -21,17 +21,32 @@ export async function stopContainer(engine: DockerEngine, { identity, policy, se
     if (!details?.State.Running || details.State.StartedAt !== startedAt) return { killed, leftovers: [] };
     const signal = policy.signal === "SIGTERM" ? details.Config.StopSignal || policy.signal : policy.signal;
     killed = signal === "SIGKILL";
-    await engine.kill(container, signal);
+    await kill(engine, identity, signal);
     // The signal waits in a paused one.
     if (details.State.Paused) await unpause(engine, container);
     if (await hasStopped(engine, identity, killed ? killWithinMs : policy.graceMs)) return { killed, leftovers: [] };
-    killed = await engine.kill(container, "SIGKILL");
+    killed = await kill(engine, identity, "SIGKILL");
     if (await hasStopped(engine, identity, killWithinMs)) return { killed, leftovers: [] };
     return { killed, leftovers: [`The container ${details.Name.replace("/", "")} of service ${service} does not end.`] };
   } catch (error) {
     if (!(error instanceof WtError || error instanceof EngineRefusal)) throw error;
     return { killed, leftovers: [`The container of service ${service} cannot be ended: ${error.message.replace(/\.$/, "")}.`] };
   }
+}
+
+/** False: it did not run any more; engines tell that in several ways. */
+async function kill(engine: DockerEngine, identity: ContainerIdentity, signal: string): Promise<boolean> {
+  try {
+    return await engine.kill(identity.container, signal);
+  } catch (error) {
+    if (error instanceof EngineRefusal && (await isOver(engine, identity))) return false;
+    throw error;
+  }
+}
+
+async function isOver(engine: DockerEngine, { container, startedAt }: ContainerIdentity): Promise<boolean> {
+  const details = await engine.inspect(container);
+  return !details?.State.Running || details.State.StartedAt !== startedAt;
 }
 
 async function unpause(engine: DockerEngine, container: string): Promise<void> {
@@ -43,13 +58,12 @@ async function unpause(engine: DockerEngine, container: string): Promise<void> {
   }
 }
 
-async function hasStopped(engine: DockerEngine, { container, startedAt }: ContainerIdentity, withinMs: number): Promise<boolean> {
+async function hasStopped(engine: DockerEngine, identity: ContainerIdentity, withinMs: number): Promise<boolean> {
   const limit = AbortSignal.timeout(withinMs);
   try {
-    await engine.wait(container, limit);
+    await engine.wait(identity.container, limit);
   } catch (error) {
     if (!limit.aborted) throw error;
   }
-  const details = await engine.inspect(container);
-  return !details?.State.Running || details.State.StartedAt !== startedAt;
+  return isOver(engine, identity);
 }

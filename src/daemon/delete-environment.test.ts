@@ -30,7 +30,7 @@ const undelete = (test: TestWorld, name: string) =>
 const slugs = (test: TestWorld) => test.world.ledger.environments().map(({ slug }) => slug);
 
 describe("work that was lost elsewhere", () => {
-  test("claude-code#35862, #79899, agenc-core#1371: untracked files were hidden by a setting and went", async () => {
+  test("claude-code#35862, #79899, agenc-core#1371, worktree#43: untracked files were hidden by a setting and went", async () => {
     await using test = await keeping();
     const path = await create(test, "spike");
     test.repository.run(["config", "status.showUntrackedFiles", "no"]);

@@ -44,7 +44,7 @@ test("a copied .env that leads to another environment is found, with file and li
   expect(found.at(-1)).toMatchObject({ level: "warning", fix: "wt env -e a --explain DATABASE_URL" });
 });
 
-test("a copied .env with the main worktree's database is named: a bare `npm run migrate` would reach that one", async () => {
+test("subfloor#569: a copied .env with the main worktree's database is named: a bare `npm run migrate` would reach that one", async () => {
   await using one = await made();
   const database = "postgres://localhost:5432/shop\n";
   one.repository.write(".env", `DATABASE_URL=${database}`);

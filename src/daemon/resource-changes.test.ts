@@ -139,7 +139,7 @@ test("one that wt.yaml does not name any more is said, given to nobody, and remo
   expect(one.databases.redis!.find(cache!.label)).toBeNull();
 });
 
-test("a removal that a crash cut off is carried on by the next one", async () => {
+test("the-desk#1097, skillsmith#887: a removal that a crash cut off is carried on by the next one", async () => {
   await using one = await made(own);
   await one.up();
   const { db } = specs(one, "main");
@@ -155,7 +155,7 @@ test("a removal that a crash cut off is carried on by the next one", async () =>
 describe("`branch: shared` without a url", () => {
   const shared = "  db: { type: postgres, branch: shared, locale: C, variable: DATABASE_URL }\n";
 
-  test("is the main worktree's own, made when the first branch needs it, and never removed with a branch", async () => {
+  test("rhesis#2384, #2431: is the main worktree's own, made when the first branch needs it, and never removed with a branch", async () => {
     await using one = await made(shared);
     const [a, b] = await Promise.all([one.create("a"), one.create("b")]);
     const main = specs(one, "main").db!;

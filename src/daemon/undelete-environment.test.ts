@@ -161,7 +161,7 @@ describe("undelete", () => {
     await expect(undelete(test, "nobody")).rejects.toMatchObject({ code: "deleted_unknown" });
   });
 
-  test("when its files cannot come back, everything is as it was, and the next attempt succeeds", async () => {
+  test("worktrunk#3820: when its files cannot come back, nothing is gone of what was kept: everything is as it was, and the next attempt succeeds", async () => {
     await using test = await keeping();
     const path = await messy(test, "messy");
     await remove(test, "messy", { force: true, branch: true });

@@ -56,7 +56,7 @@ describe.skipIf(noDisks !== null)("a disk that became read-only under the worktr
 
 describe.skipIf(noDisks !== null)("a full disk under the repository", () => {
   test(
-    "delete --force that cannot keep the work does not begin to remove it",
+    "gastown#618: delete --force that cannot keep the work says so, and does not begin to remove it",
     async () => {
       await using world = await hermeticWorld();
       using disk = smallDisk(world.repository, "8m");

@@ -228,7 +228,7 @@ describe("a database of its own", () => {
   );
 
   test(
-    "another database's URL is refused, with its key and where it comes from",
+    "coach#529: another database's URL is refused, with its key and where it comes from",
     async () => {
       await using world = await hermeticWorld({ files });
       await world.ok(["create", "a"]);

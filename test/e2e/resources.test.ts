@@ -132,7 +132,7 @@ describe("resources of environments", () => {
   );
 
   test(
-    "the shell's own DATABASE_URL never reaches a command, not even before the environment's exists",
+    "subfloor#569, cloud#4997: the shell's own DATABASE_URL never reaches a command, not even before the environment's exists",
     async () => {
       const seen = {
         ...files,

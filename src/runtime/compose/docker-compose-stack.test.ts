@@ -92,7 +92,7 @@ describe.skipIf(whyNot !== null)(`stacks on a real engine${whyNot ? ` (skipped: 
       expect(await harness.stack.observe(null, abort)).toEqual({ containers: [], networks: [], volumes: [], images: [] });
     });
 
-    test("what carries another nonce stays, whatever else is the same", async () => {
+    test("zeroshot#402, #543, dot-files#992: what carries another nonce stays, whatever else is the same", async () => {
       const stack = stackOf({ web: {} });
       const other = { ...stackOf({ web: {} }, {}, `${harness.nonce}-other`) };
       await harness.stack.create(stack, harness.call);

@@ -7,6 +7,7 @@ import type * as environment from "./environment.ts";
 import type * as gc from "./gc.ts";
 import type * as operations from "./operations.ts";
 import type * as resources from "./resources.ts";
+import type * as stacks from "./stacks.ts";
 import type * as templates from "./templates.ts";
 
 /** Plain request and response, both JSON. All are POST so that arguments travel in the body and nothing is cached. */
@@ -34,6 +35,9 @@ export interface CallEndpoints {
   "/v1/agents/end": { request: { id: string; code: number | null }; response: { ended: true } };
   "/v1/agents/event": { request: agents.AgentEvent; response: { known: boolean } };
   "/v1/operations/outcome": { request: { id: string }; response: { outcome: OperationOutcome } };
+  "/v1/stack/explain": { request: stacks.StackRequest; response: stacks.ExplainDocument };
+  "/v1/stack/compose": { request: stacks.StackRequest; response: stacks.ComposeCall };
+  "/v1/shared": { request: stacks.StackRequest; response: stacks.SharedDocument };
   "/v1/pin": { request: gc.PinRequest; response: gc.PinResult };
 }
 
@@ -62,6 +66,7 @@ export interface OperationEndpoints {
   "/v1/checkpoints/delete": { request: resources.RemoveCheckpointRequest; result: resources.CheckpointList };
   "/v1/templates/build": { request: templates.TemplateBuildRequest; result: templates.TemplateBuildResult };
   "/v1/templates/remove": { request: { key: string }; result: templates.TemplateRemoveResult };
+  "/v1/shared/change": { request: stacks.SharedRequest; result: stacks.SharedDocument };
   "/v1/gc": { request: gc.GcRequest; result: gc.GcReport };
   "/v1/garbage": { request: templates.GarbageRequest; result: templates.GarbageReport };
 }

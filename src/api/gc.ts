@@ -22,6 +22,7 @@ export interface GcItem {
     | "environment"
     | "deleted"
     | "process"
+    | "containers"
     | "port"
     | "lease"
     | "operation"

@@ -48,6 +48,19 @@ export interface VariablesResult {
   variables: Variable[];
   /** Names in the caller's environment that belong to another environment and must be removed before a command is run. */
   unset: string[];
+  /** Where a command of the service runs; absent where that is the host. */
+  container?: CommandContainer;
+}
+
+export interface CommandContainer {
+  service: string;
+  /** null: it does not run; `state` says what it does. */
+  id: string | null;
+  state: string;
+  /** As Docker is asked: `unix:///var/run/docker.sock`. */
+  endpoint: string | null;
+  /** Directories of the host that it sees. */
+  binds: { source: string; target: string }[];
 }
 
 /** Commands of a repository that a person has to approve, with what was known of them before. */

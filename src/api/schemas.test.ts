@@ -11,6 +11,8 @@ import type * as keptSchemas from "./kept-schemas.ts";
 import type { DoctorReport, ErrorBody, LogLine, TrustView, VariablesResult } from "./operations.ts";
 import type { CheckpointList, CheckpointResult, ResourceConnectionView, ResourceDocument, ResourceList } from "./resources.ts";
 import * as schemas from "./schemas.ts";
+import type * as stackSchemas from "./stack-schemas.ts";
+import type { ExplainDocument, SharedDocument } from "./stacks.ts";
 import type { GarbageReport, TemplateBuildResult, TemplateList, TemplateRemoveResult } from "./templates.ts";
 
 // The compiler is the test: a field that an interface has and its schema has not (or the other way round) does not compile.
@@ -37,6 +39,8 @@ const templates: Same<TemplateList, Output<typeof schemas.templateList>> = true;
 const templateBuilt: Same<TemplateBuildResult, Output<typeof schemas.templateBuildResult>> = true;
 const templateRemoved: Same<TemplateRemoveResult, Output<typeof schemas.templateRemoveResult>> = true;
 const gc: Same<GcReport, Output<typeof schemas.gcReport>> = true;
+const explained: Same<ExplainDocument, Output<typeof stackSchemas.explainDocument>> = true;
+const shared: Same<SharedDocument, Output<typeof stackSchemas.sharedDocument>> = true;
 const pin: Same<PinResult, Output<typeof schemas.pinResult>> = true;
 const deletedOnes: Same<DeletedList, Output<typeof keptSchemas.deletedList>> = true;
 const undeleted: Same<UndeleteResult, Output<typeof schemas.undeleteResult>> = true;
@@ -79,6 +83,8 @@ test("each schema has the type of its interface", () => {
     restored,
     since,
     pin,
+    explained,
+    shared,
     garbage,
   ]).not.toContain(false);
 });

@@ -3,6 +3,7 @@
 import * as v from "valibot";
 import type { JsonValue } from "../errors/wt-error.ts";
 import { checkpointDiff, deletedList, wholeCheckpointList, wholeCheckpointResult, wholeRestoreResult } from "./kept-schemas.ts";
+import { explainDocument, sharedDocument } from "./stack-schemas.ts";
 
 const described = <Schema extends v.GenericSchema>(schema: Schema, description: string) => v.pipe(schema, v.description(description));
 
@@ -265,6 +266,7 @@ export const gcReport = v.strictObject({
         "environment",
         "deleted",
         "process",
+        "containers",
         "port",
         "lease",
         "operation",
@@ -346,6 +348,18 @@ export const variablesResult = v.strictObject({
     v.strictObject({ key: v.string(), value: v.string(), origin: described(v.string(), "Where it came from, for people.") }),
   ),
   unset: described(v.array(v.string()), "Names that must be removed from the caller's environment before a command is run."),
+  container: v.optional(
+    described(
+      v.strictObject({
+        service: v.string(),
+        id: described(v.nullable(v.string()), "Docker's id of it; null while it does not run."),
+        state: v.string(),
+        endpoint: v.nullable(v.string()),
+        binds: described(v.array(v.strictObject({ source: v.string(), target: v.string() })), "Directories of the host that it sees."),
+      }),
+      "Where `wt run` runs commands; absent where that is the host.",
+    ),
+  ),
 });
 
 export const trustView = v.strictObject({
@@ -413,6 +427,8 @@ export const publishedSchemas: Readonly<Record<string, { title: string; schema: 
   template: { title: "wt db template build --json, wt db template refresh --json", schema: templateBuildResult },
   "template-removed": { title: "wt db template remove --json", schema: templateRemoveResult },
   gc: { title: "wt gc --json, wt clean --json", schema: gcReport },
+  explain: { title: "wt explain --json", schema: explainDocument },
+  shared: { title: "wt shared --json, wt shared up --json, wt shared down --json", schema: sharedDocument },
   pin: { title: "wt pin --json, wt unpin --json", schema: pinResult },
   garbage: { title: "wt db gc --json", schema: garbageReport },
   deleted: { title: "wt undelete --json", schema: deletedList },

@@ -29,6 +29,7 @@ export async function leftoverFindings(world: World): Promise<Finding[]> {
 
 const codes: Partial<Record<GcItem["kind"], string>> = {
   process: "process_stray",
+  containers: "containers_orphaned",
   lease: "lease_stale",
   port: "lease_stale",
   operation: "operation_orphaned",

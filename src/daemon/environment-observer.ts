@@ -5,6 +5,7 @@ import type { ObservedEnvironment } from "../environment/plan.ts";
 import { leasedPorts } from "./port-leases.ts";
 import { type LeasedResource, leasedResources } from "./resources.ts";
 import { isSetupDone } from "./setup-inputs.ts";
+import { stackLeases } from "./stack-leases.ts";
 import type { World } from "./world.ts";
 
 /** Stamp that `copy:` and `clone:` were carried out in this worktree. */
@@ -36,6 +37,7 @@ export async function observeEnvironment(
     })),
     resources: await observeResources(world, environment, wanted.config),
     leasedPorts: validPortLeases(world, environment, wanted.config),
+    stack: stackLeases(world, environment.id, environment.main ? null : "environment").length > 0,
   };
 }
 

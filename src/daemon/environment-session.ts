@@ -11,6 +11,8 @@ import type { Git } from "../git/git.ts";
 import type { ResourceConnection } from "../resource/resource-driver.ts";
 import { leasedPorts } from "./port-leases.ts";
 import { driverOf, resourceConnections } from "./resources.ts";
+import { projectLease } from "./stack-leases.ts";
+import type { PreparedStack } from "./stack-model.ts";
 import type { World } from "./world.ts";
 
 export interface EnvironmentSession {
@@ -20,9 +22,12 @@ export interface EnvironmentSession {
   git: Git;
   /** The caller's environment, scrubbed of what belongs to other environments. */
   callerEnv: Record<string, string>;
+  /** Put there by the plan's step `stack`; absent where nothing is a container. */
+  stack?: PreparedStack;
 }
 
 export function contractInput(world: World, session: EnvironmentSession): ContractInput {
+  const composeProject = projectLease(world, session.environment.id, "environment")?.key;
   return {
     project: session.project,
     environment: session.environment,
@@ -30,6 +35,7 @@ export function contractInput(world: World, session: EnvironmentSession): Contra
     ports: leasedPorts(world, session.environment.id),
     hostSuffix: hostSuffix(world.gateway.port),
     resources: wantedConnections(world, session),
+    ...(composeProject === undefined ? {} : { composeProject }),
   };
 }
 
@@ -41,12 +47,14 @@ function wantedConnections(world: World, session: EnvironmentSession): Record<st
 
 export function servicePlan(world: World, session: EnvironmentSession, service: ServiceConfig): ServicePlan {
   const input = contractInput(world, session);
-  guard(world, session, { user: `services.${service.name}`, variables: contractVariables(input, service) });
+  const onHost = contractVariables(input, service);
+  guard(session, { user: `services.${service.name}`, variables: onHost, connections: input.resources });
   return planService(
     {
       ...input,
       callerEnv: withoutKeys(world, session),
       logDirectory: join(world.paths.environments, session.environment.id),
+      ...(session.stack ? { stack: session.stack } : {}),
     },
     service,
   );
@@ -56,15 +64,17 @@ export function servicePlan(world: World, session: EnvironmentSession, service: 
 export function definitions(world: World, session: EnvironmentSession): Record<string, string> {
   const ports = leasedPorts(world, session.environment.id);
   const ready = session.config.services.filter((service) => service.port.kind === "none" || ports[service.name] !== undefined);
-  return ready.length < session.config.services.length
+  const made = session.stack !== undefined || !session.config.services.some(({ container }) => container);
+  return ready.length < session.config.services.length || !made
     ? {}
     : Object.fromEntries(ready.map((service) => [service.name, servicePlan(world, session, service).definition]));
 }
 
 /** The complete environment of a setup command. */
 export function commandEnvironment(world: World, session: EnvironmentSession): Record<string, string> {
-  const variables = contractVariables(contractInput(world, session), null);
-  guard(world, session, { user: "setup", variables });
+  const input = contractInput(world, session);
+  const variables = contractVariables(input, null);
+  guard(session, { user: "setup", variables, connections: input.resources });
   const unmade = new Set(unmadeVariableNames(world, session));
   const callerEnv = Object.fromEntries(Object.entries(withoutKeys(world, session)).filter(([key]) => !unmade.has(key)));
   return { ...callerEnv, ...Object.fromEntries(variables.map(({ key, value }) => [key, value])) };
@@ -95,14 +105,16 @@ export function unmadeVariableNames(world: World, session: EnvironmentSession): 
     });
 }
 
-/** Resources that are shared on purpose are not guarded. */
-export function guard(world: World, session: EnvironmentSession, used: { user: string; variables: ContractVariable[] }): void {
+/** Resources that are shared on purpose are not guarded. `connections`: as whoever gets the variables sees them. */
+export function guard(
+  session: Pick<EnvironmentSession, "config">,
+  used: { user: string; variables: ContractVariable[]; connections: Readonly<Record<string, ResourceConnection>> },
+): void {
   const shared = new Set(
     Object.entries(session.config.resources).flatMap(([name, resource]) => (resource.options.branch === "shared" ? [name] : [])),
   );
-  const made = Object.entries(wantedConnections(world, session));
-  const of = (isShared: boolean) => Object.fromEntries(made.filter(([name]) => shared.has(name) === isShared));
-  guardResources({ ...used, connections: of(false), shared: of(true) });
+  const of = (isShared: boolean) => Object.fromEntries(Object.entries(used.connections).filter(([name]) => shared.has(name) === isShared));
+  guardResources({ user: used.user, variables: used.variables, connections: of(false), shared: of(true) });
 }
 
 export function callerEnvironment(env: Readonly<Record<string, string>>): Record<string, string> {

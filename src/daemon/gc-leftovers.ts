@@ -12,11 +12,14 @@ import { repositoryFiles } from "../os/repository-files.ts";
 import { markVariable, parseMark } from "../runtime/process/instance-identity.ts";
 import type { ServiceInstance } from "../runtime/runtime-driver.ts";
 import { readConfig } from "./config-reader.ts";
+import { collectStacks } from "./gc-stacks.ts";
 import { keptOf } from "./kept-environment.ts";
 import { overdue, purgeDeleted } from "./kept-upkeep.ts";
 import { removeDirectory } from "./remove-directory.ts";
+import { leasedResources } from "./resources.ts";
 import { processKey } from "./service-record.ts";
 import { emptyTrash, trashDirectory } from "./trash.ts";
+import { isPortWanted } from "./wanted-ports.ts";
 import { worktreeExists } from "./worktree-exists.ts";
 import type { World } from "./world.ts";
 
@@ -29,7 +32,7 @@ export interface Leftovers {
 /** Processes first: what they still write to may go after them. */
 export async function collectLeftovers(work: Leftovers): Promise<GcItem[]> {
   const items: GcItem[] = [];
-  for (const collect of [collectProcesses, collectDeleted, collectRows, collectDirectories, collectTrash]) {
+  for (const collect of [collectProcesses, collectDeleted, collectStacks, collectRows, collectDirectories, collectTrash]) {
     work.abort.throwIfAborted();
     items.push(...(await collect(work)));
   }
@@ -126,6 +129,7 @@ async function collectRows(work: Leftovers): Promise<GcItem[]> {
     for (const lease of ledger.leases({ environmentId: environment.id, kind: "process" })) {
       const current = world.supervisor
         .runners(environment.id)
+        .concat(world.shared.runners(environment.id))
         .some((runner) => runner.instance && processKey(runner.instance) === lease.key);
       if (current || running.has(lease.key) || isBusy(world, environment)) continue;
       const reason = "The process it stands for is gone.";
@@ -157,10 +161,12 @@ async function unwantedPorts(world: World, environment: EnvironmentRecord): Prom
   if (leases.length === 0 || !project || !worktreeExists(environment)) return [];
   const config = await readConfig(project, repositoryFiles(environment.path)).catch(() => null);
   if (!config || isBusy(world, environment)) return [];
+  const running = world.supervisor.runners(environment.id).map(({ name }) => name);
+  const resources = new Set([...Object.keys(config.resources), ...leasedResources(world, environment.id).map(({ spec }) => spec.name)]);
+  const services = new Set([...config.services.map(({ name }) => name), ...running]);
   return leases.flatMap(({ id, key, data }) => {
     const service = String(data.service);
-    const wanted = config.services.some(({ name }) => name === service) || world.supervisor.runner(environment.id, service) !== null;
-    return wanted ? [] : [{ id, key, service }];
+    return isPortWanted(service, { services, resources }) ? [] : [{ id, key, service }];
   });
 }
 
@@ -223,7 +229,7 @@ function knownIds({ ledger }: World): Set<string> {
 }
 
 /** A ledger that lost rows proves nothing by what it does not know. */
-function isLedgerTrusted(world: World): boolean {
+export function isLedgerTrusted(world: World): boolean {
   return world.ledgerRecovery === null && world.ledger.environments().length > 0;
 }
 

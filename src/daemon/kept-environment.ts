@@ -14,6 +14,8 @@ export interface KeptEnvironment {
   /** Names of those that could not be kept. */
   removedResources: string[];
   ports: { service: string; port: number }[];
+  /** What its containers left: absent where there were none, or nothing stayed. */
+  stack?: { project: string; volumes: { name: string; key: string }[] };
   stamps: { step: string; hash: string }[];
   branch: { name: string; commit: string; settings: BranchSettings; deleted: boolean } | null;
   /** What git saw in it: files that no commit has. */

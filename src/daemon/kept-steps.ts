@@ -7,9 +7,11 @@ import { keepRefs, keepWorktree } from "../git/kept-worktree.ts";
 import { type KeptEnvironment, keepPlace, putKept } from "./kept-environment.ts";
 import { leasedPorts } from "./port-leases.ts";
 import { leasedResources, retireResource } from "./resources.ts";
+import { projectLease, stackLeases } from "./stack-leases.ts";
 import type { StepContext } from "./steps.ts";
 import { removeEmptyParent } from "./trash.ts";
 import { worktreeExists } from "./worktree-exists.ts";
+import type { World } from "./world.ts";
 
 type KeptSteps = Pick<StepPerformers, "keep_work" | "retire_resource" | "keep_worktree">;
 
@@ -56,6 +58,14 @@ async function keepWork(context: StepContext, dirty: boolean): Promise<void> {
   }
 }
 
+/** What `remove_stack` left. */
+function keptStack(world: World, environmentId: string): Pick<KeptEnvironment, "stack"> {
+  const project = projectLease(world, environmentId, "environment")?.key;
+  const volumes = stackLeases(world, environmentId, "environment").filter(({ kind }) => kind === "volume");
+  if (project === undefined || volumes.length === 0) return {};
+  return { stack: { project, volumes: volumes.map(({ key, data }) => ({ name: key, key: String(data.key) })) } };
+}
+
 function deletionOf({ world, session }: StepContext): OperationRecord {
   const deletions = world.ledger.operations({ environmentId: session.environment.id }).filter(({ kind }) => kind === "delete");
   // One that was tried again has a second row; the first knows what was there.
@@ -78,6 +88,7 @@ export function releaseKept(context: StepContext, keepUntilMs: number): void {
     resources: resources.map(({ lease }) => lease.data),
     removedResources: names.filter((name) => !resources.some(({ spec }) => spec.name === name)),
     ports: Object.entries(leasedPorts(world, environment.id)).map(([service, port]) => ({ service, port })),
+    ...keptStack(world, environment.id),
     stamps: world.ledger.setupStamps(environment.id),
     branch:
       environment.branch === null || commit === null

@@ -2,6 +2,7 @@
 // is over or when all together take too much of the disk.
 import { join } from "node:path";
 import type { DeletedRecord, ProjectRecord } from "../environment/ledger.ts";
+import { WtError } from "../errors/wt-error.ts";
 import { createGit } from "../git/git.ts";
 import { keptDirectoryOf, readKeptIgnored } from "../git/kept-worktree.ts";
 import { exec } from "../os/exec.ts";
@@ -9,9 +10,11 @@ import { moveToTrash, removeTree } from "../os/files.ts";
 import { removeResourcePlace } from "../os/storage-image.ts";
 import type { ResourceSpec } from "../resource/resource-driver.ts";
 import { discardKept } from "./discard-kept.ts";
+import { never } from "./journaled-run.ts";
 import { type KeptEnvironment, keepPlace, keptOf, putKept } from "./kept-environment.ts";
 import { removeDirectory } from "./remove-directory.ts";
 import { driverOf } from "./resources.ts";
+import { markOf } from "./stack-model.ts";
 import { emptyTrash, trashDirectory } from "./trash.ts";
 import type { World } from "./world.ts";
 
@@ -104,6 +107,7 @@ async function purge(world: World, record: DeletedRecord, project: ProjectRecord
   putKept(world, record, { ...kept, state: "purging" });
   await world.reached("before:purge");
   for (const { type, spec } of kept.resources) await driverOf(world, String(type)).remove(spec as unknown as ResourceSpec);
+  if (kept.stack) await purgeVolumes(world, kept);
   const git = createGit(world.env);
   await discardKept(git, project, kept.environment);
   await removeDirectory(join(world.paths.environments, record.id));
@@ -111,6 +115,11 @@ async function purge(world: World, record: DeletedRecord, project: ProjectRecord
   await world.reached("after:purge");
   world.ledger.dropDeleted(record.id);
   void emptyTrash(world, project);
+}
+
+async function purgeVolumes(world: World, { environment }: KeptEnvironment): Promise<void> {
+  const leftovers = await world.stack.remove(markOf(environment), { volumes: true, images: true }, never());
+  if (leftovers.length > 0) throw new WtError({ kind: "machine", code: "containers_remain", message: leftovers.join(" ") });
 }
 
 /** Gives the directories that went. */

@@ -5,13 +5,18 @@ import { WtError } from "../errors/wt-error.ts";
 import { buildId } from "../os/build-id.ts";
 import { openChangeWatch } from "../os/change-watch.ts";
 import { systemClock } from "../os/clock.ts";
+import { createLogFiles } from "../os/log-files/log-files.ts";
 import { worldPaths } from "../os/paths.ts";
 import { readBootId } from "../os/process-identity.ts";
+import { createComposeDriver } from "../runtime/compose/compose-driver.ts";
+import { createComposeStack } from "../runtime/compose/docker-compose-stack.ts";
+import { createEngineAccess } from "../runtime/compose/engine-access.ts";
 import { createProcessDriver } from "../runtime/process/process-driver.ts";
 import { openLedger, type SqliteLedger } from "../state/sqlite-ledger.ts";
 import { Admission } from "./admission.ts";
 import { createAgentMemory } from "./agent-memory.ts";
 import { Changes } from "./changes.ts";
+import { createCombinedDriver } from "./combined-driver.ts";
 import { ConfiguredServices } from "./configured-services.ts";
 import { bootTimeMs } from "./doctor-machine.ts";
 import { createDriftMemory } from "./drift-memory.ts";
@@ -27,6 +32,8 @@ import { adoptServices, settleOperations } from "./recovery.ts";
 import { restResources } from "./resources.ts";
 import { RunningCommands } from "./running-commands.ts";
 import { type ControlServer, startServer } from "./server.ts";
+import { isSharedName } from "./shared-names.ts";
+import { hasStack } from "./stack-leases.ts";
 import { Supervisor } from "./supervisor.ts";
 import { keepTemplatesTidy } from "./tidy-templates.ts";
 import { watchWorktrees } from "./worktree-watch.ts";
@@ -82,6 +89,7 @@ async function letGo(world: World): Promise<void> {
   world.agents.closing.abort(new Error("the daemon stops"));
   await world.gateway.stop();
   world.supervisor.detach();
+  world.shared.detach();
   await world.driver.close();
   for (const driver of world.resources.values()) await driver.close();
   world.ledger.close();
@@ -96,9 +104,16 @@ interface Parts {
 async function buildWorld({ ledger, paths, env }: Parts): Promise<World> {
   const clock = systemClock;
   const changes = new Changes();
-  const driver = createProcessDriver({ clock });
+  const logs = createLogFiles({ clock, rotateBytes: 10 * 1024 * 1024 });
+  const access = createEngineAccess(definedOnly(env));
+  const processes = createProcessDriver({ clock, logs });
+  const containers = createComposeDriver({ clock, ...access, environments: paths.environments, logs });
+  const hasContainers = (environmentId: string) => hasStack(ledger, environmentId);
+  const driver = createCombinedDriver({ processes, containers, hasContainers });
   const cores = Math.max(1, cpus().length);
-  const supervisor = new Supervisor({ ledger, driver, clock, changes, startsAtOnce: Math.max(4, cores * 3), report });
+  const startsAtOnce = Math.max(4, cores * 3);
+  const supervisor = new Supervisor({ ledger, driver, clock, changes, startsAtOnce, report });
+  const shared = new Supervisor({ ledger, driver, clock, changes, startsAtOnce, report, owns: isSharedName });
   const holder: { world: World | null } = { world: null };
   const built = (): World => {
     if (!holder.world) throw new Error("the world is used before it is built");
@@ -113,6 +128,8 @@ async function buildWorld({ ledger, paths, env }: Parts): Promise<World> {
     driver,
     resources: createResourceDrivers({ paths, clock, env: definedOnly(env), report }),
     supervisor,
+    shared,
+    stack: createComposeStack({ access, env: definedOnly(env), state: paths.state }),
     gateway,
     configured: new ConfiguredServices(),
     drift: createDriftMemory(paths.environments),
@@ -144,6 +161,8 @@ async function stopAllServices(world: World): Promise<void> {
     world.ledger.environments().map(async (environment) => {
       const names = world.supervisor.runners(environment.id).map((runner) => runner.name);
       await world.supervisor.stop(environment.id, names).catch(report);
+      const shared = world.shared.runners(environment.id).map((runner) => runner.name);
+      await world.shared.stop(environment.id, shared).catch(report);
       await restResources(world, environment.id);
       world.ledger.updateEnvironment(environment.id, { wanted: "down" });
     }),

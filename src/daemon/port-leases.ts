@@ -3,6 +3,7 @@ import type { PortPolicy } from "../config/config.ts";
 import type { EnvironmentRecord, Lease } from "../environment/ledger.ts";
 import { WtError } from "../errors/wt-error.ts";
 import { isPortFree } from "../os/ports.ts";
+import { isPortWanted } from "./wanted-ports.ts";
 import type { World } from "./world.ts";
 
 /** Outside every system's ephemeral range and the browsers' blocked list. */
@@ -40,9 +41,13 @@ export async function ensurePort(
 }
 
 /** Gives back the ports of services that are no longer wanted. */
-export function releasePortsExcept(world: World, environmentId: string, services: ReadonlySet<string>): void {
+export function releaseUnwantedPorts(
+  world: World,
+  environmentId: string,
+  wanted: { services: ReadonlySet<string>; resources: ReadonlySet<string> },
+): void {
   for (const lease of portLeases(world, environmentId)) {
-    if (!services.has(String(lease.data.service))) world.ledger.release(lease.id);
+    if (!isPortWanted(String(lease.data.service), wanted)) world.ledger.release(lease.id);
   }
 }
 

@@ -1,5 +1,5 @@
 // What a new daemon does with what the last one left: adopts services, finishes or rolls back operations, sweeps the trash.
-import type { OperationRecord } from "../environment/ledger.ts";
+import type { EnvironmentRecord, OperationRecord } from "../environment/ledger.ts";
 import { createGit } from "../git/git.ts";
 import { settleCheckpoints } from "./checkpoint-operations.ts";
 import { discardUnfinishedClones } from "./clone-journal.ts";
@@ -12,6 +12,8 @@ import { endOperation, never } from "./journaled-run.ts";
 import { isRelease, resumeRelease } from "./release-environment.ts";
 import { adoptResources } from "./resources.ts";
 import { resumeRestore } from "./restore-environment.ts";
+import { hasStack } from "./stack-leases.ts";
+import { markOf, sharedMark } from "./stack-model.ts";
 import { emptyTrash } from "./trash.ts";
 import { resumeUndelete } from "./undelete-environment.ts";
 import type { World } from "./world.ts";
@@ -31,6 +33,7 @@ export async function adoptServices(world: World, bootId: string): Promise<void>
         await world.supervisor.pauses.end(environment);
       }
       await world.supervisor.adopt(environment, sameBoot);
+      if (environment.main && hasStack(ledger, environment.id)) await adoptShared(world, environment, sameBoot);
       if (!sameBoot && environment.wanted === "up") ledger.updateEnvironment(environment.id, { wanted: "down" });
       world.gateway.sync(environment.id);
       await adoptResources(world, environment.id);
@@ -40,6 +43,11 @@ export async function adoptServices(world: World, bootId: string): Promise<void>
   }
   // Last: a daemon that dies before leaves it to the next one to find that the machine was restarted.
   if (!sameBoot) ledger.putSetting(bootSetting, bootId);
+}
+
+async function adoptShared(world: World, main: EnvironmentRecord, sameBoot: boolean): Promise<void> {
+  const { environmentId: id, nonce } = sharedMark(main);
+  await world.shared.adopt({ id, nonce }, sameBoot);
 }
 
 /** Settles every operation in flight, each under its environment's lock. A failure keeps the journal row and is tried again next time. */
@@ -53,10 +61,19 @@ export async function settleOperations(world: World): Promise<void> {
   );
   for (const environment of world.ledger.environments()) {
     await world.locks.run(`environment:${environment.id}`, () => discardUnfinishedClones(world, environment)).catch(world.report);
+    if (hasStack(world.ledger, environment.id)) void removeOneOffs(world, environment).catch(world.report);
     await world.locks.run(`environment:${environment.id}`, () => settleCheckpoints(world, environment)).catch(world.report);
     await world.locks.run(`environment:${environment.id}`, () => settleFileCheckpoints(world, environment)).catch(world.report);
   }
   for (const project of world.ledger.projects()) await emptyTrash(world, project);
+}
+
+/** Containers of commands that a daemon before this one left. Under the lock: a command of this one has its own. */
+async function removeOneOffs(world: World, environment: EnvironmentRecord): Promise<void> {
+  await world.locks.run(`environment:${environment.id}`, async () => {
+    const leftovers = await world.stack.remove(markOf(environment), { volumes: false, images: false, role: "one-off" }, never());
+    if (leftovers.length > 0) throw new Error(leftovers.join(" "));
+  });
 }
 
 async function settleOperation(world: World, operation: OperationRecord): Promise<void> {

@@ -15,7 +15,9 @@ import { diffDatabases } from "./diff-databases.ts";
 import { doctorReport } from "./doctor.ts";
 import { dumpOperation, loadOperation } from "./dump-operations.ts";
 import { environmentDocument, listEnvironments, watchEnvironments } from "./environment-views.ts";
+import { composeCall, explainStack } from "./explain-stack.ts";
 import { collect } from "./gc.ts";
+
 import type { Call } from "./journaled-run.ts";
 import { listAgents } from "./list-agents.ts";
 import { listResources } from "./list-resources.ts";
@@ -29,6 +31,7 @@ import { branchOperation, resetOperation, startOperation, stopOperation } from "
 import { resourceConnection } from "./resource-views.ts";
 import { restoreEnvironment } from "./restore-environment.ts";
 import type { ControlServerOptions } from "./server.ts";
+import { changeShared, listShared } from "./shared-operations.ts";
 import { buildTemplate, listTemplates, removeTemplate } from "./template-operations.ts";
 import { grantTrust, trustQuestion } from "./trust-question.ts";
 import { listDeleted, purgeNamed, undeleteEnvironment } from "./undelete-environment.ts";
@@ -105,6 +108,9 @@ function calls(options: ControlServerOptions, outcomes: OperationOutcomes): Call
     },
     "/v1/agents/event": async (request) => ({ known: await noteAgentEvent(world, request) }),
     "/v1/operations/outcome": async ({ id }) => ({ outcome: outcomes.read(id) }),
+    "/v1/stack/explain": (request) => explainStack(world, request),
+    "/v1/stack/compose": (request) => composeCall(world, request),
+    "/v1/shared": (request) => listShared(world, request),
     "/v1/pin": (request) => pinEnvironment(world, request),
   };
 }
@@ -134,6 +140,7 @@ function operations(world: World): Operations {
     "/v1/checkpoints/delete": (request, call) => removeCheckpoint(world, request, call),
     "/v1/templates/build": (request, call) => buildTemplate(world, request, call),
     "/v1/templates/remove": (request) => removeTemplate(world, request),
+    "/v1/shared/change": (request, call) => changeShared(world, request, call),
     "/v1/gc": (request, call) => collect(world, request, call),
     "/v1/garbage": (request, call) => collectGarbage(world, request, call),
   };

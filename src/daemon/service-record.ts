@@ -25,6 +25,10 @@ export function processKey({
   return `${environmentId}/${service}/${generation}`;
 }
 
+export function serviceOfKey(key: string): string {
+  return key.slice(key.indexOf("/") + 1, key.lastIndexOf("/"));
+}
+
 /** Plans and instances are plain JSON by their types; TypeScript's interfaces have no index signature to say so. */
 function asJson(value: ServicePlan | ServiceInstance | null): { [key: string]: JsonValue } | null {
   return value as unknown as { [key: string]: JsonValue } | null;

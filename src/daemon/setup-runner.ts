@@ -4,7 +4,7 @@ import { mkdir, readdir, rm, writeFile } from "node:fs/promises";
 import { dirname, join, resolve } from "node:path";
 import type { EnvironmentRecord } from "../environment/ledger.ts";
 import { WtError } from "../errors/wt-error.ts";
-import type { ServiceInstance, ServiceSpec } from "../runtime/runtime-driver.ts";
+import type { ContainerRef, ServiceInstance, ServiceSpec } from "../runtime/runtime-driver.ts";
 import { noOutput, shownOutput, withLine } from "./output-ends.ts";
 import { callerVariable } from "./running-commands.ts";
 import { setupLogName } from "./setup-logs.ts";
@@ -39,6 +39,16 @@ export interface SetupRun {
   took?: (ms: number) => void;
   /** What it leaves running is ended with it. */
   endsWhole?: boolean;
+  /** Where it runs; absent: on the host. */
+  container?: CommandContainer;
+}
+
+/** A container for one command. */
+export interface CommandContainer {
+  /** Made, and not started. After a throw nothing is left. */
+  make(command: string, abort: AbortSignal): Promise<ContainerRef>;
+  /** Idempotent; ends what runs in it. */
+  remove(): Promise<void>;
 }
 
 const stopPolicy = { signal: "SIGTERM" as const, graceMs: 3_000 };
@@ -69,6 +79,11 @@ async function runAdmitted(world: World, run: SetupRun): Promise<void> {
   const release = () => {
     if (lease) world.ledger.release(lease.id);
   };
+  const { container } = run;
+  const made = await container?.make(run.command, run.abort).catch((error: unknown) => {
+    release();
+    throw error;
+  });
   const spec: ServiceSpec = {
     environmentId: environment.id,
     nonce: environment.nonce,
@@ -80,9 +95,11 @@ async function runAdmitted(world: World, run: SetupRun): Promise<void> {
     port: null,
     logPath,
     stop: stopPolicy,
+    ...(made ? { container: made } : {}),
   };
   // After a throw of `start` nothing is there.
-  const instance = await world.driver.start(spec).catch((error: unknown) => {
+  const instance = await world.driver.start(spec).catch(async (error: unknown) => {
+    await container?.remove();
     release();
     throw error;
   });
@@ -104,6 +121,7 @@ async function runAdmitted(world: World, run: SetupRun): Promise<void> {
   } finally {
     reading.abort(new Error("done"));
     await reader.done;
+    await container?.remove().catch(world.report);
   }
 }
 

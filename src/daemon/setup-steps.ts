@@ -1,6 +1,7 @@
 // `setup:` commands, one after the other or at once.
 import { join } from "node:path";
 import { resolveCommandReferences } from "../config/command-references.ts";
+import { containerInput } from "../environment/container-variables.ts";
 import type { SetupPlanStep } from "../environment/plan.ts";
 import { referenceLookup } from "../environment/variables.ts";
 import { entryAt } from "../os/files.ts";
@@ -8,6 +9,7 @@ import { awaitCopies } from "./background-copies.ts";
 import { CopyMemory } from "./copy-or-install.ts";
 import { markFilled } from "./environment-observer.ts";
 import { commandEnvironment, contractInput } from "./environment-session.ts";
+import { oneOffContainer } from "./one-off.ts";
 import { setupHash, stampKey } from "./setup-inputs.ts";
 import { runSetup } from "./setup-runner.ts";
 import { takeOver } from "./setup-take-over.ts";
@@ -22,12 +24,17 @@ export async function performSetup(context: StepContext, index: number): Promise
   if (await takeOver(context, step)) return;
   const makes = step.makes ?? [];
   const onTop = makes.some((name) => entryAt(join(session.environment.path, name)) !== null);
+  const name = `setup:${index}`;
+  const container = step.service === undefined ? undefined : oneOffContainer(context, { name, service: step.service, place: step.place });
+  const input = contractInput(world, session);
+  const seen = container && session.stack ? containerInput(input, session.stack.doors) : input;
   await runSetup(world, {
     environment: session.environment,
-    name: `setup:${index}`,
+    name,
     place: step.place,
     directory: step.directory,
-    command: resolveCommandReferences(step.run, referenceLookup(contractInput(world, session)), `${step.place}.run`),
+    command: resolveCommandReferences(step.run, referenceLookup(seen), `${step.place}.run`),
+    ...(container ? { container } : {}),
     env: commandEnvironment(world, session),
     output: (line) => emit({ type: "output", step: `setup:${index}`, stream: "stdout", line }),
     abort: context.abort,

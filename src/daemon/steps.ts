@@ -14,6 +14,7 @@ import { removeResourcePlace } from "../os/storage-image.ts";
 import type { ResourceCall } from "../resource/resource-driver.ts";
 import { awaitCopies, type BackgroundCopies } from "./background-copies.ts";
 import { performClone } from "./clone-step.ts";
+import { makeContainers, removeContainers } from "./containers.ts";
 import { discardKept } from "./discard-kept.ts";
 import { noteMainSchema } from "./drift.ts";
 import { warnOfOverrides } from "./env-files.ts";
@@ -23,7 +24,9 @@ import { copyFiles } from "./fill-files.ts";
 import { configuredSource } from "./fork-source.ts";
 import { keptPerformers, releaseKept } from "./kept-steps.ts";
 import { ensureMainResource } from "./main-resource.ts";
+import { resourceContainer } from "./one-off.ts";
 import { ensurePort } from "./port-leases.ts";
+import { prepareStack } from "./prepare-stack.ts";
 import { removeDirectory } from "./remove-directory.ts";
 import { wantedOptions } from "./resource-options.ts";
 import { ensureResource, leasedResources, removeResource, wakeResources } from "./resources.ts";
@@ -68,6 +71,8 @@ export function stepPerformers(context: StepContext): StepPerformers {
         if (service) await ensurePort(world, environment, service);
       }
     },
+    stack: () => prepareStack(context),
+    remove_stack: (step) => removeContainers(world, environment, step),
     setup: (step) => performSetup(context, step.index),
     setup_together: (step) => performTogether(context, step.steps),
     resource: (step) => performResource(context, step.name),
@@ -170,6 +175,7 @@ export function resourceCall(context: StepContext, name: string): ResourceCall {
     env: session.callerEnv,
     run: async (command, variables) => {
       await awaitCopies(context);
+      const container = await resourceContainer(context, { name, variables });
       return runSetup(world, {
         environment: session.environment,
         name: step,
@@ -180,6 +186,7 @@ export function resourceCall(context: StepContext, name: string): ResourceCall {
         output: report,
         abort,
         within: context.within,
+        ...(container ? { container } : {}),
       });
     },
   };
@@ -192,6 +199,7 @@ async function startServices(context: StepContext, names: readonly string[], ane
   await warnOfOverrides(world, session, context);
   if (anew) await world.supervisor.stop(session.environment.id, names);
   await wakeResources(world, session.environment.id);
+  await makeContainers(context, names);
   // All plans first: a service waits only for needs that are known, and the gateway can say that they are starting.
   for (const plan of plans) world.supervisor.announce(session.environment.id, plan);
   world.gateway.sync(session.environment.id);

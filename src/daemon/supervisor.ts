@@ -12,9 +12,10 @@ import { createPauses, type Pauses } from "./pauses.ts";
 import { portHolderName } from "./port-holder.ts";
 import { processRemains } from "./process-remains.ts";
 import type { RunnerContext } from "./runner-context.ts";
-import { instanceOf, processKey, serviceRecord } from "./service-record.ts";
+import { instanceOf, processKey, serviceOfKey, serviceRecord } from "./service-record.ts";
 import { ServiceRunner } from "./service-runner.ts";
 import { isReady, isSettled, vainNeed } from "./service-waits.ts";
+import { isSharedName } from "./shared-names.ts";
 
 export interface SupervisorOptions {
   ledger: Ledger;
@@ -23,6 +24,8 @@ export interface SupervisorOptions {
   changes: Changes;
   /** Services that may be between start and readiness at once. */
   startsAtOnce: number;
+  /** Which services of the ledger are its own, by name (default: those that are not shared); the others are another supervisor's. */
+  owns?: (service: string) => boolean;
   report: (error: unknown) => void;
 }
 
@@ -123,8 +126,15 @@ export class Supervisor {
    * `resume` false (the machine was restarted): nothing runs and nothing is started.
    */
   async adopt(environment: { id: string; nonce: string }, resume: boolean): Promise<void> {
-    const { ledger, driver } = this.#options;
-    const found = await driver.find({ environmentId: environment.id, nonce: environment.nonce });
+    const { ledger, driver, report, owns = (service: string) => !isSharedName(service) } = this.#options;
+    let hidden = false;
+    const found = await driver.find({ environmentId: environment.id, nonce: environment.nonce }).catch((error: unknown) => {
+      // An engine that is down hides what it runs; what is on record is looked at on its own.
+      if (WtError.from(error).kind === "internal") throw error;
+      hidden = true;
+      report(error);
+      return [];
+    });
     const staying = new Set<string>();
     const end = async (stray: ServiceInstance) => {
       const { leftovers } = await driver.stop(stray, strayPolicy);
@@ -132,7 +142,7 @@ export class Supervisor {
       staying.add(processKey(stray));
       this.#options.report(processRemains(leftovers.join(" ")));
     };
-    for (const record of ledger.services({ environmentId: environment.id })) {
+    for (const record of ledger.services({ environmentId: environment.id }).filter(({ service }) => owns(service))) {
       const runner = this.#remember(record);
       const recorded = instanceOf(record);
       // What cannot be told may be alive: no second one is started beside it.
@@ -148,8 +158,9 @@ export class Supervisor {
       if (!isLasting(stray.service, busy)) await end(stray);
     }
     for (const lease of ledger.leases({ environmentId: environment.id, kind: "process" })) {
+      if (!owns(serviceOfKey(lease.key))) continue;
       const current = this.runners(environment.id).some((runner) => runner.instance && lease.key === processKey(runner.instance));
-      if (!current && !staying.has(lease.key)) ledger.release(lease.id);
+      if (!current && !hidden && !staying.has(lease.key)) ledger.release(lease.id);
     }
   }
 

@@ -17,6 +17,7 @@ import { type KeptEnvironment, keepPlace, keptOf } from "./kept-environment.ts";
 import { purgeDeleted } from "./kept-upkeep.ts";
 import { locate } from "./projects.ts";
 import { leasedResources, restResources, reviveResource } from "./resources.ts";
+import { claimKeptStack } from "./stack-leases.ts";
 import { bringUp } from "./up-environment.ts";
 import type { World } from "./world.ts";
 
@@ -167,6 +168,7 @@ function claim(world: World, project: ProjectRecord, kept: KeptEnvironment): { e
     ledger.claim({ environmentId: id, kind: "worktree", key: environment.path });
     // In the middle of its return nobody may take it for a create of its own that went wrong.
     for (const { service, port } of kept.ports) ledger.claim({ environmentId: id, kind: "port", key: String(port), data: { service } });
+    claimKeptStack(world, id, kept);
     for (const data of kept.resources) {
       const { name } = data.spec as { name: string };
       ledger.claim({ environmentId: id, kind: "resource", key: `${id}/${name}`, data });

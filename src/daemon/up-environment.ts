@@ -18,10 +18,10 @@ import { runHooks } from "./hooks.ts";
 import { incompleteAt, isKept, keptFailure, markIncomplete, markWhole, readIncomplete } from "./incomplete.ts";
 import { beginOperation, type Call, callOffDeletion, endOperation, runPlan } from "./journaled-run.ts";
 import { type HookSubject, runHooksAfterUp, runHooksBeforeDown } from "./operation-hooks.ts";
-import { releasePortsExcept } from "./port-leases.ts";
+import { releaseUnwantedPorts } from "./port-leases.ts";
 import { locateNamed, seenFrom } from "./projects.ts";
 import { settleChangedResources } from "./resource-changes.ts";
-import { leasedResources, resourcePortName, restResources, wakeResources } from "./resources.ts";
+import { leasedResources, restResources, wakeResources } from "./resources.ts";
 import type { StepContext } from "./steps.ts";
 import { adviseOnStorage } from "./storage-findings.ts";
 import { withUserHooks } from "./user-hooks.ts";
@@ -173,8 +173,8 @@ async function carryUp(
   markWhole(world, environment.id);
   for (const runner of dropped) world.supervisor.forget(environment.id, runner.name);
   // Only now: until they were stopped, they held their ports.
-  const resources = leasedResources(world, environment.id).map((one) => resourcePortName(one.spec.name));
-  releasePortsExcept(world, environment.id, new Set([...known, ...resources]));
+  const resources = new Set(leasedResources(world, environment.id).map((one) => one.spec.name));
+  releaseUnwantedPorts(world, environment.id, { services: known, resources });
   world.gateway.sync(environment.id);
 }
 

@@ -2,6 +2,7 @@ import type { Ledger } from "../environment/ledger.ts";
 import type { Clock } from "../os/clock.ts";
 import type { WorldPaths } from "../os/paths.ts";
 import type { ResourceDriver } from "../resource/resource-driver.ts";
+import type { ComposeStack } from "../runtime/compose/compose-stack.ts";
 import type { RuntimeDriver } from "../runtime/runtime-driver.ts";
 import type { Admission } from "./admission.ts";
 import type { AgentMemory } from "./agent-memory.ts";
@@ -26,6 +27,9 @@ export interface World {
   /** By type. */
   resources: ReadonlyMap<string, ResourceDriver>;
   supervisor: Supervisor;
+  /** Containers that run once per project; they stand with the main environment. */
+  shared: Supervisor;
+  stack: ComposeStack;
   gateway: GatewayControl;
   gitStatus: GitStatusCache;
   drift: DriftMemory;

@@ -36,7 +36,22 @@ export interface EnvironmentRecord {
   createdAtMs: number;
 }
 
-export type LeaseKind = "port" | "worktree" | "branch" | "directory" | "process" | "resource" | "agent";
+/** The last five are of containers: a compose project (with its containers), and what is made beside them, by their names. A `subnet`'s key is `10.192.0.0/26`. */
+export const leaseKinds = [
+  "port",
+  "worktree",
+  "branch",
+  "directory",
+  "process",
+  "resource",
+  "agent",
+  "compose_project",
+  "network",
+  "volume",
+  "image",
+  "subnet",
+] as const;
+export type LeaseKind = (typeof leaseKinds)[number];
 
 /**
  * `intended`: written, the thing may or may not exist. `present`: it was seen to exist.

@@ -62,6 +62,26 @@ describe("planEnvironment", () => {
     expect(planEnvironment(up, whole, config)).toEqual([{ kind: "setup", index: 0, run: "npm ci", skip: true }]);
   });
 
+  test("containers are prepared between ports and resources, every time, and go before the worktree does", () => {
+    const compose = { files: ["compose.yaml"], profiles: [], shared: [], sharedVolumes: [], allow: [] };
+    const containers: Config = { ...config, runtime: "compose", compose };
+    expect(names(planEnvironment(up, nothing, containers)).slice(3)).toEqual(["ports", "stack", "resource:db", "setup:0", "start"]);
+    expect(names(planEnvironment(up, whole, containers))).toEqual(["stack", "setup:0"]);
+    const made = { ...whole, stack: true };
+    const removal = names(planEnvironment({ ...gone, rescue: true }, made, null));
+    expect(removal.slice(2, 6)).toEqual(["rescue", "remove_resource:db", "remove_stack", "remove_worktree"]);
+    expect(names(planEnvironment({ ...gone, presence: "rolled_back" }, made, null)).slice(2, 5)).toEqual([
+      "remove_resource:db",
+      "remove_stack",
+      "undo_worktree",
+    ]);
+    const kept = planEnvironment({ ...gone, keep: { dirty: true } }, made, null);
+    expect(kept.slice(2, 4)).toEqual([
+      { kind: "keep_work", dirty: true },
+      { kind: "remove_stack", volumes: false },
+    ]);
+  });
+
   test("a changed definition restarts just that service; an unchanged one is left alone", () => {
     const changed = { ...whole, services: whole.services.map((one) => ({ ...one, current: one.name !== "web" })) };
     expect(planEnvironment(up, changed, config).at(-1)).toEqual({ kind: "restart", services: ["web"] });

@@ -31,6 +31,8 @@ export interface ObservedEnvironment {
   resources: string[];
   /** Services whose port lease exists. */
   leasedPorts: string[];
+  /** It has containers, networks, volumes or images, or may have. */
+  stack?: boolean;
 }
 
 export interface ObservedService {
@@ -49,6 +51,8 @@ export type PlanStep =
   | { kind: "copy"; patterns: string[]; include: string }
   | { kind: "clone"; directories: string[] }
   | { kind: "ports"; services: string[] }
+  /** What containers need before they are made: the compose file read and rewritten, images, networks, the shared services. */
+  | { kind: "stack" }
   | SetupPlanStep
   /** Steps that do not depend on each other. */
   | { kind: "setup_together"; steps: SetupPlanStep[] }
@@ -65,6 +69,8 @@ export type PlanStep =
   /** Stop it and keep its content. */
   | { kind: "retire_resource"; name: string }
   | { kind: "keep_worktree" }
+  /** Containers, networks and images go; `volumes: false`: what volumes hold stays. */
+  | { kind: "remove_stack"; volumes: boolean }
   | { kind: "remove_worktree" }
   | { kind: "undo_worktree" }
   | { kind: "delete_branch" }
@@ -103,6 +109,10 @@ export function stepLabel(step: PlanStep): string {
       return `Clone ${step.directories.join(", ")}`;
     case "ports":
       return "Lease ports";
+    case "stack":
+      return "Prepare containers";
+    case "remove_stack":
+      return "Remove containers";
     case "setup":
       return step.run;
     case "setup_together":
@@ -160,6 +170,7 @@ function planPresence(observed: ObservedEnvironment, config: Config | null): Pla
     .filter((service) => service.port.kind !== "none" && !leased.has(service.name))
     .map((service) => service.name);
   if (unleased.length > 0) steps.push({ kind: "ports", services: unleased });
+  if (config.compose) steps.push({ kind: "stack" });
   // A migration usually needs what setup installs, and a setup command may need a database that no command fills.
   const missing = resourceOrder(config.resources).filter((name) => !observed.resources.includes(name));
   const filled = new Set<string>();
@@ -209,6 +220,7 @@ export function planServices(wanted: WantedEnvironment, observed: ObservedEnviro
 function planKeeping(wanted: WantedEnvironment, observed: ObservedEnvironment, { dirty }: { dirty: boolean }): PlanStep[] {
   return [
     { kind: "keep_work", dirty },
+    ...(observed.stack ? [{ kind: "remove_stack", volumes: false } as const] : []),
     ...observed.resources.map((name) => ({ kind: "retire_resource", name }) as const),
     { kind: "keep_worktree" },
     ...(wanted.deleteBranch ? [{ kind: "delete_branch" } as const] : []),
@@ -224,6 +236,7 @@ function planRemoval(wanted: WantedEnvironment, observed: ObservedEnvironment): 
   if (wanted.keep) return [...steps, ...planKeeping(wanted, observed, wanted.keep)];
   if (wanted.rescue && observed.worktree === "present") steps.push({ kind: "rescue" });
   for (const name of observed.resources) steps.push({ kind: "remove_resource", name });
+  if (observed.stack) steps.push({ kind: "remove_stack", volumes: true });
   if (wanted.presence === "rolled_back") {
     if (observed.worktree !== "absent") steps.push({ kind: "undo_worktree" });
   } else {

@@ -1,8 +1,9 @@
 // A service of the config, resolved for one environment: everything the supervisor needs, ready to be stored in the ledger.
 
 import { resolveCommandReferences } from "../config/command-references.ts";
-import type { ReadyProbe, ServiceConfig } from "../config/config.ts";
+import type { ContainerConfig, ReadyProbe, ServiceConfig } from "../config/config.ts";
 import type { ServiceSpec } from "../runtime/runtime-driver.ts";
+import { containerInput, containerVariables, type Door } from "./container-variables.ts";
 import { type ContractInput, contractVariables, referenceLookup } from "./variables.ts";
 
 export interface ServicePlan {
@@ -43,9 +44,45 @@ export interface ServicePlanInput extends ContractInput {
   callerEnv: Readonly<Record<string, string>>;
   /** Absolute directory of the environment's logs. */
   logDirectory: string;
+  /** What its containers are made of; absent where there are none. */
+  stack?: StackInput;
+}
+
+export interface StackInput {
+  /** The compose project. */
+  project: string;
+  /** Of shared services. */
+  doors: readonly Door[];
+  /** By service of the compose file: changes exactly when its container has to be made anew, apart from variables and ports. */
+  definitions: Readonly<Record<string, string>>;
 }
 
 export function planService(input: ServicePlanInput, service: ServiceConfig): ServicePlan {
+  return service.container ? planContainer(input, service, service.container) : planProcess(input, service);
+}
+
+/** The container has its variables from when it was made: nothing of them, and nothing of the caller's shell, is in the plan. */
+function planContainer(input: ServicePlanInput, service: ServiceConfig, container: ContainerConfig): ServicePlan {
+  if (!input.stack) throw new Error(`${service.name} is a container, and its environment has none`);
+  const { project, doors, definitions } = input.stack;
+  const { container: _, ...onHost } = service;
+  const asProcess = planProcess(input, onHost);
+  const variables = containerVariables(containerInput(input, doors), service).map(({ key, value }) => [key, value]);
+  const definition = [definitions[container.service] ?? null, variables.sort(), asProcess.spec.port, service.stop];
+  return {
+    ...asProcess,
+    spec: {
+      ...asProcess.spec,
+      command: "",
+      // Only a command that asks whether it is ready runs on the host.
+      env: asProcess.ready.kind === "command" ? asProcess.spec.env : {},
+      container: { project, service: container.service },
+    },
+    definition: JSON.stringify(definition),
+  };
+}
+
+function planProcess(input: ServicePlanInput, service: ServiceConfig): ServicePlan {
   const lookup = referenceLookup(input);
   const place = `services.${service.name}`;
   const command = resolveCommandReferences(service.run, lookup, `${place}.run`);

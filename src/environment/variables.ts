@@ -14,6 +14,15 @@ export interface ContractInput {
   /** What every host name ends with: `.localhost` or `.localhost:7080`. */
   hostSuffix: string;
   resources: Readonly<Record<string, ResourceConnection>>;
+  /** Name of the compose project; absent without containers. */
+  composeProject?: string;
+  /** The view of a container: where it reaches the environment's services. Absent: the view of the host. */
+  inside?: Readonly<Record<string, ServiceAddress>>;
+}
+
+export interface ServiceAddress {
+  host: string;
+  port: number;
 }
 
 export interface ContractVariable {
@@ -31,6 +40,7 @@ export function contractVariables(input: ContractInput, service: ServiceConfig |
   const put = (key: string, value: string, origin: string) => found.set(key, { key, value, origin });
   for (const variable of identityVariables(input, service)) put(variable.key, variable.value, variable.origin);
   for (const variable of addressVariables(input, service)) put(variable.key, variable.value, variable.origin);
+  for (const variable of composeVariables(input)) put(variable.key, variable.value, variable.origin);
   for (const variable of resourceVariables(input)) put(variable.key, variable.value, variable.origin);
   const lookup = referenceLookup(input);
   const file = input.config.origin.kind === "file" ? "wt.yaml" : "detected";
@@ -147,21 +157,43 @@ function identityVariables(input: ContractInput, service: ServiceConfig | null):
 /** Server-to-server values use 127.0.0.1, because `*.localhost` does not resolve everywhere; the pretty URL is a variable of its own. */
 function addressVariables(input: ContractInput, service: ServiceConfig | null): ContractVariable[] {
   const variables: ContractVariable[] = [];
+  const source = (name: string) => (input.inside ? `compose: where containers reach ${name}` : `ledger: port lease of ${name}`);
   for (const other of input.config.services) {
-    const port = input.ports[other.name];
-    if (port === undefined) continue;
+    const address = addressOf(input, other.name);
+    if (address === null) continue;
     const name = variableName(other.name);
-    variables.push({ key: `${name}_URL`, value: `http://127.0.0.1:${port}`, origin: `ledger: port lease of ${other.name}` });
-    variables.push({ key: `${name}_PORT`, value: String(port), origin: `ledger: port lease of ${other.name}` });
+    const origin = source(other.name);
+    variables.push({ key: `${name}_URL`, value: `http://${address.host}:${address.port}`, origin });
+    variables.push({ key: `${name}_PORT`, value: String(address.port), origin });
     const publicUrl = publicServiceUrl(input, other);
     variables.push({ key: `${name}_PUBLIC_URL`, value: publicUrl, origin: `gateway: host name of ${other.name}` });
   }
-  const port = service ? input.ports[service.name] : undefined;
-  if (service && port !== undefined) {
-    variables.push({ key: "PORT", value: String(port), origin: `ledger: port lease of ${service.name}` });
-    variables.push({ key: "HOST", value: "127.0.0.1", origin: "worldtree: loopback only" });
+  const own = service ? addressOf(input, service.name) : null;
+  // A container listens on all of its own interfaces: only its published port is on the host, and that on loopback.
+  const containerOnHost = service?.container !== undefined && !input.inside;
+  if (service && own && !containerOnHost) {
+    variables.push({ key: "PORT", value: String(own.port), origin: source(service.name) });
+    if (!input.inside) variables.push({ key: "HOST", value: own.host, origin: "worldtree: loopback only" });
   }
   return variables;
+}
+
+function addressOf(input: ContractInput, name: string): ServiceAddress | null {
+  if (input.inside) return input.inside[name] ?? null;
+  const port = input.ports[name];
+  return port === undefined ? null : { host: "127.0.0.1", port };
+}
+
+/** So that Compose, called by hand in the worktree, means the environment's own project. */
+function composeVariables({ composeProject, config, environment, inside }: ContractInput): ContractVariable[] {
+  if (composeProject === undefined || inside || !config.compose) return [];
+  const own = (key: string, value: string, what: string) => ({ key, value, origin: `worldtree: ${what}` });
+  const { files, profiles } = config.compose;
+  return [
+    own("COMPOSE_PROJECT_NAME", composeProject, "the environment's compose project"),
+    ...(files.length > 0 ? [own("COMPOSE_FILE", files.map((file) => `${environment.path}/${file}`).join(":"), "its compose files")] : []),
+    own("COMPOSE_PROFILES", profiles.join(","), "its active profiles"),
+  ];
 }
 
 function publicServiceUrl(input: ContractInput, service: ServiceConfig): string {
@@ -186,13 +218,13 @@ function environmentValue(input: ContractInput, key: EnvironmentKey): string | n
 
 function serviceValue(input: ContractInput, name: string, key: ServiceKey): string | null {
   const service = input.config.services.find((candidate) => candidate.name === name);
-  const port = input.ports[name];
-  if (!service || port === undefined) return null;
+  const address = addressOf(input, name);
+  if (!service || address === null) return null;
   const publicUrl = publicServiceUrl(input, service);
   const values: Record<ServiceKey, string> = {
-    port: String(port),
+    port: String(address.port),
     host: new URL(publicUrl).hostname,
-    url: `http://127.0.0.1:${port}`,
+    url: `http://${address.host}:${address.port}`,
     public_url: publicUrl,
   };
   return values[key];

@@ -99,6 +99,8 @@ export const migrations: readonly string[] = [
     data TEXT NOT NULL CHECK (json_valid(data))
   ) STRICT;
   `,
+  // Leases of containers have kinds that an older build would take for damage: it must refuse the file instead.
+  "SELECT 1;",
 ];
 
 /** Marks the file as ours for `file` and the like: "wtre". */

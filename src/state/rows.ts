@@ -3,6 +3,7 @@ import {
   type DeletedRecord,
   type EnvironmentRecord,
   type Lease,
+  leaseKinds,
   type OperationRecord,
   operationKinds,
   type ProjectRecord,
@@ -74,7 +75,7 @@ export function toLease(row: Row): Lease {
   return {
     id: integer(row, "id"),
     environmentId: text(row, "environment_id"),
-    kind: oneOf(row, "kind", ["port", "worktree", "branch", "directory", "process", "resource", "agent"]),
+    kind: oneOf(row, "kind", leaseKinds),
     key: text(row, "key"),
     state: oneOf(row, "state", ["intended", "present", "removing"]),
     data: json(row, "data"),

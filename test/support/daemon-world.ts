@@ -16,6 +16,7 @@ import type { Call } from "../../src/daemon/journaled-run.ts";
 import { KeyedLock } from "../../src/daemon/keyed-lock.ts";
 import { locate } from "../../src/daemon/projects.ts";
 import { RunningCommands } from "../../src/daemon/running-commands.ts";
+import { isSharedName } from "../../src/daemon/shared-names.ts";
 import { Supervisor } from "../../src/daemon/supervisor.ts";
 import type { World } from "../../src/daemon/world.ts";
 import type { Ledger } from "../../src/environment/ledger.ts";
@@ -30,6 +31,7 @@ import {
   type MemoryResourceOptions,
 } from "../../src/resource/memory/memory-resource.ts";
 import type { ResourceDriver, ResourceOptions } from "../../src/resource/resource-driver.ts";
+import type { ComposeStack } from "../../src/runtime/compose/compose-stack.ts";
 import { createMemoryDriver, type MemoryControls } from "../../src/runtime/memory/memory-driver.ts";
 import type { RuntimeDriver } from "../../src/runtime/runtime-driver.ts";
 import { gitRepository, type TestRepository } from "./git-repository.ts";
@@ -89,6 +91,12 @@ export async function testWorld(files: Record<string, string>, types: Record<str
   };
 }
 
+/** A project without containers must never ask Docker anything. */
+function noStack(): ComposeStack {
+  const asked = (name: string) => () => Promise.reject(new Error(`Docker was asked: ${name}`));
+  return new Proxy({} as ComposeStack, { get: (_, name) => asked(String(name)) });
+}
+
 export interface TestWorldParts {
   env: Record<string, string>;
   resources: World["resources"];
@@ -124,6 +132,8 @@ export async function buildTestWorld(parts: TestWorldParts): Promise<{ world: Wo
     driver,
     resources,
     supervisor,
+    shared: new Supervisor({ ledger, driver, clock, changes, startsAtOnce: 4, report, owns: isSharedName }),
+    stack: noStack(),
     gateway,
     configured: new ConfiguredServices(),
     drift: createDriftMemory(worldPaths(env).environments),

@@ -3,12 +3,14 @@ import { WtError } from "../../errors/wt-error.ts";
 import { callerEnvironment, defineCommand, environmentOption } from "../command.ts";
 import { fetchVariables } from "../fetch-variables.ts";
 import { runForeground } from "../run-foreground.ts";
+import { runInContainer } from "../run-in-container.ts";
 
 export const run = defineCommand({
   name: "run",
   summary: "Run a command with the environment's variables, in its worktree",
   details: [
     "Runs in the current directory when that is inside the worktree. The exit code is the command's own.",
+    "Where the environment runs in containers, the command runs in one of them: that of --service, else the one that answers on the environment's URL. --host runs it here.",
     "Options of wt come before the command: everything from the command on is passed on untouched.",
   ],
   arguments: [{ name: "command", summary: "The program and its arguments", required: true, variadic: true, complete: "command" }],
@@ -21,6 +23,7 @@ export const run = defineCommand({
       summary: "With the variables of this service (its PORT)",
       complete: "service",
     },
+    host: { type: "boolean", summary: "On the host, also where the environment runs in containers" },
   },
   examples: [
     { command: "wt run -- npm test", summary: "tests against this environment's services" },
@@ -29,6 +32,8 @@ export const run = defineCommand({
   passthrough: true,
   async handler({ options, arguments: command }, context) {
     const variables = await fetchVariables(context, { environment: options.environment, service: options.service });
+    if (variables.container && !options.host)
+      return await runInContainer(context, { ...variables, container: variables.container }, command);
     const env = environmentWith(callerEnvironment(context.env), variables);
     const inside = context.cwd === variables.path || context.cwd.startsWith(`${variables.path}/`);
     const cwd = inside ? context.cwd : variables.path;

@@ -110,7 +110,7 @@ function serviceLines(services: readonly ServiceView[], options: EnvironmentText
     { text: service.pid === null ? "-" : String(service.pid) },
     { text: String(service.restarts), ...(service.restarts > 0 ? { paint: paint.warning } : {}) },
     { text: service.memoryBytes == null ? "-" : bytes(service.memoryBytes) },
-    { text: service.startedAt && service.pid !== null ? age(service.startedAt, nowMs) : "-" },
+    { text: service.startedAt ? age(service.startedAt, nowMs) : "-" },
   ]);
   return tableLines(["SERVICE", "STATE", "PORT", "PID", "RESTARTS", "MEMORY", "UPTIME"], rows, tableOptions(options));
 }

@@ -32,6 +32,7 @@ const kinds: Record<GcItem["kind"], string> = {
   environment: "environment",
   deleted: "deleted environment",
   process: "process",
+  containers: "containers",
   port: "port",
   lease: "row of",
   operation: "row of a",

@@ -105,7 +105,7 @@ async function startContainer(parts: Parts, spec: ServiceSpec): Promise<ServiceI
   const log = openLog(spec);
   log.close();
   try {
-    parts.records.write(environmentId, container, { generation, logPath });
+    parts.records.write(environmentId, container, { service, generation, logPath });
     await engine.start(container);
   } catch (error) {
     log.undo();
@@ -207,8 +207,6 @@ async function findContainers(parts: Parts, mark: { environmentId: string; nonce
   const marked = await engine.containers({ [labels.environment]: mark.environmentId, [labels.nonce]: mark.nonce });
   const instances: ServiceInstance[] = [];
   for (const { Id, Labels } of marked) {
-    // The shared stack is looked after as a whole, not as services of an environment.
-    if (Labels[labels.role] === "shared") continue;
     const details = await engine.inspect(Id);
     if (!details?.State.Running) continue;
     const record = parts.records.read(mark.environmentId, Id);
@@ -220,7 +218,7 @@ async function findContainers(parts: Parts, mark: { environmentId: string; nonce
       nonce: mark.nonce,
       logPath: record?.logPath ?? null,
     };
-    const service = Labels[labels.service] ?? Labels[composeLabels.service] ?? details.Name;
+    const service = record?.service ?? Labels[labels.service] ?? Labels[composeLabels.service] ?? details.Name;
     instances.push(instanceOf({ environmentId: mark.environmentId, service, details }, identity));
   }
   return instances;

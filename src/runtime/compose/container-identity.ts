@@ -27,6 +27,8 @@ export function parseContainerIdentity(value: JsonValue): ContainerIdentity | nu
 
 /** What the container itself cannot say. Written before each start, so that a start is recognised although no ledger row names it. */
 export interface StartRecord {
+  /** Of wt's, which need not be Compose's. */
+  service: string;
   generation: number;
   logPath: string;
 }
@@ -48,8 +50,9 @@ export function createStartRecords(environments: string): StartRecords {
     },
     read(environmentId, container) {
       try {
-        const { generation, logPath } = JSON.parse(readFileSync(pathOf(environmentId, container), "utf8")) as Partial<StartRecord>;
-        return typeof generation === "number" && typeof logPath === "string" ? { generation, logPath } : null;
+        const { service, generation, logPath } = JSON.parse(readFileSync(pathOf(environmentId, container), "utf8")) as Partial<StartRecord>;
+        if (typeof service !== "string" || typeof generation !== "number" || typeof logPath !== "string") return null;
+        return { service, generation, logPath };
       } catch {
         // Somebody started it by hand.
         return null;

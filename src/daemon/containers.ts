@@ -1,0 +1,44 @@
+// Containers of an environment: made right before they start, when everything they get is known, and removed with all that stands beside them.
+import type { EnvironmentRecord } from "../environment/ledger.ts";
+import { WtError } from "../errors/wt-error.ts";
+import { never } from "./journaled-run.ts";
+import { stackCall } from "./prepare-stack.ts";
+import { connectShared } from "./shared-connections.ts";
+import { releaseStack, stackLeases } from "./stack-leases.ts";
+import { containerServices, markOf, refuseUnsafe, sharedMark, transformFor } from "./stack-model.ts";
+import type { StepContext } from "./steps.ts";
+import type { World } from "./world.ts";
+
+/** Those of the services that are containers and do not run. Each is connected to the shared services before it starts. */
+export async function makeContainers(context: StepContext, names: readonly string[]): Promise<void> {
+  const { world, session } = context;
+  const { environment, project, stack } = session;
+  const services = containerServices(session.config)
+    .map(({ name }) => name)
+    .filter((name) => names.includes(name) && !world.supervisor.runner(environment.id, name)?.status.live);
+  if (!stack || services.length === 0) return;
+  const { model, refusals, aliases } = transformFor(world, session, { stack, services, variables: true });
+  refuseUnsafe(refusals);
+  await world.stack.create(
+    { project: stack.project, directory: environment.path, model, mark: markOf(environment) },
+    stackCall(context, "start"),
+  );
+  await connectShared(world, project, { aliases, abort: context.abort });
+}
+
+/** Verified; `volumes` false: what they hold stays, under its lease. Idempotent. */
+export async function removeContainers(world: World, environment: EnvironmentRecord, { volumes }: { volumes: boolean }): Promise<void> {
+  if (stackLeases(world, environment.id, null).length === 0) return;
+  const marks = [markOf(environment), ...(environment.main ? [sharedMark(environment)] : [])];
+  const leftovers: string[] = [];
+  for (const mark of marks) leftovers.push(...(await world.stack.remove(mark, { volumes, images: true }, never())));
+  if (leftovers.length > 0) {
+    throw new WtError({
+      kind: "machine",
+      code: "containers_remain",
+      message: `Not all containers of ${environment.slug} could be removed: ${leftovers.join(" ")}`,
+      hints: [`Try again: wt delete ${environment.slug}`],
+    });
+  }
+  releaseStack(world, environment.id, { volumes });
+}

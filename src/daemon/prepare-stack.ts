@@ -1,0 +1,129 @@
+// The plan's step `stack`: the compose file read and rewritten, names and subnets leased, images built, the shared services running. No container yet: those
+// get the variables of resources, which are made after this.
+import { createHash } from "node:crypto";
+import { mkdir } from "node:fs/promises";
+import { WtError } from "../errors/wt-error.ts";
+import { entryAt } from "../os/files.ts";
+import { readRoutes } from "../os/routes.ts";
+import type { StackCall } from "../runtime/compose/compose-stack.ts";
+import type { StackNames, TransformResult } from "../runtime/compose/transform/transform-result.ts";
+import { composeProgress } from "./compose-progress.ts";
+import { mainEnvironment } from "./main-environment.ts";
+import { ensureShared } from "./shared-stack.ts";
+import {
+  claimComposeProject,
+  claimParts,
+  claimSubnets,
+  projectLease,
+  type StackOwner,
+  subnetsOf,
+  updateProjectLease,
+} from "./stack-leases.ts";
+import { composeSource, containerServices, markOf, refuseUnsafe, type StackPlace, sharedMark, transformFor } from "./stack-model.ts";
+import type { StepContext } from "./steps.ts";
+import { together } from "./together.ts";
+import type { World } from "./world.ts";
+
+export async function prepareStack(context: StepContext): Promise<void> {
+  const { world, session, abort } = context;
+  const { environment, project, config } = session;
+  if (!config.compose) return;
+  const owner: StackOwner = { project, environment, role: "environment" };
+  const [, taken] = await Promise.all([world.stack.checkEngine(abort), takenProjects(world, owner, abort)]);
+  const place = { project: claimComposeProject(world, owner, taken), sharedProject: sharedProject(context, taken) };
+  const model = await world.stack.readModel(composeSource(world, session, place.project), abort);
+  const services = containerServices(config).map(({ name }) => name);
+  const draft = transformFor(world, session, { stack: { ...place, model, doors: [] }, services, variables: false });
+  refuseUnsafe(draft.refusals);
+  claimParts(world, owner, draft.names);
+  await leaseSubnets(world, owner, { draft, abort });
+  await ensureSharedVolumes(context, place.sharedProject, draft.names);
+  await makeBinds(draft, environment.path);
+  for (const { message } of draft.warnings) context.emit({ type: "note", message });
+  const stack = { project: place.project, directory: environment.path, model: draft.model, mark: markOf(environment) };
+  const [, doors] = await together(abort, [
+    (abort) => world.stack.ensureImages(stack, { ...stackCall(context), abort }),
+    (abort) => ensureShared(world, session, { ...context, abort }),
+  ] as const);
+  const { names, aliases, binds } = draft;
+  session.stack = {
+    ...place,
+    model,
+    names,
+    aliases,
+    binds,
+    doors,
+    definitions: await readDefinitions(context, { ...place, model, doors }),
+  };
+  const lease = projectLease(world, environment.id, "environment");
+  if (lease) {
+    updateProjectLease(world, lease, {
+      aliases: aliases.map(({ service, networkName, aliases }) => ({ service, networkName, aliases })),
+      binds: binds.map(({ service, source, target }) => ({ service, source, target })),
+    });
+  }
+}
+
+/** What is done with images and containers, as lines of this step. */
+export function stackCall({ emit, abort }: Pick<StepContext, "emit" | "abort">, step = "stack"): StackCall {
+  return { abort, report: composeProgress((line) => emit({ type: "output", step, stream: "stdout", line })) };
+}
+
+/** Asked only while a name has to be chosen. */
+export async function takenProjects(world: World, { environment, role }: StackOwner, abort: AbortSignal): Promise<ReadonlySet<string>> {
+  if (projectLease(world, environment.id, role)) return new Set();
+  return new Set(await world.stack.takenProjects(abort));
+}
+
+function sharedProject({ world, session }: StepContext, taken: ReadonlySet<string>): string {
+  const { project, config } = session;
+  const { shared, sharedVolumes } = config.compose ?? { shared: [], sharedVolumes: [] };
+  if (shared.length === 0 && sharedVolumes.length === 0) return "";
+  const main = mainEnvironment(world, session);
+  if (main) return claimComposeProject(world, { project, environment: main, role: "shared" }, taken);
+  throw new WtError({
+    kind: "config",
+    code: "main_worktree_missing",
+    message: "compose.shared means what the main worktree's compose file has, and this repository has no main worktree.",
+    hints: ["Take `shared` and `shared_volumes` out of wt.yaml, so that each environment has its own."],
+  });
+}
+
+export async function leaseSubnets(world: World, owner: StackOwner, made: { draft: TransformResult; abort: AbortSignal }): Promise<void> {
+  const { names } = made.draft;
+  const known = subnetsOf(world, owner.environment.id, owner.role);
+  if (names.networks.every(({ key, made }) => !made || known[key] !== undefined)) return;
+  const [networks, routes] = await Promise.all([world.stack.takenSubnets(made.abort), readRoutes()]);
+  claimSubnets(world, owner, { names, taken: [...networks.map(({ subnet }) => subnet), ...routes] });
+}
+
+/** Those that no shared service mounts have nobody else to make them. */
+async function ensureSharedVolumes({ world, session, abort }: StepContext, sharedProject: string, names: StackNames): Promise<void> {
+  const main = mainEnvironment(world, session);
+  const shared = names.volumes.filter(({ scope }) => scope === "shared");
+  if (!main) return;
+  for (const { key, name } of shared) {
+    world.ledger.claim({ environmentId: main.id, kind: "volume", key: name, data: { role: "shared", key } });
+    await world.stack.ensureVolume({ name, key, project: sharedProject, mark: sharedMark(main) }, abort);
+  }
+}
+
+/** What is missing of the host's directories, Docker would make as root. */
+async function makeBinds({ binds }: TransformResult, worktree: string): Promise<void> {
+  for (const { source } of binds) {
+    if (source.startsWith(`${worktree}/`) && entryAt(source) === null) await mkdir(source, { recursive: true });
+  }
+}
+
+/** With the images as they are now: one that was built anew means another container. */
+async function readDefinitions({ world, session, abort }: StepContext, stack: StackPlace): Promise<Record<string, string>> {
+  const services = containerServices(session.config).map(({ name }) => name);
+  const { model, names } = transformFor(world, session, { stack, services, variables: false });
+  const { images } = await world.stack.observe(markOf(session.environment), abort);
+  const imageOf = (service: string) => {
+    const name = names.images.find((one) => one.service === service)?.name;
+    return images.find(({ tags }) => name !== undefined && tags.includes(name))?.id ?? null;
+  };
+  const hash = (value: unknown) => createHash("sha256").update(JSON.stringify(value)).digest("hex");
+  return Object.fromEntries(Object.entries(model.services).map(([name, service]) => [name, hash([service, imageOf(name)])]));
+}

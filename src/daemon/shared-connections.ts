@@ -1,0 +1,55 @@
+// The containers of the shared stack inside the networks of environments, under the names that the compose file gives them.
+import type { ProjectRecord } from "../environment/ledger.ts";
+import type { StackContainer } from "../runtime/compose/compose-stack.ts";
+import { mainEnvironment } from "./main-environment.ts";
+import { projectLease } from "./stack-leases.ts";
+import { markOf, sharedMark } from "./stack-model.ts";
+import type { World } from "./world.ts";
+
+/** Names by which an environment knows the shared services, as its lease keeps them. */
+interface KnownAlias {
+  service: string;
+  networkName: string;
+  aliases: string[];
+}
+
+/** Every environment of the project that has networks gets the shared containers into them. */
+export async function connectAll(world: World, project: ProjectRecord, abort: AbortSignal): Promise<void> {
+  const containers = await sharedContainers(world, project, abort);
+  for (const environment of world.ledger.environments({ projectId: project.id })) {
+    const known = (projectLease(world, environment.id, "environment")?.data.aliases ?? []) as unknown as KnownAlias[];
+    if (known.length === 0) continue;
+    const { networks } = await world.stack.observe(markOf(environment), abort);
+    const there = new Set(networks.map(({ name }) => name));
+    await connect(world, { containers, aliases: known.filter(({ networkName }) => there.has(networkName)) }, abort);
+  }
+}
+
+/** Before the first container of an environment starts, and after its networks are there. */
+export async function connectShared(
+  world: World,
+  project: ProjectRecord,
+  wanted: { aliases: readonly KnownAlias[]; abort: AbortSignal },
+): Promise<void> {
+  if (wanted.aliases.length === 0) return;
+  await connect(world, { containers: await sharedContainers(world, project, wanted.abort), aliases: wanted.aliases }, wanted.abort);
+}
+
+async function sharedContainers(world: World, project: ProjectRecord, abort: AbortSignal): Promise<StackContainer[]> {
+  const main = mainEnvironment(world, { project });
+  if (!main) return [];
+  return (await world.stack.observe(sharedMark(main), abort)).containers;
+}
+
+async function connect(
+  world: World,
+  { containers, aliases }: { containers: readonly StackContainer[]; aliases: readonly KnownAlias[] },
+  abort: AbortSignal,
+): Promise<void> {
+  await Promise.all(
+    aliases.map(async (alias) => {
+      const container = containers.find(({ ref }) => ref.service === alias.service);
+      if (container) await world.stack.connect({ container: container.id, network: alias.networkName, aliases: alias.aliases }, abort);
+    }),
+  );
+}

@@ -1,0 +1,50 @@
+// `wt shared`: the services that run once per project.
+import type { SharedDocument, SharedRequest, StackRequest } from "../api/stacks.ts";
+import type { ProjectRecord } from "../environment/ledger.ts";
+import { createGit } from "../git/git.ts";
+import { stackSession } from "./explain-stack.ts";
+import type { Call } from "./journaled-run.ts";
+import { mainEnvironment } from "./main-environment.ts";
+import { locateTarget } from "./projects.ts";
+import { sharedFacts } from "./shared-facts.ts";
+import { sharedName } from "./shared-names.ts";
+import { lowerShared, raiseShared } from "./shared-stack.ts";
+import { projectLease } from "./stack-leases.ts";
+import type { World } from "./world.ts";
+
+export async function listShared(world: World, request: StackRequest): Promise<SharedDocument> {
+  const { project } = await locateTarget(world, createGit(world.env), request.target);
+  return sharedDocument(world, project);
+}
+
+export async function changeShared(world: World, request: SharedRequest, call: Call): Promise<SharedDocument> {
+  const session = await stackSession(world, request);
+  call.emit({ type: "step", step: "stack", label: request.wanted === "up" ? "Bring the shared services up" : "Stop the shared services" });
+  const started = world.clock.now();
+  if (request.wanted === "up") await raiseShared(world, session, call);
+  else await lowerShared(world, session.project, call);
+  call.emit({ type: "step_done", step: "stack", ms: Math.max(0, Math.round(world.clock.now() - started)) });
+  return sharedDocument(world, session.project);
+}
+
+export function sharedDocument(world: World, project: ProjectRecord): SharedDocument {
+  const main = mainEnvironment(world, { project });
+  const { doors } = sharedFacts(world, project);
+  const runners = main ? world.shared.runners(main.id) : [];
+  return {
+    schema: 1,
+    project: project.name,
+    composeProject: (main && projectLease(world, main.id, "shared")?.key) ?? null,
+    services: runners.map((runner) => {
+      const name = runner.name.slice(sharedName("").length);
+      return {
+        name,
+        state: runner.status.phase,
+        reason: runner.status.reason,
+        ports: doors.filter(({ service }) => service === name).map(({ target, port }) => ({ target, port })),
+        restarts: runner.status.restarts,
+        logPath: runner.plan?.spec.logPath ?? null,
+      };
+    }),
+  };
+}

@@ -1,0 +1,271 @@
+// The services of a compose file that run once per project: one stack for all environments, made from the main worktree's files when the first needs it.
+import { join } from "node:path";
+import type { Config } from "../config/config.ts";
+import type { Door } from "../environment/container-variables.ts";
+import type { EnvironmentRecord, ProjectRecord } from "../environment/ledger.ts";
+import type { ServicePlan } from "../environment/service-plan.ts";
+import { type JsonValue, WtError } from "../errors/wt-error.ts";
+import { repositoryFiles } from "../os/repository-files.ts";
+import type { ComposeModel, ComposeObject } from "../runtime/compose/transform/compose-model.ts";
+import { transformModel } from "../runtime/compose/transform/transform-model.ts";
+import type { TransformResult } from "../runtime/compose/transform/transform-result.ts";
+import { readConfig, requireTrust } from "./config-reader.ts";
+import type { EnvironmentSession } from "./environment-session.ts";
+import { lastLines } from "./health.ts";
+import type { Call } from "./journaled-run.ts";
+import { mainEnvironment } from "./main-environment.ts";
+import { ensurePort } from "./port-leases.ts";
+import { leaseSubnets, stackCall, takenProjects } from "./prepare-stack.ts";
+import { isReady } from "./service-waits.ts";
+import { connectAll } from "./shared-connections.ts";
+import { type SharedFacts, sharedFacts } from "./shared-facts.ts";
+import { sharedName } from "./shared-names.ts";
+import { sharedServers, sharedTargets } from "./shared-servers.ts";
+import { claimComposeProject, claimParts, projectLease, type StackOwner, subnetsOf, updateProjectLease } from "./stack-leases.ts";
+import { composeSource, refuseUnsafe, sharedMark } from "./stack-model.ts";
+import type { World } from "./world.ts";
+
+/** Afterwards the shared services that the environment names run and are ready. Gives where the host reaches them. The caller holds no lock of the main environment but its own. */
+export async function ensureShared(world: World, session: EnvironmentSession, call: Call): Promise<Door[]> {
+  const wanted = session.config.compose?.shared ?? [];
+  const main = mainEnvironment(world, session);
+  if (wanted.length === 0 || !main) return [];
+  return world.locks.run(
+    sharedLock(session.project),
+    async () => {
+      const names = wanted.map(sharedName);
+      await world.shared.whenSettled(main.id, names, call.abort);
+      const runs = names.every((name) => {
+        const runner = world.shared.runner(main.id, name);
+        return runner !== null && isReady(runner);
+      });
+      if (!runs) await applyShared(world, { session, main, wanted, anew: false }, call);
+      return sharedFacts(world, session.project).doors;
+    },
+    call.abort,
+  );
+}
+
+/** Anew from the main worktree's files: what changed there is made anew, and all of it runs. */
+export async function raiseShared(world: World, session: EnvironmentSession, call: Call): Promise<void> {
+  const main = mainEnvironment(world, session);
+  if (!main) return;
+  await world.locks.run(sharedLock(session.project), () => applyShared(world, { session, main, wanted: [], anew: true }, call), call.abort);
+}
+
+export async function lowerShared(world: World, project: ProjectRecord, call: Call): Promise<void> {
+  const main = mainEnvironment(world, { project });
+  if (!main) return;
+  const names = world.shared.runners(main.id).map(({ name }) => name);
+  await world.locks.run(sharedLock(project), () => world.shared.stop(main.id, names), call.abort);
+}
+
+function sharedLock({ id }: ProjectRecord): string {
+  return `shared:${id}`;
+}
+
+interface Applying {
+  session: EnvironmentSession;
+  main: EnvironmentRecord;
+  /** What an environment asks for; the rest of the shared services comes with it. */
+  wanted: readonly string[];
+  /** Services whose container changed are stopped and made anew. */
+  anew: boolean;
+}
+
+async function applyShared(world: World, applying: Applying, call: Call): Promise<void> {
+  const { session, main, wanted } = applying;
+  const { project } = session;
+  const config = await mainConfig(world, applying);
+  const owner: StackOwner = { project, environment: main, role: "shared" };
+  const taken = await takenProjects(world, owner, call.abort);
+  const name = claimComposeProject(world, owner, taken);
+  const mainSession: EnvironmentSession = { ...session, environment: main, config };
+  const model = await world.stack.readModel(composeSource(world, mainSession, name), call.abort);
+  const services = (config.compose?.shared ?? []).filter((service) => model.services[service] !== undefined);
+  const absent = wanted.filter((service) => !services.includes(service));
+  if (absent.length > 0) throw notInMain(main, absent);
+  const doors = await leaseDoors(world, { main, config, model, services });
+  const result = transformModel(model, { ...sharedRequest({ project, main, config, name }), services, ports: portsOf(doors) });
+  refuseUnsafe(result.refusals);
+  claimParts(world, owner, result.names);
+  await leaseSubnets(world, owner, { draft: result, abort: call.abort });
+  const subnets = subnetsOf(world, main.id, "shared");
+  const made = transformModel(model, { ...sharedRequest({ project, main, config, name }), services, ports: portsOf(doors), subnets });
+  call.emit({ type: "output", step: "stack", stream: "stdout", line: `Shared services: ${services.join(", ")}` });
+  await makeShared(world, { main, name, made, doors, model, services, directory: project.root, anew: applying.anew }, call);
+  keepFacts(world, main, { doors, servers: sharedServers(model, services) });
+  await connectAll(world, project, call.abort);
+  for (const service of services) startShared(world, { main, name, service, model, doors });
+  await awaitShared(world, main, { services, abort: call.abort });
+}
+
+async function mainConfig(world: World, { session, main, wanted }: Applying): Promise<Config> {
+  const { project } = session;
+  if (session.environment.id === main.id) return session.config;
+  const files = repositoryFiles(main.path);
+  const config = await readConfig(project, files);
+  if (!config.compose) throw notInMain(main, wanted);
+  await requireTrust(world, project, { config, files, environment: { slug: main.slug, here: false } });
+  return config;
+}
+
+function notInMain(main: EnvironmentRecord, services: readonly string[]): WtError {
+  return new WtError({
+    kind: "config",
+    code: "shared_not_in_main",
+    message: `Shared services run from the main worktree's files, and there compose.shared has no ${services.join(", ")} (${main.path}).`,
+    hints: [
+      "Merge them into the main worktree's wt.yaml and compose file, or take them out of `shared` here so that this environment has its own.",
+    ],
+  });
+}
+
+/** Each port that anybody may want of a shared service, on loopback of the host. */
+async function leaseDoors(
+  world: World,
+  shared: { main: EnvironmentRecord; config: Config; model: ComposeModel; services: readonly string[] },
+): Promise<Door[]> {
+  const doors: Door[] = [];
+  for (const service of shared.services) {
+    for (const target of sharedTargets(shared.model.services[service] ?? {}, resourceTypes(shared.config, service))) {
+      const lease = { name: `${sharedName(service)}:${target}`, port: { kind: "leased" as const } };
+      const port = await ensurePort(world, shared.main, lease);
+      if (port !== null) doors.push({ port, service, target });
+    }
+  }
+  return doors;
+}
+
+function resourceTypes({ resources }: Config, service: string): string[] {
+  return Object.values(resources).flatMap((one) => (one.service === service ? [one.type] : []));
+}
+
+function portsOf(doors: readonly Door[]) {
+  return doors.map(({ service, target, port }) => ({ service, target, hostPort: port }));
+}
+
+function sharedRequest({ project, main, config, name }: { project: ProjectRecord; main: EnvironmentRecord; config: Config; name: string }) {
+  return {
+    role: "shared" as const,
+    wtProject: project.name,
+    project: name,
+    environmentId: main.id,
+    nonce: sharedMark(main).nonce,
+    slug: main.slug,
+    worktree: main.path,
+    repositoryRoot: project.root,
+    shared: config.compose?.shared ?? [],
+    sharedVolumes: config.compose?.sharedVolumes ?? [],
+    allow: config.compose?.allow ?? [],
+    variables: {},
+    subnets: {},
+    sharedProject: name,
+  };
+}
+
+interface Making {
+  main: EnvironmentRecord;
+  name: string;
+  made: TransformResult;
+  doors: readonly Door[];
+  model: ComposeModel;
+  services: readonly string[];
+  directory: string;
+  anew: boolean;
+}
+
+async function makeShared(world: World, making: Making, call: Call): Promise<void> {
+  const { main, name, made, services, directory } = making;
+  const stack = { project: name, directory, model: made.model, mark: sharedMark(main) };
+  await world.stack.ensureImages(stack, stackCall(call));
+  const changed = services.filter((service) => {
+    const runner = world.shared.runner(main.id, sharedName(service));
+    return runner?.status.live && runner.plan?.definition !== definitionOf(made.model, service);
+  });
+  if (making.anew) await world.shared.stop(main.id, changed.map(sharedName));
+  // One that runs and is not to be made anew stays as it is: other environments use it at this moment.
+  const still = services.filter((service) => !world.shared.runner(main.id, sharedName(service))?.status.live);
+  if (still.length > 0) await world.stack.create({ ...stack, model: onlyServices(made.model, still) }, stackCall(call));
+}
+
+function onlyServices(model: ComposeModel, services: readonly string[]): ComposeModel {
+  const kept = Object.entries(model.services).filter(([name]) => services.includes(name));
+  // The order of starts is ours, and what is left out must not be named.
+  return { ...model, services: Object.fromEntries(kept.map(([name, { depends_on: _, ...service }]) => [name, service])) };
+}
+
+function definitionOf(model: ComposeModel, service: string): string {
+  return JSON.stringify(model.services[service] ?? null);
+}
+
+function keepFacts(world: World, main: EnvironmentRecord, facts: SharedFacts): void {
+  const lease = projectLease(world, main.id, "shared");
+  // Plain JSON by their types; TypeScript's interfaces have no index signature to say so.
+  if (lease) updateProjectLease(world, lease, facts as unknown as { [key: string]: JsonValue });
+}
+
+function startShared(
+  world: World,
+  shared: { main: EnvironmentRecord; name: string; service: string; model: ComposeModel; doors: readonly Door[] },
+): void {
+  const { main, name, service, model, doors } = shared;
+  const described: ComposeObject = model.services[service] ?? {};
+  const port = doors.find((door) => door.service === service)?.port ?? null;
+  const plan: ServicePlan = {
+    spec: {
+      environmentId: main.id,
+      nonce: sharedMark(main).nonce,
+      service: sharedName(service),
+      command: "",
+      directory: main.path,
+      env: {},
+      port,
+      logPath: join(world.paths.environments, main.id, `shared-${service}.log`),
+      stop: { signal: "SIGTERM", graceMs: 10_000 },
+      container: { project: name, service },
+    },
+    ready: hasHealthcheck(described) ? { kind: "healthcheck" } : port === null ? { kind: "none" } : { kind: "tcp" },
+    readyTimeoutMs: 120_000,
+    needs: [],
+    restart: "always",
+    successCodes: [],
+    routes: [],
+    definition: definitionOf(model, service),
+  };
+  world.shared.start(main.id, plan);
+}
+
+function hasHealthcheck({ healthcheck }: ComposeObject): boolean {
+  if (typeof healthcheck !== "object" || healthcheck === null || Array.isArray(healthcheck)) return false;
+  const test = Array.isArray(healthcheck.test) ? healthcheck.test[0] : healthcheck.test;
+  return healthcheck.disable !== true && test !== undefined && test !== "NONE";
+}
+
+async function awaitShared(
+  world: World,
+  main: EnvironmentRecord,
+  wait: { services: readonly string[]; abort: AbortSignal },
+): Promise<void> {
+  await world.shared.whenSettled(main.id, wait.services.map(sharedName), wait.abort);
+  const sick = wait.services.flatMap((service) => {
+    const runner = world.shared.runner(main.id, sharedName(service));
+    return runner && !isReady(runner) ? [{ service, runner }] : [];
+  });
+  if (sick.length === 0) return;
+  const logs = await Promise.all(sick.map(async ({ service, runner }) => ({ service, lines: await lastLines(world, runner) })));
+  throw new WtError({
+    kind: "unhealthy",
+    code: "shared_unhealthy",
+    message: sick
+      .map(
+        ({ service, runner }) =>
+          `The shared service ${service} is ${runner.status.phase}: ${runner.status.reason ?? "no reason is known."}`,
+      )
+      .join(" "),
+    hints: [
+      ...logs.flatMap(({ service, lines }) => lines.map((line) => `  ${service} | ${line}`)),
+      "Mend it, then try again: wt shared up",
+    ],
+  });
+}

@@ -1,0 +1,158 @@
+// From what Compose reads in the worktree to what is made of it: the request of the transform, and what its answer means for the operation.
+import { homedir } from "node:os";
+import type { Config, ServiceConfig } from "../config/config.ts";
+import { containerInput, containerVariables, type Door } from "../environment/container-variables.ts";
+import type { EnvironmentRecord } from "../environment/ledger.ts";
+import { contractVariables } from "../environment/variables.ts";
+import { WtError } from "../errors/wt-error.ts";
+import type { ComposeSource, StackMark } from "../runtime/compose/compose-stack.ts";
+import type { ComposeModel } from "../runtime/compose/transform/compose-model.ts";
+import { transformModel } from "../runtime/compose/transform/transform-model.ts";
+import type { PublishedPort, ServiceVariable, TransformRequest } from "../runtime/compose/transform/transform-request.ts";
+import type { BindMount, Refusal, SharedAlias, StackNames, TransformResult } from "../runtime/compose/transform/transform-result.ts";
+import { contractInput, type EnvironmentSession, guard } from "./environment-session.ts";
+import { leasedPorts } from "./port-leases.ts";
+import { subnetsOf } from "./stack-leases.ts";
+import type { World } from "./world.ts";
+
+/** What the stack step found out, for the rest of the operation. */
+export interface PreparedStack {
+  /** Compose projects. */
+  project: string;
+  sharedProject: string;
+  /** As Compose reads it. */
+  model: ComposeModel;
+  names: StackNames;
+  aliases: SharedAlias[];
+  binds: BindMount[];
+  /** Of the shared services. */
+  doors: Door[];
+  /** By service of the compose file: see `StackInput`. */
+  definitions: Record<string, string>;
+}
+
+export type StackPlace = Pick<PreparedStack, "project" | "sharedProject" | "model" | "doors">;
+
+export function markOf({ id, nonce }: EnvironmentRecord): StackMark {
+  return { environmentId: id, nonce };
+}
+
+/** The shared stack stands with the main environment, and is none of its own: what looks for that one's containers must not find it. */
+export function sharedMark({ id, nonce }: Pick<EnvironmentRecord, "id" | "nonce">): StackMark {
+  return { environmentId: id, nonce: `${nonce}-shared` };
+}
+
+export function containerServices(config: Config): (ServiceConfig & { container: NonNullable<ServiceConfig["container"]> })[] {
+  return config.services.flatMap((service) => (service.container ? [{ ...service, container: service.container }] : []));
+}
+
+/** Names of the caller's Compose would lead to another project. */
+const composeOwn = /^COMPOSE_(PROJECT_NAME|FILE|PROFILES|PATH_SEPARATOR|ENV_FILES)$/;
+
+export function composeSource(world: World, session: EnvironmentSession, project: string): ComposeSource {
+  const { environment, config, callerEnv } = session;
+  const { files, profiles } = config.compose ?? { files: [], profiles: [] };
+  const contract = contractVariables(containerInput(contractInput(world, session), []), null);
+  const env = { ...callerEnv, ...Object.fromEntries(contract.map(({ key, value }) => [key, value])) };
+  return {
+    directory: environment.path,
+    files: files.map((file) => `${environment.path}/${file}`),
+    profiles,
+    project,
+    env: Object.fromEntries(Object.entries(env).filter(([key]) => !composeOwn.test(key))),
+  };
+}
+
+export interface WantedContainers {
+  stack: StackPlace;
+  /** Names of services of wt.yaml; containers of others are left out. */
+  services: readonly string[];
+  /** With their variables, which need all resources. */
+  variables: boolean;
+  /** Over all others, for one-off commands. */
+  extra?: Readonly<Record<string, string>>;
+}
+
+export function transformFor(world: World, session: EnvironmentSession, wanted: WantedContainers): TransformResult {
+  return transformModel(wanted.stack.model, requestFor(world, session, wanted));
+}
+
+function requestFor(world: World, session: EnvironmentSession, wanted: WantedContainers): TransformRequest {
+  const { stack } = wanted;
+  const { environment, project, config } = session;
+  const compose = config.compose ?? { shared: [], sharedVolumes: [], allow: [] };
+  const chosen = containerServices(config).filter(({ name }) => wanted.services.includes(name));
+  return {
+    role: "environment",
+    wtProject: project.name,
+    project: stack.project,
+    environmentId: environment.id,
+    nonce: environment.nonce,
+    slug: environment.slug,
+    worktree: environment.path,
+    repositoryRoot: project.root,
+    home: homedir(),
+    services: chosen.map(({ container }) => container.service),
+    shared: compose.shared,
+    sharedVolumes: compose.sharedVolumes,
+    allow: compose.allow,
+    ports: chosen.flatMap((service) => publishedPorts(leasedPorts(world, environment.id), service)),
+    variables: wanted.variables
+      ? Object.fromEntries(chosen.map((service) => [service.container.service, serviceVariables(world, session, { service, wanted })]))
+      : {},
+    subnets: subnetsOf(world, environment.id, "environment"),
+    sharedProject: stack.sharedProject,
+  };
+}
+
+/** Name of the port lease of a further port of a container; no service can be called so. */
+export function furtherPortName(service: string, target: number): string {
+  return `${service}:${target}`;
+}
+
+function publishedPorts(
+  leased: Readonly<Record<string, number>>,
+  { name, container }: ReturnType<typeof containerServices>[number],
+): PublishedPort[] {
+  const { service, target, targets } = container;
+  const own = target === null ? [] : [{ target, hostPort: leased[name] }];
+  const further = targets.filter((one) => one !== target).map((one) => ({ target: one, hostPort: leased[furtherPortName(name, one)] }));
+  return [...own, ...further].flatMap((port) =>
+    port.hostPort === undefined ? [] : [{ service, target: port.target, hostPort: port.hostPort }],
+  );
+}
+
+function serviceVariables(
+  world: World,
+  session: EnvironmentSession,
+  { service, wanted }: { service: ServiceConfig; wanted: WantedContainers },
+): ServiceVariable[] {
+  const extra = Object.entries(wanted.extra ?? {});
+  const input = containerInput(contractInput(world, session), wanted.stack.doors);
+  const variables = containerVariables(input, service);
+  guard(session, { user: `services.${service.name}`, variables, connections: input.resources });
+  const given = variables.filter(({ key }) => !extra.some(([name]) => name === key));
+  return [...given, ...extra.map(([key, value]) => ({ key, value, origin: "the command", force: true }))];
+}
+
+/** All refusals at once, with what would accept each. Nothing has been made by then. */
+export function refuseUnsafe(refusals: readonly Refusal[]): void {
+  if (refusals.length === 0) return;
+  const allowed = refusals.flatMap(({ allow }) => (allow === null ? [] : [allow]));
+  const [first, ...more] = refusals;
+  throw new WtError({
+    kind: "refused",
+    code: "compose_unsafe",
+    message:
+      more.length === 0
+        ? (first?.message ?? "")
+        : `The compose file has ${refusals.length} things that environments cannot have: ${refusals.map(({ message }) => message).join(" ")}`,
+    hints: [
+      ...(allowed.length > 0
+        ? [`If it is meant so, accept it in wt.yaml under \`compose:\`: allow: [${allowed.map((one) => JSON.stringify(one)).join(", ")}]`]
+        : []),
+      "See everything that is rewritten, and why: wt explain",
+    ],
+    details: { refusals: refusals.map(({ service, key, message, allow }) => ({ service, key, message, allow })) },
+  });
+}

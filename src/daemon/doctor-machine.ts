@@ -12,7 +12,11 @@ const fewInstances = 128;
 const jumpMs = 60_000;
 
 export function machineFindings(world: World): Finding[] {
-  return [...diskFindings(world), ...clockFindings(world), ...limitFindings()];
+  return [
+    ...diskFindings(world),
+    ...clockFindings(world),
+    ...limitFindings({ watches: readLimit("max_user_watches"), instances: readLimit("max_user_instances") }),
+  ];
 }
 
 /** Where the state is, and where the worktrees are; each file system once. */
@@ -25,22 +29,26 @@ function diskFindings(world: World): Finding[] {
       const key = `${disk.type} ${disk.blocks} ${disk.bsize} ${disk.files} ${disk.bfree}`;
       if (seen.has(key)) return [];
       seen.add(key);
-      const free = disk.bavail * disk.bsize;
-      if (free < lowDiskBytes) {
-        const message = `Only ${Math.round(free / 1024 ** 2)} MB are free where ${place} is.`;
-        return [{ code: "disk_low", level: "warning", message, fix: "wt gc --dry-run; df -h" }];
-      }
-      // Some file systems have no such limit and say 0.
-      if (disk.files > 0 && disk.ffree < fewFiles) {
-        const message = `Only ${disk.ffree} more files can be made where ${place} is.`;
-        return [{ code: "files_low", level: "warning", message, fix: "wt gc --dry-run; df -i" }];
-      }
-      return [];
+      return roomFindings(place, disk);
     } catch {
       // A repository that is gone is a finding of its own.
       return [];
     }
   });
+}
+
+export function roomFindings(place: string, disk: { bavail: number; bsize: number; files: number; ffree: number }): Finding[] {
+  const free = disk.bavail * disk.bsize;
+  if (free < lowDiskBytes) {
+    const message = `Only ${Math.round(free / 1024 ** 2)} MB are free where ${place} is.`;
+    return [{ code: "disk_low", level: "warning", message, fix: "wt gc --dry-run; df -h" }];
+  }
+  // Some file systems have no such limit and say 0.
+  if (disk.files > 0 && disk.ffree < fewFiles) {
+    const message = `Only ${disk.ffree} more files can be made where ${place} is.`;
+    return [{ code: "files_low", level: "warning", message, fix: "wt gc --dry-run; df -i" }];
+  }
+  return [];
 }
 
 /** When the machine started, by the clock of now: it changes only when somebody sets the clock. Sleeping counts as running. */
@@ -65,9 +73,8 @@ function clockFindings(world: World): Finding[] {
   return findings;
 }
 
-function limitFindings(): Finding[] {
-  const watches = readLimit("max_user_watches");
-  const instances = readLimit("max_user_instances");
+/** null: there is no such limit. */
+export function limitFindings({ watches, instances }: { watches: number | null; instances: number | null }): Finding[] {
   const findings: Finding[] = [];
   if (watches !== null && watches < fewWatches) {
     findings.push({

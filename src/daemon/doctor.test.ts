@@ -3,6 +3,7 @@ import { describe, expect, test } from "bun:test";
 import { existsSync, mkdirSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { type TestWorld, testWorld } from "../../test/support/daemon-world.ts";
+import { eventually } from "../../test/support/hermetic-world.ts";
 import type { DoctorFinding } from "../api/operations.ts";
 import { createEnvironment } from "./create-environment.ts";
 import { doctorReport } from "./doctor.ts";
@@ -132,6 +133,47 @@ describe("the ledger and the machine", () => {
     expect((await find(at, "operation_stuck", true))?.fixed).toBe("Brought the delete of half to its end.");
     expect(existsSync(path)).toBe(false);
     expect(at.world.ledger.environment(environmentId)).toBeNull();
+  });
+
+  test("a service that keeps failing, and a stranger on the port of one that does not run, each with the command that leads on", async () => {
+    await using at = await testWorld({ "wt.yaml": "services: { web: { run: serve --port $PORT, restart: never } }\n" }, {});
+    const request = { cwd: at.repository.root, branch: "a", up: true, env: at.repository.env };
+    const creating = createEnvironment(at.world, request, at.call());
+    await eventually(() => at.services.newest("web")?.end === null, Boolean);
+    const port = Number(at.services.newest("web")?.spec.port);
+    expect(port).toBeGreaterThan(0);
+    at.services.end("web", 3);
+    await creating.catch(() => undefined);
+    expect(await find(at, "service_failing")).toMatchObject({ level: "warning", fix: "wt logs web -e a" });
+    expect(await find(at, "port_held")).toBeUndefined();
+    using _stranger = Bun.listen({ hostname: "127.0.0.1", port, socket: { data: () => undefined } });
+    const held = await find(at, "port_held");
+    expect(held).toMatchObject({ level: "error", fix: "wt restart web -e a" });
+    expect(held?.message).toContain(`Port ${port} of web in a is held by`);
+  });
+
+  test("a process of an earlier start that nobody keeps any more: ended by --fix", async () => {
+    await using at = await testWorld({ "wt.yaml": "services: { web: { run: serve, port: none } }\n" }, {});
+    const path = await create(at, "a");
+    const { id: environmentId, nonce } = at.world.ledger.environments().find(({ slug }) => slug === "a") ?? { id: "", nonce: "" };
+    const logPath = join(at.world.paths.environments, environmentId, "web.log");
+    const spec = { environmentId, nonce, service: "web", generation: 1, command: "serve", directory: path, env: {}, port: null, logPath };
+    await at.world.driver.start({ ...spec, stop: { signal: "SIGTERM", graceMs: 100 } });
+    expect(await find(at, "process_stray")).toMatchObject({ level: "warning", fixable: true });
+    expect(at.services.newest("web")?.end).toBeNull();
+    await doctorReport(at.world, { fix: true });
+    expect(at.services.newest("web")?.end).not.toBeNull();
+    expect(await find(at, "process_stray")).toBeUndefined();
+  });
+
+  test("a lease of a process that is gone: dropped by --fix", async () => {
+    await using at = await doctorWorld();
+    await create(at, "a");
+    const environmentId = at.world.ledger.environments().find(({ slug }) => slug === "a")?.id ?? "";
+    at.world.ledger.claim({ environmentId, kind: "process", key: `${environmentId}/web/1` });
+    expect(await find(at, "lease_stale")).toMatchObject({ level: "warning", fixable: true });
+    await doctorReport(at.world, { fix: true });
+    expect(at.world.ledger.leases({ environmentId, kind: "process" })).toEqual([]);
   });
 
   test("the clock was set forward, or back behind an environment's birth", async () => {

@@ -1,7 +1,8 @@
 import { version } from "../../../package.json";
-import type { DaemonView, DoctorFinding } from "../../api/operations.ts";
+import type { DoctorFinding } from "../../api/operations.ts";
 import { WtError } from "../../errors/wt-error.ts";
 import { type Context, callerEnvironment, defineCommand } from "../command.ts";
+import { daemonFinding } from "../doctor/daemon-check.ts";
 import { findingLines } from "../render/doctor-text.ts";
 import { symbolsFor } from "../symbols.ts";
 
@@ -39,18 +40,9 @@ async function daemonFindings(context: Context, fix: boolean): Promise<DoctorFin
       context.client.call("/v1/daemon", {}),
       context.client.call("/v1/doctor", { cwd: context.cwd, fix }),
     ]);
-    return [daemonFinding(view), ...report.findings];
+    return [daemonFinding(view, version), ...report.findings];
   } catch (error) {
     if (!(error instanceof WtError)) throw error;
     return [{ code: error.code, level: "error", message: error.message, fix: error.hints[0] ?? null }];
   }
-}
-
-/** One of another build is replaced by the next command, unless it is in the middle of something. */
-function daemonFinding(view: DaemonView): DoctorFinding {
-  if (view.version === version) {
-    return { code: "daemon", level: "ok", message: `The daemon (pid ${view.pid}) is of this version, ${version}.`, fix: null };
-  }
-  const message = `The daemon (pid ${view.pid}) is of version ${view.version}, this command of ${version}.`;
-  return { code: "daemon_version", level: "warning", message, fix: "wt daemon stop" };
 }

@@ -1,5 +1,5 @@
 import { lookup } from "node:dns/promises";
-import { mkdtemp, rm } from "node:fs/promises";
+import { mkdtemp, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { DoctorFinding } from "../../api/operations.ts";
@@ -9,23 +9,41 @@ import { exec } from "../../os/exec.ts";
 const host = "worldtree-check.localhost";
 const direct = "For such programs use the direct URL of a service: wt status";
 
+/** What was tried; null: it was not, or there is no such program. */
+export interface Resolution {
+  /** By the system's resolver. */
+  here: boolean;
+  curl: boolean | null;
+  node: boolean | null;
+  browser: boolean | null;
+  /** The address in a container, empty when there is none. */
+  container: string | null;
+  /** The `hosts:` line of nsswitch.conf, in which order the system asks whom; null where there is none. */
+  sources: string | null;
+}
+
 /** Whether names under `.localhost` lead to this machine: here, for curl and for Node; with `full` also for a browser and in a container, which takes seconds. */
 export async function observeResolution(env: Record<string, string>, { full }: { full: boolean }): Promise<DoctorFinding[]> {
-  const [runtime, curl, node, browser, container] = await Promise.all([
+  const [here, curl, node, browser, container, sources] = await Promise.all([
     resolvesHere(),
     resolvesInCurl(env),
     resolvesInNode(env),
     full ? resolvesInBrowser(env) : null,
     full ? resolvesInContainer(env) : null,
+    readSources(),
   ]);
+  return resolutionFindings({ here, curl, node, browser, container, sources });
+}
+
+export function resolutionFindings({ here, curl, node, browser, container, sources }: Resolution): DoctorFinding[] {
   const findings: DoctorFinding[] = [];
-  if (runtime)
+  if (here)
     findings.push({ code: "localhost_resolves", level: "ok", message: `Names such as ${host} resolve to this machine.`, fix: null });
   else {
     findings.push({
       code: "localhost_does_not_resolve",
       level: "warning",
-      message: `Programs that ask the system's resolver do not find names such as ${host}; browsers do.`,
+      message: `Programs that ask the system's resolver do not find names such as ${host}${whyNotHere(sources)}; browsers do.`,
       fix: direct,
     });
   }
@@ -33,21 +51,36 @@ export async function observeResolution(env: Record<string, string>, { full }: {
     findings.push({
       code: "curl_does_not_resolve",
       level: "warning",
-      message: `curl does not find names such as ${host}.`,
-      fix: "Use curl 7.77 or newer, or the direct URL of a service: wt status",
+      message: `curl does not find names such as ${host}: before 7.77 it asks the system's resolver.`,
+      fix: "curl --version; for an older one use the direct URL of a service: wt status",
     });
   }
-  if (node === false && runtime) {
-    findings.push({ code: "node_does_not_resolve", level: "warning", message: `Node does not find names such as ${host}.`, fix: direct });
+  if (node === false && here) {
+    const message = `Node does not find names such as ${host}, though the system does: NODE_OPTIONS, or a resolver of its own, stands in between.`;
+    findings.push({ code: "node_does_not_resolve", level: "warning", message, fix: direct });
   }
   return [...findings, ...browserFinding(browser), ...containerFinding(container)];
+}
+
+/** systemd's resolver and its small brother answer for `.localhost` themselves; DNS servers mostly do not. */
+function whyNotHere(sources: string | null): string {
+  if (sources === null) return "";
+  if (/\b(resolve|myhostname)\b/.test(sources)) return ", though /etc/nsswitch.conf names one that should";
+  return `, since nobody that it asks (${sources}, says /etc/nsswitch.conf) answers for them; the package libnss-myhostname would`;
+}
+
+async function readSources(): Promise<string | null> {
+  const text = await readFile("/etc/nsswitch.conf", "utf8").catch(() => "");
+  return /^hosts:\s*(.+?)\s*$/m.exec(text)?.[1]?.replace(/\s+/g, " ") ?? null;
 }
 
 function browserFinding(opens: boolean | null): DoctorFinding[] {
   if (opens === null) return [];
   if (opens) return [{ code: "browser_resolves", level: "ok", message: `The browser opens names such as ${host}.`, fix: null }];
-  const message = `The browser did not open http://${host}.`;
-  return [{ code: "browser_does_not_resolve", level: "warning", message, fix: "Look for a proxy or a policy in its settings." }];
+  const message = `The browser did not open http://${host}, though browsers know such names themselves: a proxy or a policy stands in between.`;
+  return [
+    { code: "browser_does_not_resolve", level: "warning", message, fix: "env | grep -i _proxy; then chrome://policy in the browser" },
+  ];
 }
 
 /** In a container the name means the container at best: that is no fault, but somebody has to know. */
@@ -108,7 +141,7 @@ async function resolvesInBrowser(env: Record<string, string>): Promise<boolean |
 }
 
 /** Only images that are there already, and that have `getent`. */
-const images = /^(alpine|debian|ubuntu|node|python|postgres|redis|mysql)(:|$)/;
+const images = /^(?:.*\/)?(alpine|debian|ubuntu|node|python|postgres|redis|mysql)(:|$)/;
 
 /** What the name leads to in a container, empty when to nothing; null where no container can be run. */
 async function resolvesInContainer(env: Record<string, string>): Promise<string | null> {

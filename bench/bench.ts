@@ -7,6 +7,7 @@ import { benchDatabases } from "./databases.ts";
 import { benchShell } from "./everyday-shell.ts";
 import { benchFirstAnswer } from "./first-answer.ts";
 import { type BenchRow, benchGateway } from "./gateway.ts";
+import { benchPool } from "./pool.ts";
 import { benchList, benchStart } from "./start-and-list.ts";
 import { describeMachine, type Part, printResults, type Results, type SuiteResult, writeResults } from "./table.ts";
 import { benchParallel, benchWorktrees } from "./worktrees.ts";
@@ -34,10 +35,11 @@ const suites: Record<string, Suite> = {
     return [];
   },
   databases: (world, { quick }) => benchDatabases(world, quick),
+  pool: (world, { quick }) => benchPool(world, quick ? 2 : 7),
 };
 
 /** Suites whose results have a part of the page to themselves. */
-const partOf = (name: string): Part => (name === "databases" ? "databases" : "everything else");
+const partOf = (name: string): Part => (name === "databases" || name === "pool" ? name : "everything else");
 
 process.exit(await main(process.argv.slice(2)));
 
@@ -50,6 +52,7 @@ async function main(args: readonly string[]): Promise<number> {
   const parts: { [part in Part]: Results } = {
     "everything else": { rows: [], tables: [], machine },
     databases: { rows: [], tables: [], machine: describeMachine(placesParent()) },
+    pool: { rows: [], tables: [], machine },
   };
   try {
     await world.build();
@@ -93,7 +96,7 @@ function parseArguments(args: readonly string[]): Asked | null {
   // A part of the page is written as a whole or not at all.
   const whole = names.every((name) => asked.only.includes(name) || asked.only.every((other) => partOf(other) !== partOf(name)));
   if (asked.write && (asked.quick || !whole)) {
-    console.error("--write is for a whole run, or for `databases` alone; leave out --quick and other names.");
+    console.error("--write is for a whole run, or for `databases` or `pool` alone; leave out --quick and other names.");
     return null;
   }
   return asked;

@@ -45,12 +45,18 @@ async function benchOneServer(world: BenchWorld, rounds: number): Promise<BenchR
   ];
 }
 
-async function benchExample(world: BenchWorld, rounds: number): Promise<BenchRow[]> {
+/** The example as a repository of its own, trusted. */
+export async function exampleRepository(world: BenchWorld): Promise<string> {
   const repository = join(world.directory, "fibonacci");
   const source = resolve(import.meta.dir, "../examples/fibonacci");
   cpSync(source, repository, { recursive: true, filter: (path) => !["node_modules", "dist"].includes(basename(path)) });
   await world.repository("fibonacci", { ".gitignore": "node_modules/\ndist/\n" });
   await world.wt(repository, ["trust", "--yes"]);
+  return repository;
+}
+
+async function benchExample(world: BenchWorld, rounds: number): Promise<BenchRow[]> {
+  const repository = await exampleRepository(world);
   const services = (port: number) => {
     const backend = freePort();
     const env = { BACKEND_URL: `http://127.0.0.1:${backend}` };
@@ -76,11 +82,11 @@ async function benchExample(world: BenchWorld, rounds: number): Promise<BenchRow
 }
 
 /** `wt create` until its URL answers with 200, and what its steps took. */
-export function ownFirstAnswer(world: BenchWorld, repository: string): Contestant {
+export function ownFirstAnswer(world: BenchWorld, repository: string, args: readonly string[] = []): Contestant {
   return async (round) => {
     const name = `own-${round}`;
     const startMs = performance.now();
-    const creating = world.wt(repository, ["create", name]);
+    const creating = world.wt(repository, ["create", name, ...args]);
     const [answered, created] = await Promise.all([
       untilAnswer(world.gatewayPort, { host: `${name}.localhost:${world.gatewayPort}` }),
       creating,

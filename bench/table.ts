@@ -24,7 +24,7 @@ export interface Results extends SuiteResult {
 }
 
 /** Parts of the page that are written by runs of their own. */
-export type Part = "everything else" | "databases";
+export type Part = "everything else" | "databases" | "pool";
 
 const end = "<!-- /measured -->";
 const header = ["what", "measure", "value", "compared with", "ratio", "bar", ""];
@@ -65,7 +65,7 @@ export function writeResults(path: string, part: Part, results: Results): void {
 }
 
 export function replacePart(page: string, part: Part, { rows, tables, machine }: Results): string {
-  const command = part === "databases" ? "npm run bench -- databases --write" : "npm run bench -- --write";
+  const command = `npm run bench -- ${part === "everything else" ? "" : `${part} `}--write`;
   const begin = `<!-- measured: written by \`${command}\`, not by hand -->`;
   const from = page.indexOf(begin);
   const to = page.indexOf(end, from);

@@ -6,6 +6,7 @@ import type * as deleted from "./deleted.ts";
 import type * as environment from "./environment.ts";
 import type * as gc from "./gc.ts";
 import type * as operations from "./operations.ts";
+import type * as pool from "./pool.ts";
 import type * as resources from "./resources.ts";
 import type * as stacks from "./stacks.ts";
 import type * as templates from "./templates.ts";
@@ -38,6 +39,7 @@ export interface CallEndpoints {
   "/v1/stack/explain": { request: stacks.StackRequest; response: stacks.ExplainDocument };
   "/v1/stack/compose": { request: stacks.StackRequest; response: stacks.ComposeCall };
   "/v1/shared": { request: stacks.StackRequest; response: stacks.SharedDocument };
+  "/v1/pool": { request: pool.PoolTarget & { all: boolean }; response: pool.PoolList };
   "/v1/pin": { request: gc.PinRequest; response: gc.PinResult };
 }
 
@@ -67,6 +69,9 @@ export interface OperationEndpoints {
   "/v1/templates/build": { request: templates.TemplateBuildRequest; result: templates.TemplateBuildResult };
   "/v1/templates/remove": { request: { key: string }; result: templates.TemplateRemoveResult };
   "/v1/shared/change": { request: stacks.SharedRequest; result: stacks.SharedDocument };
+  "/v1/pool/set": { request: pool.PoolChange & { size: number }; result: pool.PoolList };
+  "/v1/pool/clear": { request: pool.PoolTarget; result: pool.PoolList };
+  "/v1/pool/refill": { request: pool.PoolChange; result: pool.PoolList };
   "/v1/gc": { request: gc.GcRequest; result: gc.GcReport };
   "/v1/garbage": { request: templates.GarbageRequest; result: templates.GarbageReport };
 }

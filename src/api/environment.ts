@@ -168,6 +168,8 @@ export interface CreateRequest {
   hooks?: boolean;
   /** False leaves the setup commands to the next `wt up`. */
   setup?: boolean;
+  /** False makes the worktree from the beginning, also where the pool has one. */
+  pool?: boolean;
   /** `skip` leaves `git` of the result null and saves the time that git takes to look at every file (default `wait`). */
   git?: "wait" | "skip";
 }

@@ -9,6 +9,8 @@ import type { CreateResult, EnvironmentDocument, EnvironmentList, HereDocument }
 import type { GcReport, PinResult } from "./gc.ts";
 import type * as keptSchemas from "./kept-schemas.ts";
 import type { DoctorReport, ErrorBody, LogLine, TrustView, VariablesResult } from "./operations.ts";
+import type { PoolList } from "./pool.ts";
+import type { poolList } from "./pool-schemas.ts";
 import type { CheckpointList, CheckpointResult, ResourceConnectionView, ResourceDocument, ResourceList } from "./resources.ts";
 import * as schemas from "./schemas.ts";
 import type * as stackSchemas from "./stack-schemas.ts";
@@ -48,6 +50,7 @@ const whole: Same<WholeCheckpointResult, Output<typeof keptSchemas.wholeCheckpoi
 const wholes: Same<WholeCheckpointList, Output<typeof keptSchemas.wholeCheckpointList>> = true;
 const restored: Same<WholeRestoreResult, Output<typeof keptSchemas.wholeRestoreResult>> = true;
 const since: Same<CheckpointDiff, Output<typeof keptSchemas.checkpointDiff>> = true;
+const pool: Same<PoolList, Output<typeof poolList>> = true;
 const garbage: Same<GarbageReport, Output<typeof schemas.garbageReport>> = true;
 const error: Same<ErrorBody["error"]["kind"], Output<typeof schemas.errorBody>["error"]["kind"]> = true;
 const errorKeys: Same<keyof ErrorBody["error"], keyof Output<typeof schemas.errorBody>["error"]> = true;
@@ -62,6 +65,7 @@ test("each schema has the type of its interface", () => {
     logs,
     variables,
     trust,
+    pool,
     doctor,
     error,
     errorKeys,

@@ -3,6 +3,7 @@
 import * as v from "valibot";
 import type { JsonValue } from "../errors/wt-error.ts";
 import { checkpointDiff, deletedList, wholeCheckpointList, wholeCheckpointResult, wholeRestoreResult } from "./kept-schemas.ts";
+import { poolList } from "./pool-schemas.ts";
 import { explainDocument, sharedDocument } from "./stack-schemas.ts";
 
 const described = <Schema extends v.GenericSchema>(schema: Schema, description: string) => v.pipe(schema, v.description(description));
@@ -430,6 +431,7 @@ export const publishedSchemas: Readonly<Record<string, { title: string; schema: 
   explain: { title: "wt explain --json", schema: explainDocument },
   shared: { title: "wt shared --json, wt shared up --json, wt shared down --json", schema: sharedDocument },
   pin: { title: "wt pin --json, wt unpin --json", schema: pinResult },
+  pool: { title: "wt pool --json, wt pool set --json, wt pool clear --json, wt pool refill --json", schema: poolList },
   garbage: { title: "wt db gc --json", schema: garbageReport },
   deleted: { title: "wt undelete --json", schema: deletedList },
   undeleted: { title: "wt undelete <name> --json", schema: undeleteResult },

@@ -110,7 +110,7 @@ async function collectOrphans(bin: Bin): Promise<void> {
   const needed = new Set<string>();
   for (const [type, driver] of world.resources) {
     if (!driver.findStrays) continue;
-    const environments = world.ledger.environments();
+    const environments = world.ledger.environments({ members: "with" });
     const specs = environments.flatMap(({ id }) => leasedResources(world, id).filter((one) => one.type === type)).map(({ spec }) => spec);
     const search = { specs: specs satisfies ResourceSpec[], living: new Set(environments.map(({ nonce }) => nonce)) };
     const { strays, problems } = await driver.findStrays({ ...search, orphans: orphans.map(({ directory }) => directory) });

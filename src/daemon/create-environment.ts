@@ -1,15 +1,13 @@
 // `wt create`: everything is checked before the first effect, every effect is journalled. What fails is rolled back, or kept where a person can mend it.
-import { join } from "node:path";
 import type { CreateRequest, CreateResult } from "../api/environment.ts";
-import type { Config } from "../config/config.ts";
 import { leavesNeighbourhood } from "../config/trust-commands.ts";
 import type { EnvironmentRecord, OperationRecord, ProjectRecord } from "../environment/ledger.ts";
-import { isSetup, planEnvironment, type WantedEnvironment } from "../environment/plan.ts";
+import { claimPlan, isSetup, planEnvironment, type WantedEnvironment } from "../environment/plan.ts";
 import { WtError } from "../errors/wt-error.ts";
 import { type BranchPlan, planBranch } from "../git/branches.ts";
 import { createGit, type Git } from "../git/git.ts";
 import { treeFiles } from "../git/tree-files.ts";
-import { canonicalPath } from "../git/worktree-registration.ts";
+import { claimEnvironment } from "./claim-environment.ts";
 import { readConfig, requireTrust } from "./config-reader.ts";
 import { withEnvironment } from "./environment-lock.ts";
 import { observeEnvironment } from "./environment-observer.ts";
@@ -28,15 +26,16 @@ import {
   readIncomplete,
   withoutLog,
 } from "./incomplete.ts";
-import { beginOperation, type Call, endOperation, never, runPlan } from "./journaled-run.ts";
+import { type Call, endOperation, never, runPlan } from "./journaled-run.ts";
 import { expectAfterCreate, prepareBeforeCreate, runHooksAfterUp } from "./operation-hooks.ts";
-import { locate, registerEnvironment, syncWorktrees } from "./projects.ts";
+import { untouchedMembers } from "./pool-leaving.ts";
+import { memberUnfit, type PoolWork } from "./pool-steps.ts";
+import { locate, syncWorktrees } from "./projects.ts";
 import { refuseWithin } from "./running-commands.ts";
 import type { StepContext } from "./steps.ts";
 import { adviseOnStorage } from "./storage-findings.ts";
 import { bringUp, reportServices } from "./up-environment.ts";
 import { withUserHooks } from "./user-hooks.ts";
-import { occupied, refuseOccupiedPath, worktreesDirectory } from "./worktree-place.ts";
 import type { World } from "./world.ts";
 
 export async function createEnvironment(world: World, request: CreateRequest, call: Call): Promise<CreateResult> {
@@ -87,6 +86,8 @@ interface Creation {
   project: ProjectRecord;
   git: Git;
   callerEnv: Record<string, string>;
+  /** Its hooks before the create have run. */
+  retried?: boolean;
 }
 
 /** By branch; by slug only where git knows no branch of that name. */
@@ -144,55 +145,33 @@ async function createNew(world: World, creation: Creation & { planning: Promise<
     await requireTrust(world, project, { config, files, name });
   }
   const hookedConfig = request.hooks === false ? config : await withUserHooks(world, config);
-  const beforeCreate = await prepareBeforeCreate(world, { project, cwd: request.cwd, wanted: request.hooks !== false });
-  call.abort.throwIfAborted();
-  const claimed = claimEnvironment(world, creation, { name: branch.branch, config, branch });
-  const session: EnvironmentSession = {
+  const beforeCreate = await prepareBeforeCreate(world, {
     project,
-    environment: claimed.environment,
-    config: hookedConfig,
-    git,
-    callerEnv: creation.callerEnv,
-  };
-  return world.locks.run(`environment:${claimed.environment.id}`, () =>
-    buildClaimed(world, { session, branch, operation: claimed.operation, request, beforeCreate }, call),
-  );
-}
-
-interface Claim {
-  name: string;
-  config: Config;
-  branch: BranchPlan;
-}
-
-/** One transaction: the environment, its worktree, its branch and the operation are in the ledger before anything exists. */
-function claimEnvironment(world: World, { project }: Creation, claim: Claim): { environment: EnvironmentRecord; operation: string } {
-  const { ledger } = world;
-  return ledger.transaction(() => {
-    const parent = worktreesDirectory(project, claim.config);
-    const ownsBranch = claim.branch.kind !== "local";
-    // The slug is chosen while registering, and the path follows it.
-    const provisional = registerEnvironment(world, project, {
-      branch: claim.name,
-      path: join(parent, crypto.randomUUID()),
-      main: false,
-      ownsWorktree: true,
-      ownsBranch,
-    });
-    // As git will name it: through a link it would be taken for a worktree that somebody else made.
-    const path = canonicalPath(join(parent, provisional.slug));
-    refuseOccupiedPath(path);
-    ledger.updateEnvironment(provisional.id, { path });
-    const environment: EnvironmentRecord = { ...provisional, path };
-    const lease = ledger.claim({ environmentId: environment.id, kind: "worktree", key: path });
-    if (!lease) throw occupied(path, "belongs to another environment");
-    if (ownsBranch) {
-      const key = `${project.id}/${claim.name}`;
-      ledger.claim({ environmentId: environment.id, kind: "branch", key, data: { branch: claim.name, commit: claim.branch.commit } });
-    }
-    const operation = beginOperation(world, { environmentId: environment.id, kind: "create", data: { branch: claim.name } });
-    return { environment, operation };
+    cwd: request.cwd,
+    wanted: request.hooks !== false && !creation.retried,
   });
+  const untouched = await untouchedMembers(world, project);
+  call.abort.throwIfAborted();
+  const { environment, operation, pool } = claimEnvironment(world, { project, request, config, branch, untouched });
+  const session: EnvironmentSession = { project, environment, config: hookedConfig, git, callerEnv: creation.callerEnv };
+  const building = { session, branch, operation, request, beforeCreate, pool };
+  const built = world.locks.run(`environment:${environment.id}`, () => buildClaimed(world, building, call));
+  return (pool ? built.catch((error) => withoutPool(world, creation, { error, call })) : built).finally(() => {
+    world.pool.noteCaller(project.id, creation.callerEnv);
+    world.pool.wake();
+  });
+}
+
+/** What was prepared did not fit, and is gone: the environment is made from the beginning. Any other failure is passed on. */
+async function withoutPool(
+  world: World,
+  creation: Creation & { planning: Promise<BranchPlan> },
+  { error, call }: { error: unknown; call: Call },
+): Promise<CreateResult> {
+  const failure = WtError.from(error);
+  if (failure.code !== memberUnfit) throw error;
+  call.emit({ type: "note", message: `${failure.message} Making it from the beginning.` });
+  return createNew(world, { ...creation, request: { ...creation.request, pool: false }, retried: true }, call);
 }
 
 interface Building {
@@ -201,6 +180,7 @@ interface Building {
   operation: string;
   request: CreateRequest;
   beforeCreate: Awaited<ReturnType<typeof prepareBeforeCreate>>;
+  pool: PoolWork | null;
 }
 
 async function buildClaimed(world: World, building: Building, call: Call): Promise<CreateResult> {
@@ -214,6 +194,7 @@ async function buildClaimed(world: World, building: Building, call: Call): Promi
     branchCommit: null,
     outcome: { rescueRefs: [], branch: null },
     withoutSetup: request.setup === false,
+    ...(building.pool ? { pool: building.pool } : {}),
   };
   const services = request.up ? session.config.services.map((service) => service.name) : [];
   try {
@@ -221,6 +202,7 @@ async function buildClaimed(world: World, building: Building, call: Call): Promi
     if (request.up) world.ledger.updateEnvironment(environment.id, { wanted: "up" });
     await building.beforeCreate(session, operation, call);
     if (request.hooks !== false) expectAfterCreate(world, session);
+    if (building.pool) await runPlan(claimPlan, context, operation);
     const observed = await observeEnvironment(world, environment, { config: session.config, definitions: {} });
     const plan = planEnvironment(wanted, observed, session.config).filter((step) => request.setup !== false || !isSetup(step));
     const starts = plan.filter(({ kind }) => kind === "start");

@@ -87,7 +87,8 @@ async function projectFindings(world: World, project: ProjectRecord): Promise<Fi
   const environments = world.ledger.environments({ projectId: project.id });
   const found = await Promise.all(environments.map((environment) => worktreeFindings(world, project, environment)));
   if (entryAt(project.gitCommonDir) === null) return found.flat();
-  return [...found.flat(), ...(await registrationFindings(project, environments)), ...(await directoryFindings(project, environments))];
+  const known = world.ledger.environments({ projectId: project.id, members: "with" });
+  return [...found.flat(), ...(await registrationFindings(project, known)), ...(await directoryFindings(project, known))];
 }
 
 async function worktreeFindings(world: World, project: ProjectRecord, environment: EnvironmentRecord): Promise<Finding[]> {

@@ -10,9 +10,10 @@ import type { World } from "./world.ts";
 
 /** Stamp that `copy:` and `clone:` were carried out in this worktree. */
 export const filledStamp = "worldtree:files";
+export const filledDone = "done";
 
 export function markFilled({ world, session }: { world: World; session: { environment: EnvironmentRecord } }): void {
-  world.ledger.putSetupStamp({ environmentId: session.environment.id, step: filledStamp, hash: "done" });
+  world.ledger.putSetupStamp({ environmentId: session.environment.id, step: filledStamp, hash: filledDone });
 }
 
 /** Who does not say that it is gone within this time counts as there. */
@@ -27,7 +28,7 @@ export async function observeEnvironment(
   const setupDone = await Promise.all((wanted.config?.setup ?? []).map((step) => isSetupDone(world, environment, step)));
   return {
     worktree: observeWorktree(world, environment),
-    filled: environment.main || world.ledger.setupStamp(environment.id, filledStamp) !== null,
+    filled: environment.main || world.ledger.setupStamp(environment.id, filledStamp) === filledDone,
     setupDone,
     services: world.supervisor.runners(environment.id).map((runner) => ({
       name: runner.name,

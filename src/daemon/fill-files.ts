@@ -23,11 +23,7 @@ export interface Fill {
  * alone, and so is what git tracks in the main one: the new worktree has it at its own commit.
  */
 export async function copyFiles(fill: Fill & { patterns: string[]; include: string }): Promise<void> {
-  // A bare repository has no main worktree.
-  if (entryAt(join(fill.from, ".git")) === null) return;
-  const named = await namedPaths(fill);
-  const included = await includedPaths(fill);
-  const paths = [...new Set([...named, ...included])].filter((path) => !path.split("/").includes(".git")).sort();
+  const paths = await copySources(fill);
   // Both are asked of the new worktree, and of the main one only what is left: one git in nearly every case.
   const askable = paths.filter((path) => !isBehindLink(fill.to, path));
   const ignored = await ignoredAmong(fill.git, fill.to, askable);
@@ -40,6 +36,15 @@ export async function copyFiles(fill: Fill & { patterns: string[]; include: stri
     if (!ignored.has(path) && askable.includes(path)) unignored.push(path);
   }
   if (unignored.length > 0) fill.note(countsAsWork(unignored));
+}
+
+/** What of the main worktree is to be copied: relative paths, directories of which git tracks nothing with a trailing `/`, sorted. */
+export async function copySources(fill: Fill & { patterns: string[]; include: string }): Promise<string[]> {
+  // A bare repository has no main worktree.
+  if (entryAt(join(fill.from, ".git")) === null) return [];
+  const named = await namedPaths(fill);
+  const included = await includedPaths(fill);
+  return [...new Set([...named, ...included])].filter((path) => !path.split("/").includes(".git")).sort();
 }
 
 /** By `copy:`. A pattern without wildcards costs one look; others are held against what git does not track. */

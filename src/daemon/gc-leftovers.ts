@@ -123,7 +123,7 @@ async function collectRows(work: Leftovers): Promise<GcItem[]> {
     if (!dryRun) remove();
     items.push({ ...item, path: null, bytes: null, outcome: "removed" });
   };
-  for (const environment of ledger.environments()) {
+  for (const environment of ledger.environments({ members: "with" })) {
     if (isBusy(world, environment)) continue;
     const running = new Set((await world.driver.find({ environmentId: environment.id, nonce: environment.nonce })).map(processKey));
     for (const lease of ledger.leases({ environmentId: environment.id, kind: "process" })) {
@@ -145,7 +145,7 @@ async function collectRows(work: Leftovers): Promise<GcItem[]> {
     drop({ kind: "operation", name: kind, reason: "Its environment is gone." }, () => ledger.endOperation(id));
   }
   for (const project of ledger.projects()) {
-    const rows = [...ledger.environments({ projectId: project.id }), ...ledger.deleted({ projectId: project.id })];
+    const rows = [...ledger.environments({ projectId: project.id, members: "with" }), ...ledger.deleted({ projectId: project.id })];
     if (entryAt(project.gitCommonDir) !== null || rows.length > 0) continue;
     drop({ kind: "project", name: project.name, reason: `The repository ${project.root} is gone.` }, () =>
       ledger.deleteProject(project.id),
@@ -225,7 +225,7 @@ function isBusy(world: World, { id }: EnvironmentRecord): boolean {
 
 /** Also those that were deleted and may come back. */
 function knownIds({ ledger }: World): Set<string> {
-  return new Set([...ledger.environments(), ...ledger.deleted()].map(({ id }) => id));
+  return new Set([...ledger.environments({ members: "with" }), ...ledger.deleted()].map(({ id }) => id));
 }
 
 /** A ledger that lost rows proves nothing by what it does not know. */

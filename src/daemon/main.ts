@@ -28,6 +28,8 @@ import { GitStatusCache } from "./git-status-cache.ts";
 import { keepDeletedTidy } from "./kept-upkeep.ts";
 import { KeyedLock } from "./keyed-lock.ts";
 import { keepOverview } from "./overview.ts";
+import { PoolMemory } from "./pool-memory.ts";
+import { keepPools } from "./pool-upkeep.ts";
 import { adoptServices, settleOperations } from "./recovery.ts";
 import { restResources } from "./resources.ts";
 import { RunningCommands } from "./running-commands.ts";
@@ -73,11 +75,15 @@ export async function runDaemon(_argv: readonly string[], env: Readonly<Record<s
   const stopped = new AbortController();
   void keepDeletedTidy(world, stopped.signal);
   collectOnSchedule(world, stopped.signal).catch(() => undefined);
+  // After what a crash left half-made is taken back.
+  const pools = worktrees.then(() => keepPools(world, stopped.signal)).catch(report);
   const how = await ended;
   worktrees.then((watch) => watch.close()).catch(report);
   stopped.abort();
   if (how.services) await stopAllServices(world);
   await Bun.sleep(20);
+  // Setup commands that run for nobody end with the daemon.
+  await Promise.race([pools, Bun.sleep(longestEndMs)]);
   await server.stop();
   await overview.stop();
   await letGo(world);
@@ -138,6 +144,7 @@ async function buildWorld({ ledger, paths, env }: Parts): Promise<World> {
     locks: new KeyedLock(),
     running: new RunningCommands(),
     agents: createAgentMemory(clock),
+    pool: new PoolMemory(),
     setups: new Admission(Math.max(2, cores)),
     ledgerRecovery: ledger.recovery,
     bootTimeMs: bootTimeMs(clock.now()),
@@ -158,7 +165,7 @@ function wantedPort(text: string | undefined): number | null {
 
 async function stopAllServices(world: World): Promise<void> {
   await Promise.all(
-    world.ledger.environments().map(async (environment) => {
+    world.ledger.environments({ members: "with" }).map(async (environment) => {
       const names = world.supervisor.runners(environment.id).map((runner) => runner.name);
       await world.supervisor.stop(environment.id, names).catch(report);
       const shared = world.shared.runners(environment.id).map((runner) => runner.name);
@@ -169,6 +176,7 @@ async function stopAllServices(world: World): Promise<void> {
   );
 }
 
+const longestEndMs = 5_000;
 const longestLogBytes = 5 * 1024 * 1024;
 
 /** Once a start: the log is opened for appending, so cutting it is safe while somebody writes. */

@@ -19,7 +19,7 @@ export interface Orphan {
 export async function readOrphans(world: World): Promise<Orphan[]> {
   const ids = await namesIn(world.paths.environments);
   // After the directories: the row of an environment is there before its directory is.
-  const known = new Set([...world.ledger.environments(), ...world.ledger.deleted()].map(({ id }) => id));
+  const known = new Set([...world.ledger.environments({ members: "with" }), ...world.ledger.deleted()].map(({ id }) => id));
   const found: string[] = [];
   for (const id of ids.filter((each) => !known.has(each))) {
     const place = join(world.paths.environments, id, "resources");

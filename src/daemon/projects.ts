@@ -114,7 +114,9 @@ export async function syncWorktrees(world: World, git: Git, project: ProjectReco
   const worktrees = (await listWorktrees(git, project.root)).filter((one) => !one.bare);
   const { ledger } = world;
   const known = new Map(ledger.environments({ projectId: project.id }).map((one) => [one.path, one]));
+  const pooled = poolPaths(world, project);
   for (const worktree of worktrees) {
+    if (pooled.has(worktree.path)) continue;
     const environment = known.get(worktree.path);
     if (environment && environment.branch !== worktree.branch && worktree.exists && !isBusy(world, environment.id)) {
       ledger.updateEnvironment(environment.id, { branch: worktree.branch });
@@ -133,6 +135,12 @@ export async function syncWorktrees(world: World, git: Git, project: ProjectReco
   return worktrees;
 }
 
+/** Where members of the pool lie, and those that are just being claimed lay. */
+function poolPaths({ ledger }: World, project: ProjectRecord): Set<string> {
+  const claimed = ledger.leases({ kind: "worktree" }).flatMap(({ data }) => (typeof data.from === "string" ? [data.from] : []));
+  return new Set([...claimed, ...ledger.members({ projectId: project.id }).map(({ environment }) => environment.path)]);
+}
+
 function isBusy(world: World, environmentId: string): boolean {
   return world.ledger.operations({ environmentId }).length > 0;
 }
@@ -143,20 +151,11 @@ export type NewEnvironment = Pick<EnvironmentRecord, "branch" | "path" | "main" 
 export function registerEnvironment(world: World, project: ProjectRecord, wanted: NewEnvironment): EnvironmentRecord {
   const { ledger } = world;
   return ledger.transaction(() => {
-    const siblings = ledger.environments({ projectId: project.id });
-    // "main" is the main worktree's name, whatever it has checked out.
-    const slugs = new Set(siblings.map((one) => one.slug).concat(wanted.main ? [] : ["main"]));
-    const slug = wanted.main
-      ? "main"
-      : slugFor(wanted.ownsWorktree ? (wanted.branch ?? basename(wanted.path)) : adoptedName({ ...wanted, root: project.root }), slugs);
-    const labels = new Set(ledger.environments().map((one) => one.hostLabel));
     const environment: EnvironmentRecord = {
       ...wanted,
+      ...chooseNames(world, project, wanted),
       id: randomBytes(8).toString("hex"),
       projectId: project.id,
-      slug,
-      hostLabel: hostLabelFor({ slug, project: project.name }, labels),
-      slot: wanted.main ? 0 : lowestFreeSlot(new Set(siblings.map((one) => one.slot))),
       nonce: randomBytes(16).toString("hex"),
       wanted: "down",
       createdAtMs: world.clock.now(),
@@ -166,6 +165,26 @@ export function registerEnvironment(world: World, project: ProjectRecord, wanted
     world.changes.emit(environment.id);
     return environment;
   });
+}
+
+/** Free in this moment: the caller writes them down in the same transaction. */
+export function chooseNames(
+  { ledger }: World,
+  project: ProjectRecord,
+  wanted: NewEnvironment,
+): Pick<EnvironmentRecord, "slug" | "hostLabel" | "slot"> {
+  const siblings = ledger.environments({ projectId: project.id });
+  // "main" is the main worktree's name, whatever it has checked out.
+  const slugs = new Set(siblings.map((one) => one.slug).concat(wanted.main ? [] : ["main"]));
+  const slug = wanted.main
+    ? "main"
+    : slugFor(wanted.ownsWorktree ? (wanted.branch ?? basename(wanted.path)) : adoptedName({ ...wanted, root: project.root }), slugs);
+  const labels = new Set(ledger.environments().map((one) => one.hostLabel));
+  return {
+    slug,
+    hostLabel: hostLabelFor({ slug, project: project.name }, labels),
+    slot: wanted.main ? 0 : lowestFreeSlot(new Set(siblings.map((one) => one.slot))),
+  };
 }
 
 /** By slug, then branch. Throws `WtError` (`not_found`, `environment_unknown`) that names near ones. */

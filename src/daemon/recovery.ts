@@ -25,8 +25,9 @@ const wholeSteps = new Set(["start", "restart"]);
 /** Adopts every service; fast. Requests may be served once it resolves. */
 export async function adoptServices(world: World, bootId: string): Promise<void> {
   const { ledger } = world;
+  const members = new Set(ledger.members().map((one) => one.environment.id));
   const sameBoot = ledger.setting(bootSetting) === bootId;
-  for (const environment of ledger.environments()) {
+  for (const environment of ledger.environments({ members: "with" })) {
     try {
       // A daemon that was killed during a checkpoint left the services held still; its journal row says so.
       if (ledger.operations({ environmentId: environment.id }).some((one) => one.kind === "checkpoint")) {
@@ -35,7 +36,7 @@ export async function adoptServices(world: World, bootId: string): Promise<void>
       await world.supervisor.adopt(environment, sameBoot);
       if (environment.main && hasStack(ledger, environment.id)) await adoptShared(world, environment, sameBoot);
       if (!sameBoot && environment.wanted === "up") ledger.updateEnvironment(environment.id, { wanted: "down" });
-      world.gateway.sync(environment.id);
+      if (!members.has(environment.id)) world.gateway.sync(environment.id);
       await adoptResources(world, environment.id);
     } catch (error) {
       world.report(error);

@@ -78,7 +78,7 @@ async function carryRelease(
 function forgetEmptyProject({ ledger, gitStatus }: World, project: ProjectRecord, repositoryGone: boolean): void {
   if (!repositoryGone || ledger.deleted({ projectId: project.id }).length > 0) return;
   ledger.transaction(() => {
-    if (ledger.environments({ projectId: project.id }).length > 0) return;
+    if (ledger.environments({ projectId: project.id, members: "with" }).length > 0) return;
     ledger.deleteProject(project.id);
     gitStatus.forgetProject(project.id);
   });

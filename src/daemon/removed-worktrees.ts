@@ -7,7 +7,7 @@ import { readRegistrations } from "../git/worktree-registration.ts";
 import { liveAgents } from "./agent-presence.ts";
 import { beginOperation, endOperation, never } from "./journaled-run.ts";
 import { releaseEnvironment } from "./release-environment.ts";
-import { leasedResources, restResources } from "./resources.ts";
+import { followWorktree, leasedResources, restResources } from "./resources.ts";
 import { putStamp, readStamp } from "./stamps.ts";
 import { observePresence } from "./worktree-presence.ts";
 import type { World } from "./world.ts";
@@ -68,6 +68,7 @@ export async function followMoved(world: World, project: ProjectRecord, environm
       if (claimed) ledger.updateLease(claimed.id, { state: "present" });
     }
   });
+  await followWorktree(world, { ...environment, path });
   world.changes.emit(environment.id);
   return path;
 }

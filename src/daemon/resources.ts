@@ -138,6 +138,18 @@ export async function reviveResource(
   keepConnection(world, environment.id, { name, connection });
 }
 
+/** After the worktree was moved: specs, what drivers wrote down, and connection values name its new place. Idempotent. */
+export async function followWorktree(world: World, environment: EnvironmentRecord): Promise<void> {
+  for (const { lease, type, spec, connection } of leasedResources(world, environment.id)) {
+    if (spec.worktree === environment.path) continue;
+    const moved = { ...spec, worktree: environment.path };
+    const driver = driverOf(world, type);
+    await driver.moved?.(moved, spec.worktree);
+    const values = connection && ((await driver.connection(moved)) ?? connection);
+    world.ledger.updateLease(lease.id, { data: { ...lease.data, spec: asJson(moved), ...(values ? { connection: asJson(values) } : {}) } });
+  }
+}
+
 /** At daemon start: stable ports are taken up again, running servers adopted. */
 export async function adoptResources(world: World, environmentId: string): Promise<void> {
   await Promise.all(

@@ -24,6 +24,7 @@ import { listResources } from "./list-resources.ts";
 import { createOperationOutcomes, type OperationOutcomes } from "./operation-outcomes.ts";
 import { itemsResponse, operationResponse } from "./operation-stream.ts";
 import { pinEnvironment } from "./pin-environment.ts";
+import { clearPool, listPools, refillPool, setPool } from "./pool-operations.ts";
 import { locateTarget } from "./projects.ts";
 import { readLogs } from "./read-logs.ts";
 import { removeOperation } from "./remove-resource.ts";
@@ -111,6 +112,7 @@ function calls(options: ControlServerOptions, outcomes: OperationOutcomes): Call
     "/v1/stack/explain": (request) => explainStack(world, request),
     "/v1/stack/compose": (request) => composeCall(world, request),
     "/v1/shared": (request) => listShared(world, request),
+    "/v1/pool": (request) => listPools(world, request),
     "/v1/pin": (request) => pinEnvironment(world, request),
   };
 }
@@ -141,6 +143,9 @@ function operations(world: World): Operations {
     "/v1/templates/build": (request, call) => buildTemplate(world, request, call),
     "/v1/templates/remove": (request) => removeTemplate(world, request),
     "/v1/shared/change": (request, call) => changeShared(world, request, call),
+    "/v1/pool/set": (request, call) => setPool(world, request, call),
+    "/v1/pool/clear": (request, call) => clearPool(world, request, call),
+    "/v1/pool/refill": (request, call) => refillPool(world, request, call),
     "/v1/gc": (request, call) => collect(world, request, call),
     "/v1/garbage": (request, call) => collectGarbage(world, request, call),
   };

@@ -27,6 +27,8 @@ export interface SetupRun {
   stdin?: string;
   /** Runs at once, however many setup commands there are: it may wait for some. */
   unqueued?: boolean;
+  /** Nobody waits for it: it gets the processor and the disk when nobody else wants them, and takes no place from those who wait. */
+  gentle?: boolean;
   /** No operation holds the environment while it runs. */
   free?: boolean;
   /** The environment it is about, where that is not the one it runs in. */
@@ -51,11 +53,15 @@ export interface CommandContainer {
   remove(): Promise<void>;
 }
 
+/** The shell lowers itself before it comes to the command; where a program for that is missing, it goes on as it is. */
+const gentleShell = `renice -n 19 -p $$ >/dev/null 2>&1
+ionice -c 3 -p $$ >/dev/null 2>&1
+`;
 const stopPolicy = { signal: "SIGTERM" as const, graceMs: 3_000 };
 
 /** Throws `WtError` (`machine`, `setup_failed`) with the first and last lines when the command fails; on abort its processes are ended first. */
 export async function runSetup(world: World, run: SetupRun): Promise<void> {
-  const leave = run.unqueued ? () => undefined : await world.setups.enter(run.abort);
+  const leave = run.unqueued || run.gentle ? () => undefined : await world.setups.enter(run.abort);
   const { environment, place } = run;
   const running = world.running.begin({ environmentId: run.about ?? environment.id, place, holds: !run.free, within: run.within ?? null });
   try {
@@ -89,7 +95,9 @@ async function runAdmitted(world: World, run: SetupRun): Promise<void> {
     nonce: environment.nonce,
     service,
     generation,
-    command: run.stdin === undefined ? run.command : await readingFrom(logPath.replace(/\.log$/, ".json"), run),
+    command:
+      (run.gentle ? gentleShell : "") +
+      (run.stdin === undefined ? run.command : await readingFrom(logPath.replace(/\.log$/, ".json"), run)),
     directory,
     env: { ...run.env, PWD: directory },
     port: null,

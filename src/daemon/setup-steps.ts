@@ -28,6 +28,7 @@ export async function performSetup(context: StepContext, index: number): Promise
   const container = step.service === undefined ? undefined : oneOffContainer(context, { name, service: step.service, place: step.place });
   const input = contractInput(world, session);
   const seen = container && session.stack ? containerInput(input, session.stack.doors) : input;
+  const gentle = context.pool !== undefined && context.pool.from === null;
   await runSetup(world, {
     environment: session.environment,
     name,
@@ -39,8 +40,10 @@ export async function performSetup(context: StepContext, index: number): Promise
     output: (line) => emit({ type: "output", step: `setup:${index}`, stream: "stdout", line }),
     abort: context.abort,
     within: context.within,
+    gentle,
     took(tookMs) {
-      if (makes.length > 0) new CopyMemory(world, session.project.id).noteStep(step, { tookMs, onTop });
+      // At low priority it took as long as others let it.
+      if (makes.length > 0 && !gentle) new CopyMemory(world, session.project.id).noteStep(step, { tookMs, onTop });
     },
   });
   const hash = await setupHash(session.environment.path, step);

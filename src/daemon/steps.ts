@@ -8,7 +8,7 @@ import { WtError } from "../errors/wt-error.ts";
 import type { BranchPlan } from "../git/branches.ts";
 import { deleteBranch } from "../git/branches.ts";
 import { readSkipped, saveBranchRescue, saveRescue } from "../git/rescue.ts";
-import { moveRemains } from "../git/worktree-remains.ts";
+import { isWorktreeThere, moveRemains } from "../git/worktree-remains.ts";
 import { addWorktree, removeWorktree, undoAddWorktree } from "../git/worktrees.ts";
 import { removeResourcePlace } from "../os/storage-image.ts";
 import type { ResourceCall } from "../resource/resource-driver.ts";
@@ -25,6 +25,7 @@ import { configuredSource } from "./fork-source.ts";
 import { keptPerformers, releaseKept } from "./kept-steps.ts";
 import { ensureMainResource } from "./main-resource.ts";
 import { resourceContainer } from "./one-off.ts";
+import { makeMemberWorktree, memberLease, type PoolWork, poolPerformers } from "./pool-steps.ts";
 import { ensurePort } from "./port-leases.ts";
 import { prepareStack } from "./prepare-stack.ts";
 import { removeDirectory } from "./remove-directory.ts";
@@ -56,6 +57,8 @@ export interface StepContext {
   /** Only `delete`: nothing at all is kept. */
   purge?: boolean;
   outcome: { rescueRefs: string[]; branch: "deleted" | "checked_out" | "raced" | "absent" | null };
+  /** Only where a member of the pool is prepared, refreshed or claimed. */
+  pool?: PoolWork;
 }
 
 export function stepPerformers(context: StepContext): StepPerformers {
@@ -98,6 +101,7 @@ export function stepPerformers(context: StepContext): StepPerformers {
     },
     release: async () => releaseAll(context),
     ...keptPerformers(context),
+    ...poolPerformers(context),
   };
 }
 
@@ -130,6 +134,7 @@ async function createWorktree(context: StepContext): Promise<void> {
   const { world, session, branchPlan } = context;
   const { environment, project } = session;
   const branch = environment.branch;
+  if (context.pool) return makeMemberWorktree(context, context.pool);
   if (!branchPlan || branch === null) {
     throw new WtError({
       kind: "machine",
@@ -187,6 +192,7 @@ export function resourceCall(context: StepContext, name: string): ResourceCall {
         abort,
         within: context.within,
         ...(container ? { container } : {}),
+        gentle: context.pool !== undefined && context.pool.from === null,
       });
     },
   };
@@ -225,17 +231,22 @@ async function undoWorktree(context: StepContext): Promise<void> {
   const { environment, project } = session;
   const branchLease = world.ledger.leases({ environmentId: environment.id, kind: "branch" })[0];
   const createdBranchAt = branchLease ? String(branchLease.data.commit) : null;
-  const { branch, path, slug } = environment;
-  if (branch === null) return;
+  const { branch, slug } = environment;
+  const member = memberLease(worktreeLease(context));
+  if (branch === null && member === null) return;
+  // It may lie where it lay in the pool still.
+  const path = member?.from && isWorktreeThere(member.from) ? member.from : environment.path;
+  const detached = { branch: branch ?? "", detachedAt: member?.commit ?? null };
   try {
-    await undoAddWorktree(session.git, { root: project.root, path, branch, createdBranchAt });
+    await undoAddWorktree(session.git, { root: project.root, path, createdBranchAt, ...detached });
   } catch (error) {
     if (WtError.from(error).code !== "worktree_has_changes") throw error;
     // A setup command wrote files, and somebody may have written others: all of it is kept under a rescue ref.
     const refs = await saveRescue(session.git, { root: project.root, path, slug, branch, nowMs: world.clock.now() });
     context.emit({ type: "note", message: `Files in the worktree are kept as ${refs.at(-1)}.` });
     await removeWorktree(session.git, { root: project.root, path, trash: trashDirectory(project) });
-    if (createdBranchAt !== null) await deleteBranch(session.git, { root: project.root, branch, expectedCommit: createdBranchAt });
+    if (branch !== null && createdBranchAt !== null)
+      await deleteBranch(session.git, { root: project.root, branch, expectedCommit: createdBranchAt });
     void emptyTrash(world, project);
   }
 }

@@ -22,7 +22,7 @@ export interface Needs {
 export async function readNeeds(world: World, type: string): Promise<Needs> {
   const needs: Needs = { wantedBy: new Map(), unknown: new Map() };
   const projects = new Map(world.ledger.projects().map((project) => [project.id, project]));
-  for (const environment of world.ledger.environments()) {
+  for (const environment of world.ledger.environments({ members: "with" })) {
     const project = projects.get(environment.projectId);
     if (!project) continue;
     try {

@@ -13,6 +13,7 @@ import type { ReachedPoint } from "./faults.ts";
 import type { GatewayControl } from "./gateway-control.ts";
 import type { GitStatusCache } from "./git-status-cache.ts";
 import type { KeyedLock } from "./keyed-lock.ts";
+import type { PoolMemory } from "./pool-memory.ts";
 import type { RunningCommands } from "./running-commands.ts";
 import type { Supervisor } from "./supervisor.ts";
 
@@ -39,6 +40,7 @@ export interface World {
   locks: KeyedLock;
   running: RunningCommands;
   agents: AgentMemory;
+  pool: PoolMemory;
   /** Places for setup commands. */
   setups: Admission;
   /** What the ledger had to recover from when it was opened; null normally. */

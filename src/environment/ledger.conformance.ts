@@ -152,6 +152,38 @@ export function ledgerConformance(name: string, open: (nowMs: () => number) => L
         expect(codeOf(() => ledger.updateEnvironment("e1", { path: "/srv/worktrees/2" }))).toBe("environment_exists");
         expect(codeOf(() => ledger.updateEnvironment("nobody", { wanted: "up" }))).toBe("ledger_row_missing");
       });
+      test("members of the pool are like them, but in no list, until they are claimed", () => {
+        const member = { environment: anEnvironment(3, { slot: 700 }), data: { state: "preparing" } };
+        ledger.insertMember(member);
+        ledger.insertEnvironment(anEnvironment(4));
+        expect(ledger.environments().map(({ id }) => id)).toEqual(["e1", "e2", "e4"]);
+        expect(ledger.environments({ projectId: "p1", members: "with" }).map(({ id }) => id)).toEqual(["e1", "e2", "e3", "e4"]);
+        expect(ledger.members({ projectId: "p1" })).toEqual([member]);
+        expect(ledger.members({ projectId: "p2" })).toEqual([]);
+        expect(ledger.environment("e3")).toEqual(member.environment);
+        ledger.updateMember("e3", { state: "ready" });
+        expect(ledger.members()).toEqual([{ ...member, data: { state: "ready" } }]);
+        const named = { slug: "s", hostLabel: "h", slot: 9, branch: "b", path: "/claimed", ownsBranch: true, createdAtMs: 77 };
+        expect(codeOf(() => ledger.claimMember("e3", { ...named, slug: "slug-1" }))).toBe("environment_exists");
+        ledger.claimMember("e3", named);
+        expect(ledger.environments().at(-1)).toEqual({ ...member.environment, ...named });
+        expect(ledger.members()).toEqual([]);
+        for (const id of ["e3", "e1", "nobody"]) {
+          expect(codeOf(() => ledger.updateMember(id, {}))).toBe("ledger_row_missing");
+          expect(codeOf(() => ledger.claimMember(id, named))).toBe("ledger_row_missing");
+        }
+      });
+      test("a member keeps its project, and goes as they go", () => {
+        ledger.insertProject(aProject(2));
+        ledger.insertMember({ environment: anEnvironment(3, { projectId: "p2" }), data: {} });
+        expect(codeOf(() => ledger.deleteProject("p2"))).toBe("environments_remain");
+        expect(codeOf(() => ledger.insertMember({ environment: anEnvironment(4, { slug: "slug-1" }), data: {} }))).toBe(
+          "environment_exists",
+        );
+        ledger.deleteEnvironment("e3");
+        expect(ledger.members()).toEqual([]);
+        ledger.deleteProject("p2");
+      });
       test("go only without leases, and take services and setup stamps along", () => {
         const lease = ledger.claim({ environmentId: "e1", kind: "port", key: "20000" });
         ledger.putService(aService("web"));

@@ -53,6 +53,13 @@ export const leaseKinds = [
 ] as const;
 export type LeaseKind = (typeof leaseKinds)[number];
 
+/** A prepared worktree of the pool. It has rows like any environment's, and becomes one when it is claimed. */
+export interface MemberRecord {
+  environment: EnvironmentRecord;
+  data: { [key: string]: JsonValue };
+}
+
+
 /**
  * `intended`: written, the thing may or may not exist. `present`: it was seen to exist.
  * `removing`: its removal has begun and must be carried on.
@@ -133,6 +140,9 @@ export interface TrustRecord {
   grantedAtMs: number;
 }
 
+/** What is chosen when a member becomes an environment. */
+export type MemberClaim = Pick<EnvironmentRecord, "slug" | "hostLabel" | "slot" | "branch" | "path" | "ownsBranch" | "createdAtMs">;
+
 /**
  * Synchronous and durable: when a method returns, its effect survives SIGKILL and power loss.
  * All methods throw `WtError` (`machine`, code `ledger_full` or `ledger_unwritable`) when the disk refuses; then nothing has changed.
@@ -153,7 +163,9 @@ export interface Ledger {
   /** Throws `internal` (`environments_remain`) while environments remain. Deletes its trust. Idempotent. */
   deleteProject(id: string): void;
 
-  environments(filter?: { projectId?: string }): EnvironmentRecord[];
+  /** Without the members of the pool, unless they are asked for. */
+  environments(filter?: { projectId?: string; members?: "with" }): EnvironmentRecord[];
+  /** A member of the pool too. */
   environment(id: string): EnvironmentRecord | null;
   /** Throws `refused` (`environment_exists`) when slug, slot, host label or path is taken. */
   insertEnvironment(environment: EnvironmentRecord): void;
@@ -161,6 +173,13 @@ export interface Ledger {
     id: string,
     change: Partial<Pick<EnvironmentRecord, "branch" | "path" | "wanted" | "ownsBranch" | "ownsWorktree">>,
   ): void;
+  members(filter?: { projectId?: string }): MemberRecord[];
+  /** Throws as `insertEnvironment` does. */
+  insertMember(member: MemberRecord): void;
+  /** Throws `internal` (`ledger_row_missing`) for what is no member (any more). */
+  updateMember(id: string, data: { [key: string]: JsonValue }): void;
+  /** It becomes an environment, the last of all in lists. Throws as `insertEnvironment` and `updateMember` do. */
+  claimMember(id: string, named: MemberClaim): void;
   /** Last of all: throws `internal` (`leases_remain`) while a lease of it remains. Deletes its services and setup stamps. Idempotent. */
   deleteEnvironment(id: string): void;
 

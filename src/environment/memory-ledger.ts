@@ -4,6 +4,7 @@ import type {
   EnvironmentRecord,
   Lease,
   Ledger,
+  MemberRecord,
   OperationRecord,
   ProjectRecord,
   ServiceRecord,
@@ -25,6 +26,8 @@ import {
 interface Tables {
   projects: Map<string, ProjectRecord>;
   environments: Map<string, EnvironmentRecord>;
+  /** By environment: what the pool knows of its members. */
+  members: Map<string, MemberRecord["data"]>;
   leases: Map<number, Lease>;
   lastLeaseId: number;
   operations: Map<string, OperationRecord>;
@@ -52,6 +55,7 @@ export function memoryLedger(options: { nowMs: () => number }): Ledger {
     close: store.close,
     ...projectMethods(store),
     ...environmentMethods(store),
+    ...memberMethods(store),
     ...leaseMethods(store, options.nowMs),
     ...operationMethods(store),
     ...serviceMethods(store),
@@ -64,6 +68,7 @@ function openStore(): Store {
   let tables: Tables | null = {
     projects: new Map(),
     environments: new Map(),
+    members: new Map(),
     leases: new Map(),
     lastLeaseId: 0,
     operations: new Map(),
@@ -128,33 +133,71 @@ function projectMethods(store: Store) {
   } satisfies Partial<Ledger>;
 }
 
-function environmentMethods(store: Store) {
-  const put = (environment: EnvironmentRecord) => {
-    const taken = takenEnvironmentKey(environment, [...store.tables().environments.values()]);
-    if (taken) throw environmentTaken(environment, taken);
-    store.tables().environments.set(environment.id, copy(environment));
+function putEnvironment(store: Store, environment: EnvironmentRecord): void {
+  const taken = takenEnvironmentKey(environment, [...store.tables().environments.values()]);
+  if (taken) throw environmentTaken(environment, taken);
+  store.tables().environments.set(environment.id, copy(environment));
+}
+
+function insertEnvironment(store: Store, environment: EnvironmentRecord): void {
+  if (!store.tables().projects.has(environment.projectId)) throw rowMissing("project", environment.projectId);
+  if (store.tables().environments.has(environment.id)) throw rowExists("environment", environment.id);
+  putEnvironment(store, environment);
+}
+
+function memberMethods(store: Store) {
+  const requireMember = (id: string): EnvironmentRecord => {
+    const { environments, members } = store.tables();
+    const environment = environments.get(id);
+    if (!environment || !members.has(id)) throw rowMissing("environment", id);
+    return environment;
   };
+  return {
+    members: (filter) =>
+      [...store.tables().environments.values()].flatMap((environment) => {
+        const data = store.tables().members.get(environment.id);
+        const meant = filter?.projectId === undefined || environment.projectId === filter.projectId;
+        return data && meant ? [copy({ environment, data })] : [];
+      }),
+    insertMember({ environment, data }) {
+      insertEnvironment(store, environment);
+      store.tables().members.set(environment.id, stored(data));
+    },
+    updateMember(id, data) {
+      requireMember(id);
+      store.tables().members.set(id, stored(data));
+    },
+    claimMember(id, named) {
+      const environment = { ...requireMember(id), ...stored(named) };
+      putEnvironment(store, environment);
+      store.tables().members.delete(id);
+      // The last in lists.
+      store.tables().environments.delete(id);
+      store.tables().environments.set(id, copy(environment));
+    },
+  } satisfies Partial<Ledger>;
+}
+
+function environmentMethods(store: Store) {
   return {
     environments: (filter) =>
       [...store.tables().environments.values()]
         .filter((environment) => filter?.projectId === undefined || environment.projectId === filter.projectId)
+        .filter(({ id }) => filter?.members === "with" || !store.tables().members.has(id))
         .map(copy),
     environment: (id) => copy(store.tables().environments.get(id) ?? null),
-    insertEnvironment(environment) {
-      if (!store.tables().projects.has(environment.projectId)) throw rowMissing("project", environment.projectId);
-      if (store.tables().environments.has(environment.id)) throw rowExists("environment", environment.id);
-      put(environment);
-    },
+    insertEnvironment: (environment) => insertEnvironment(store, environment),
     updateEnvironment(id, change) {
       const environment = store.tables().environments.get(id);
       if (!environment) throw rowMissing("environment", id);
-      put({ ...environment, ...stored(change) });
+      putEnvironment(store, { ...environment, ...stored(change) });
     },
     deleteEnvironment(id) {
       const tables = store.tables();
       const held = [...tables.leases.values()].filter((lease) => lease.environmentId === id);
       if (held.length > 0) throw leasesRemain(id, held);
       tables.environments.delete(id);
+      tables.members.delete(id);
       tables.services.delete(id);
       tables.stamps.delete(id);
     },

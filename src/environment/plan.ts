@@ -47,6 +47,10 @@ export interface ObservedService {
 
 export type PlanStep =
   | { kind: "worktree" }
+  /** A member of the pool becomes the environment's worktree: it is moved, put on the branch, and what differs is dropped, to be made again. */
+  | { kind: "claim_worktree" }
+  | { kind: "check_out" }
+  | { kind: "renew" }
   /** `include`: the text of `.worktreeinclude`. */
   | { kind: "copy"; patterns: string[]; include: string }
   | { kind: "clone"; directories: string[] }
@@ -103,6 +107,12 @@ export function stepLabel(step: PlanStep): string {
   switch (step.kind) {
     case "worktree":
       return "Create the worktree";
+    case "claim_worktree":
+      return "Take a prepared worktree";
+    case "check_out":
+      return "Check out the files";
+    case "renew":
+      return "Look what differs";
     case "copy":
       return `Copy ${[...step.patterns, ...(step.include === "" ? [] : ["what .worktreeinclude names"])].join(", ")}`;
     case "clone":
@@ -201,6 +211,17 @@ function isNamedLate(config: Config, name: string, late: ReadonlySet<string>): b
 function fillsByCommand(config: Config, name: string): boolean {
   const options = config.resources[name]?.options ?? {};
   return "migrate" in options || "seed" in options;
+}
+
+/** What makes a member of the pool fit; the plan of what is then observed follows. */
+export const claimPlan: readonly PlanStep[] = [{ kind: "claim_worktree" }, { kind: "check_out" }, { kind: "renew" }];
+export const refreshPlan: readonly PlanStep[] = [{ kind: "check_out" }, { kind: "renew" }];
+
+/** By a command, so that setup comes first. */
+export function isMadeLate(config: Config, name: string): boolean {
+  const late = new Set<string>();
+  for (const one of resourceOrder(config.resources)) if (fillsByCommand(config, one) || isNamedLate(config, one, late)) late.add(one);
+  return late.has(name);
 }
 
 /** The part of the plan that stops, restarts and starts services. */

@@ -1,6 +1,6 @@
 import { existsSync } from "node:fs";
-import { mkdir, readdir, rmdir } from "node:fs/promises";
-import { dirname } from "node:path";
+import { mkdir, readdir, readFile, rmdir } from "node:fs/promises";
+import { dirname, join } from "node:path";
 import type { WtError } from "../errors/wt-error.ts";
 import { entryAt, removeTree } from "../os/files.ts";
 import { type BranchPlan, deleteBranch } from "./branches.ts";
@@ -147,6 +147,8 @@ export interface UndoAddWorktreeOptions {
   branch: string;
   /** Commit at which the branch was created by us; null when it was there before. */
   createdBranchAt: string | null;
+  /** Its HEAD may also be detached at this commit. */
+  detachedAt?: string | null;
 }
 
 /**
@@ -154,7 +156,8 @@ export interface UndoAddWorktreeOptions {
  * What the user changed or committed meanwhile is never taken: throws `refused` (`worktree_has_changes`, `branch_has_commits`, `branch_checked_out`,
  * `worktree_unproven`, `worktree_locked`) and leaves it. `machine` (`worktree_busy`): a git that outlived the crash still works on it; try again.
  */
-export async function undoAddWorktree(git: Git, { root, path, branch, createdBranchAt }: UndoAddWorktreeOptions): Promise<void> {
+export async function undoAddWorktree(git: Git, options: UndoAddWorktreeOptions): Promise<void> {
+  const { root, path, branch, createdBranchAt, detachedAt = null } = options;
   const place = canonicalPath(path);
   const gitCommonDir = await readCommonDirectory(git, root);
   await refuseMain(place, gitCommonDir);
@@ -163,7 +166,8 @@ export async function undoAddWorktree(git: Git, { root, path, branch, createdBra
   if (bond.kind === "unproven" && !(await removeEmptyDirectory(place))) {
     if (bond.registration) throw worktreeUnproven(place, bond.because);
   } else if (bond.registration) {
-    await undoRegistered(git, { root, branch, createdBranchAt, gitCommonDir, place, bound: bond.kind === "bound" }, bond.registration);
+    const worktree = { root, branch, createdBranchAt, detachedAt, gitCommonDir, place, bound: bond.kind === "bound" };
+    await undoRegistered(git, worktree, bond.registration);
   }
   await dropUnfinishedRegistrations(gitCommonDir, place);
   await removeTree(discardedPlace(place));
@@ -177,6 +181,7 @@ interface Registered {
   root: string;
   branch: string;
   createdBranchAt: string | null;
+  detachedAt: string | null;
   gitCommonDir: string;
   place: string;
   /** The directory is there. */
@@ -188,7 +193,8 @@ async function undoRegistered(git: Git, worktree: Registered, registration: Regi
   const { lockReason } = registration;
   if (lockReason !== null && lockReason !== initializing) throw worktreeLocked(place, lockReason);
   const registered = await readRegisteredBranch(registration);
-  const foreign = registered === "none" || (registered !== "unset" && registered.branch !== worktree.branch);
+  const ours = registered === "unset" || (registered !== "none" && registered.branch === worktree.branch);
+  const foreign = !ours && !(registered === "none" && (await isDetachedAt(registration, worktree.detachedAt)));
   if (foreign && bound) throw worktreeHasChanges(place, ["HEAD"]);
   // The remains of a worktree of someone else's that was at this path before.
   if (foreign) return;
@@ -200,6 +206,11 @@ async function undoRegistered(git: Git, worktree: Registered, registration: Regi
     await discardDirectory(place, null);
   }
   await dropRegistration(registration, null);
+}
+
+async function isDetachedAt(registration: Registration, commit: string | null): Promise<boolean> {
+  if (commit === null) return false;
+  return (await readFile(join(registration.directory, "HEAD"), "utf8").catch(() => "")).trim() === commit;
 }
 
 function addArguments(place: string, branch: string, plan: BranchPlan): string[] {

@@ -3,7 +3,7 @@ import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, realpath
 import { rename, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { ensureOwned, type OwnedEntry, observeOwned, removeOwned, replaceOwned } from "./owned-entry.ts";
+import { ensureOwned, followOwned, type OwnedEntry, observeOwned, removeOwned, replaceOwned } from "./owned-entry.ts";
 
 let root: string;
 let entry: OwnedEntry;
@@ -115,5 +115,23 @@ describe("an entry that we make", () => {
     expect(readFileSync(entry.place, "utf8")).toBe("theirs");
     expect(left()).toEqual(["app.db"]);
     expect(existsSync(entry.directory)).toBe(false);
+  });
+});
+
+describe("a worktree that is moved", () => {
+  test("takes the entry along; what still stands in the old place is left alone", async () => {
+    await ensureOwned(entry, text("one"));
+    const moved = { ...entry, root: join(root, "moved"), place: join(root, "moved/data/app.db") };
+    await followOwned(moved, entry.place);
+    expect((await observeOwned(entry)).state).toBe("made");
+    await rename(join(root, "tree"), join(root, "moved"));
+    expect((await observeOwned(moved)).state).toBe("foreign");
+    await followOwned(moved, join(root, "elsewhere"));
+    expect((await observeOwned(moved)).state).toBe("foreign");
+    await followOwned(moved, entry.place);
+    await followOwned(moved, entry.place);
+    expect((await observeOwned(moved)).state).toBe("made");
+    await removeOwned(moved);
+    expect(existsSync(moved.place)).toBe(false);
   });
 });

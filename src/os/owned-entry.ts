@@ -99,6 +99,14 @@ export async function removeOwned(entry: OwnedEntry): Promise<void> {
   await removeMarkedDirectory(entry.directory, entry.mark);
 }
 
+/** The worktree was moved, and the entry from `before` with it: the record names its place again. Nothing changes for what still stands there, or is not ours. */
+export async function followOwned(entry: OwnedEntry, before: string): Promise<void> {
+  if ((await observeMarkedDirectory(entry.directory, entry.mark)) !== "ours") return;
+  const record = readRecord({ ...entry, place: before });
+  if (!record || before === entry.place || entryAt(before) !== null) return;
+  await writeRecord(entry, { ...record, place: entry.place });
+}
+
 async function putInPlace(entry: OwnedEntry, making: Making): Promise<void> {
   await mkdir(dirname(entry.place), { recursive: true });
   await removeLeftovers(entry);

@@ -270,6 +270,8 @@ export interface ResourceDriver {
    * False: it cannot be kept, and nothing has changed. A driver without it keeps nothing.
    */
   retire?(spec: ResourceSpec): Promise<boolean>;
+  /** The worktree, with all that is in it, was moved from `from` to where `spec` says now. Idempotent. A driver without it keeps nothing there. */
+  moved?(spec: ResourceSpec, from: string): Promise<void>;
   /** Values of an existing resource (asleep or not); null when it is absent. Cheap: files only. */
   connection(spec: ResourceSpec): Promise<ResourceConnection | null>;
   /**

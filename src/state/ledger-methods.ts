@@ -1,19 +1,10 @@
 // The methods of `Ledger` in SQL.
-import type { EnvironmentRecord, Ledger, ProjectRecord } from "../environment/ledger.ts";
-import {
-  environmentsRemain,
-  environmentTaken,
-  leasesRemain,
-  projectTaken,
-  rowExists,
-  rowMissing,
-  takenEnvironmentKey,
-  takenProjectKey,
-} from "../environment/ledger-errors.ts";
+import type { Ledger, ProjectRecord } from "../environment/ledger.ts";
+import { environmentsRemain, projectTaken, rowExists, rowMissing, takenProjectKey } from "../environment/ledger-errors.ts";
+import { environmentMethods, memberMethods } from "./environment-methods.ts";
 import type { LedgerStore } from "./ledger-store.ts";
 import {
   fromDeleted,
-  fromEnvironment,
   fromOperation,
   fromProject,
   fromService,
@@ -26,6 +17,7 @@ import {
   toService,
   toTrust,
 } from "./rows.ts";
+import { defined, insertInto, setEvery } from "./statements.ts";
 
 /** All of `Ledger` but `close`, over an open store. */
 export function ledgerMethods(store: LedgerStore, nowMs: () => number): Omit<Ledger, "close"> {
@@ -33,6 +25,7 @@ export function ledgerMethods(store: LedgerStore, nowMs: () => number): Omit<Led
     transaction: store.transaction,
     ...projectMethods(store),
     ...environmentMethods(store),
+    ...memberMethods(store),
     ...leaseMethods(store, nowMs),
     ...operationMethods(store),
     ...serviceMethods(store),
@@ -42,15 +35,7 @@ export function ledgerMethods(store: LedgerStore, nowMs: () => number): Omit<Led
   };
 }
 
-const setEvery = (columns: readonly string[]) => columns.map((column) => `${column} = $${column}`).join(", ");
-const insertInto = (table: string, columns: readonly string[]) =>
-  `INSERT INTO ${table} (${columns.join(", ")}) VALUES (${columns.map((column) => `$${column}`).join(", ")})`;
-
 const projectColumns = ["id", "name", "root", "git_common_dir", "created_at_ms"];
-const environmentColumns = [
-  ...["id", "project_id", "slug", "host_label", "branch", "path", "main", "owns_worktree", "owns_branch", "slot", "nonce", "wanted"],
-  "created_at_ms",
-];
 
 function projectMethods(store: LedgerStore) {
   const project: Ledger["project"] = (id) => store.row("SELECT * FROM projects WHERE id = $id", { id }, toProject);
@@ -84,51 +69,6 @@ function projectMethods(store: LedgerStore) {
         const remaining = store.rows(sql, { id }, toEnvironment);
         if (remaining.length > 0) throw environmentsRemain(id, remaining);
         store.write("DELETE FROM projects WHERE id = $id", { id }, "give");
-      });
-    },
-  } satisfies Partial<Ledger>;
-}
-
-function environmentMethods(store: LedgerStore) {
-  const environment: Ledger["environment"] = (id) => store.row("SELECT * FROM environments WHERE id = $id", { id }, toEnvironment);
-  const refuseTaken = (wanted: EnvironmentRecord) => {
-    const sql = `SELECT * FROM environments
-      WHERE path = $path OR host_label = $label OR (project_id = $project AND (slug = $slug OR slot = $slot)) ORDER BY seq`;
-    const { path, hostLabel: label, projectId: project, slug, slot } = wanted;
-    const taken = takenEnvironmentKey(wanted, store.rows(sql, { path, label, project, slug, slot }, toEnvironment));
-    if (taken) throw environmentTaken(wanted, taken);
-  };
-  return {
-    environments: (filter) =>
-      store.rows(
-        "SELECT * FROM environments WHERE $project IS NULL OR project_id = $project ORDER BY seq",
-        { project: filter?.projectId ?? null },
-        toEnvironment,
-      ),
-    environment,
-    insertEnvironment(record) {
-      store.transaction(() => {
-        const project = store.row("SELECT * FROM projects WHERE id = $id", { id: record.projectId }, toProject);
-        if (!project) throw rowMissing("project", record.projectId);
-        if (environment(record.id)) throw rowExists("environment", record.id);
-        refuseTaken(record);
-        store.write(insertInto("environments", environmentColumns), fromEnvironment(record), "take");
-      });
-    },
-    updateEnvironment(id, change) {
-      store.transaction(() => {
-        const known = environment(id);
-        if (!known) throw rowMissing("environment", id);
-        const record = { ...known, ...defined(change) };
-        refuseTaken(record);
-        store.write(`UPDATE environments SET ${setEvery(environmentColumns)} WHERE id = $id`, fromEnvironment(record), "give");
-      });
-    },
-    deleteEnvironment(id) {
-      store.transaction(() => {
-        const held = store.rows("SELECT * FROM leases WHERE environment_id = $id ORDER BY id", { id }, toLease);
-        if (held.length > 0) throw leasesRemain(id, held);
-        store.write("DELETE FROM environments WHERE id = $id", { id }, "give");
       });
     },
   } satisfies Partial<Ledger>;
@@ -291,9 +231,4 @@ function trustMethods(store: LedgerStore) {
 function requireEnvironment(store: LedgerStore, id: string): void {
   const environment = store.row("SELECT * FROM environments WHERE id = $id", { id }, toEnvironment);
   if (!environment) throw rowMissing("environment", id);
-}
-
-/** Without the keys that are set to undefined, so that spreading it changes only what was meant. */
-function defined<T extends object>(change: T): Partial<T> {
-  return Object.fromEntries(Object.entries(change).filter(([, value]) => value !== undefined)) as Partial<T>;
 }

@@ -101,6 +101,8 @@ export const migrations: readonly string[] = [
   `,
   // Leases of containers have kinds that an older build would take for damage: it must refuse the file instead.
   "SELECT 1;",
+  // What the pool knows of a prepared worktree; null: an environment.
+  "ALTER TABLE environments ADD COLUMN member TEXT CHECK (member IS NULL OR json_valid(member));",
 ];
 
 /** Marks the file as ours for `file` and the like: "wtre". */

@@ -4,6 +4,7 @@ import {
   type EnvironmentRecord,
   type Lease,
   leaseKinds,
+  type MemberRecord,
   type OperationRecord,
   operationKinds,
   type ProjectRecord,
@@ -51,6 +52,10 @@ export function toEnvironment(row: Row): EnvironmentRecord {
     wanted: oneOf(row, "wanted", ["up", "down"]),
     createdAtMs: integer(row, "created_at_ms"),
   };
+}
+
+export function toMember(row: Row): MemberRecord {
+  return { environment: toEnvironment(row), data: json(row, "member") };
 }
 
 export function fromEnvironment(environment: EnvironmentRecord): Row {

@@ -14,6 +14,7 @@ import { startGatewayControl } from "../../src/daemon/gateway-control.ts";
 import { GitStatusCache } from "../../src/daemon/git-status-cache.ts";
 import type { Call } from "../../src/daemon/journaled-run.ts";
 import { KeyedLock } from "../../src/daemon/keyed-lock.ts";
+import { PoolMemory } from "../../src/daemon/pool-memory.ts";
 import { locate } from "../../src/daemon/projects.ts";
 import { RunningCommands } from "../../src/daemon/running-commands.ts";
 import { isSharedName } from "../../src/daemon/shared-names.ts";
@@ -142,6 +143,7 @@ export async function buildTestWorld(parts: TestWorldParts): Promise<{ world: Wo
     locks: new KeyedLock(),
     running: new RunningCommands(),
     agents: createAgentMemory(clock),
+    pool: new PoolMemory(),
     setups: new Admission(2),
     ledgerRecovery: null,
     bootTimeMs: bootTimeMs(clock.now()),

@@ -22,6 +22,7 @@ export const create = defineCommand({
     "no-up": { type: "boolean", summary: "Do not start the services" },
     "no-setup": { type: "boolean", summary: "Leave the setup commands to the next `wt up`" },
     "no-hooks": { type: "boolean", summary: "Leave the hooks of wt.yaml out this time" },
+    "no-pool": { type: "boolean", summary: "Make the worktree from the beginning, also where the pool has one (see wt pool)" },
     variants: { type: "number", placeholder: "count", summary: "Several for each name: <branch>-1, <branch>-2 …" },
     go: { type: "boolean", summary: "Then start a coding agent there (see wt go), with the options below" },
     ...agentOptions,
@@ -43,6 +44,7 @@ export const create = defineCommand({
       up: !options["no-up"],
       ...(options["no-hooks"] ? { hooks: false } : {}),
       ...(options["no-setup"] ? { setup: false } : {}),
+      ...(options["no-pool"] ? { pool: false } : {}),
       ...(options.resume ? { resume: true } : {}),
       env: callerEnvironment(context.env),
       // Only the JSON shows git's facts.

@@ -12,6 +12,7 @@ import {
   addCheckpoint,
   checkpointPlace,
   ensureOwned,
+  followOwned,
   type OwnedEntry,
   observeOwned,
   removeOwned,
@@ -65,6 +66,7 @@ export function createDirectoryResource(): ResourceDriver {
     sleep: async () => false,
     wake: async () => undefined,
     usage: async (spec) => readDiskUsage([entryOf(spec).place, spec.directory]),
+    moved: (spec, from) => followOwned(entryOf(spec), entryOf({ ...spec, worktree: from }).place),
     adopt: async () => undefined,
     close: async () => undefined,
   };

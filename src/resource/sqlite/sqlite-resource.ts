@@ -10,6 +10,7 @@ import {
   addCheckpoint,
   checkpointPlace,
   ensureOwned,
+  followOwned,
   type OwnedEntry,
   observeOwned,
   removeOwned,
@@ -79,6 +80,7 @@ export function createSqliteResource(): ResourceDriver {
       const { place, companions } = entryOf(spec);
       return readDiskUsage([place, ...companions.map((suffix) => place + suffix), spec.directory]);
     },
+    moved: (spec, from) => followOwned(entryOf(spec), entryOf({ ...spec, worktree: from }).place),
     adopt: async () => undefined,
     close: async () => undefined,
   };

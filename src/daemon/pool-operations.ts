@@ -7,6 +7,7 @@ import { createGit } from "../git/git.ts";
 import { callerEnvironment } from "./environment-session.ts";
 import type { Call } from "./journaled-run.ts";
 import { giveBackMember } from "./pool-leaving.ts";
+import type { PoolProblem } from "./pool-memory.ts";
 import { readBase } from "./pool-prepare.ts";
 import { memberData } from "./pool-records.ts";
 import { notePoolProblem, poolSize, setPoolSize } from "./pool-upkeep.ts";
@@ -64,7 +65,7 @@ export async function refillPool(world: World, request: PoolChange, call: Call):
     if (ready !== told) call.emit({ type: "note", message: `${ready} of ${size} ${ready === 1 ? "is" : "are"} ready.` });
     told = ready;
     const problem = world.pool.problem(id);
-    if (problem) throw new WtError({ kind: "machine", code: problem.code, message: problem.message, hints: problem.hints });
+    if (problem) throw poolStopped(problem);
     if (ready >= size && world.pool.rests(id) > before) return answer(world, project);
     await untilChanged(changed, call.abort);
   }
@@ -118,6 +119,16 @@ async function projectOf(world: World, { cwd, project }: PoolTarget): Promise<Pr
     code: "project_unknown",
     message: `There is no project called ${project}.`,
     hints: [projects.length > 0 ? `There is: ${projects.map(({ name }) => name).join(", ")}` : "Go to a repository, then try again."],
+  });
+}
+
+function poolStopped({ code, message, hints }: PoolProblem): WtError {
+  return new WtError({
+    kind: "machine",
+    code: "pool_stopped",
+    message: `Nothing is prepared: ${message}`,
+    hints,
+    details: { because: code },
   });
 }
 

@@ -14,10 +14,11 @@ import {
   readDetachedHead,
   restoreTracked,
 } from "../git/pool-worktree.ts";
-import { removeTree } from "../os/files.ts";
+import { entryAt, moveToTrash, removeTree } from "../os/files.ts";
 import { fillSignature } from "./fill-signature.ts";
 import { renewMember } from "./pool-renew.ts";
 import type { StepContext } from "./steps.ts";
+import { emptyTrash, trashDirectory } from "./trash.ts";
 import { noteMount } from "./worktree-presence.ts";
 
 export interface PoolWork {
@@ -111,10 +112,22 @@ async function checkOut(context: StepContext): Promise<void> {
   const signature = await fillSignature({ git, from: project.root, to: environment.path, abort }, session.config);
   const named = from === null ? [] : member.bound.entries.map(({ path }) => path);
   work.refill = signature !== member.fill.signature || (from !== null && member.bound.fill);
-  for (const path of new Set([...named, ...(work.refill ? member.fill.paths : [])])) await removeTree(join(environment.path, path));
+  for (const path of new Set([...named, ...(work.refill ? member.fill.paths : [])])) await discard(context, join(environment.path, path));
   if (from === null) await checkOutDetached(git, { path: environment.path, commit, abort });
   else if (branchPlan) await checkOutBranch(git, { root: project.root, path: environment.path, plan: branchPlan, abort });
   setPresent(context, from === null ? commit : member.commit);
+}
+
+/** Who creates does not wait for thousands of files to go. */
+async function discard({ world, session }: StepContext, path: string): Promise<void> {
+  if (entryAt(path) === null) return;
+  const moved = await moveToTrash(path, trashDirectory(session.project)).catch((error: NodeJS.ErrnoException) => {
+    // A directory that is read-only is not moved, but removed.
+    if (error.code === "EACCES" || error.code === "EPERM") return null;
+    throw error;
+  });
+  if (moved === null) await removeTree(path);
+  else void emptyTrash(world, session.project);
 }
 
 function unfit(because: string): WtError {

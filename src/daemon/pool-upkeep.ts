@@ -182,6 +182,7 @@ async function work(
   const { id } = project;
   const failures = world.pool.problem(id)?.failures ?? 0;
   const stop = new AbortController();
+  const what = member ? "refreshing" : "preparing";
   const preparing: Preparing = {
     project,
     base: known.base,
@@ -190,9 +191,10 @@ async function work(
     closing: abort,
   };
   try {
-    world.pool.setWorking(id, { what: member ? "refreshing" : "preparing", sinceMs: world.clock.now(), abort: stop });
+    world.pool.setWorking(id, { what: "waiting to prepare", sinceMs: world.clock.now(), abort: stop });
     refuseLittleSpace(world, known.base.parent);
     await untilQuiet(world, preparing.abort);
+    world.pool.setWorking(id, { what, sinceMs: world.clock.now(), abort: stop });
     await (member ? refreshMember(world, preparing, member) : prepareMember(world, preparing));
     world.pool.setProblem(id, null);
   } catch (error) {

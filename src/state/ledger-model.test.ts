@@ -45,6 +45,12 @@ const single = fc.oneof(
   step("deleteProject", pick, (ledger, id) => ledger.deleteProject(`p${id}`)),
   step("insertEnvironment", environment, (ledger, record) => ledger.insertEnvironment(record)),
   step("updateEnvironment", fc.tuple(pick, change), (ledger, [id, values]) => ledger.updateEnvironment(`e${id}`, values)),
+  step("insertMember", fc.tuple(environment, json), (ledger, [record, data]) => ledger.insertMember({ environment: record, data })),
+  step("updateMember", fc.tuple(pick, json), (ledger, [id, data]) => ledger.updateMember(`e${id}`, data)),
+  step("claimMember", environment, (ledger, { slug, hostLabel, slot, branch, path, ownsBranch, createdAtMs, id }) =>
+    ledger.claimMember(id, { slug, hostLabel, slot, branch, path, ownsBranch, createdAtMs }),
+  ),
+  step("members", pick, (ledger, id) => ledger.members({ projectId: `p${id}` })),
   step("deleteEnvironment", pick, (ledger, id) => ledger.deleteEnvironment(`e${id}`)),
   step("claim", claim, (ledger, lease) => ledger.claim(lease)),
   step("updateLease", fc.tuple(pick, fc.record({ state, data: json }, { requiredKeys: [] })), (ledger, [id, values]) =>

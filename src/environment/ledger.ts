@@ -59,7 +59,6 @@ export interface MemberRecord {
   data: { [key: string]: JsonValue };
 }
 
-
 /**
  * `intended`: written, the thing may or may not exist. `present`: it was seen to exist.
  * `removing`: its removal has begun and must be carried on.

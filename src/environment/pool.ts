@@ -81,12 +81,12 @@ export interface SetupWindow {
   toMs: number;
 }
 
-/** The clock of a file system ticks coarser than ours. */
-const slackMs = 25;
+/** The clock of a file system ticks coarser than ours, so a time may lie a little before its cause. */
+const slackMs = 20;
 
 /** Steps in whose time something of the entry was written. */
 export function stepsThatWrote(changedMs: readonly number[], windows: readonly SetupWindow[]): string[] {
-  const wrote = ({ fromMs, toMs }: SetupWindow) => changedMs.some((at) => at >= fromMs - slackMs && at <= toMs + slackMs);
+  const wrote = ({ fromMs, toMs }: SetupWindow) => changedMs.some((at) => at >= fromMs - slackMs && at <= toMs + 1);
   return [...new Set(windows.filter(wrote).map(({ step }) => step))];
 }
 

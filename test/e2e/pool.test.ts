@@ -109,7 +109,8 @@ describe("what differs is done again", () => {
     "a changed lockfile, another migration, other copied files; what names the old path is made anew",
     async () => {
       const yaml = files["wt.yaml"].replace("resources:", "  - { run: sh venv.sh, inputs: [venv.sh] }\nresources:");
-      const venv = `echo venv $WT_ENVIRONMENT >> ../ran.txt
+      // Who wrote what is told by the time, to a tick of the file system's clock.
+      const venv = `sleep 0.1; echo venv $WT_ENVIRONMENT >> ../ran.txt
 test ! -e .venv && mkdir -p .venv/bin && echo "#!$PWD/.venv/bin/python" > .venv/bin/pip
 `;
       await using world = await shop(1, { "wt.yaml": yaml, "venv.sh": venv });

@@ -3,7 +3,7 @@ import type { EnvironmentRecord } from "../environment/ledger.ts";
 import { WtError } from "../errors/wt-error.ts";
 import { never } from "./journaled-run.ts";
 import { stackCall } from "./prepare-stack.ts";
-import { connectShared } from "./shared-connections.ts";
+import { connectShared, disconnectShared, dropUnstartable } from "./shared-connections.ts";
 import { releaseStack, stackLeases } from "./stack-leases.ts";
 import { containerServices, markOf, refuseUnsafe, sharedMark, transformFor } from "./stack-model.ts";
 import type { StepContext } from "./steps.ts";
@@ -19,6 +19,7 @@ export async function makeContainers(context: StepContext, names: readonly strin
   if (!stack || services.length === 0) return;
   const { model, refusals, aliases } = transformFor(world, session, { stack, services, variables: true });
   refuseUnsafe(refusals);
+  await dropUnstartable(world, markOf(environment), context.abort);
   await world.stack.create(
     { project: stack.project, directory: environment.path, model, mark: markOf(environment) },
     stackCall(context, "start"),
@@ -29,6 +30,7 @@ export async function makeContainers(context: StepContext, names: readonly strin
 /** Verified; `volumes` false: what they hold stays, under its lease. Idempotent. */
 export async function removeContainers(world: World, environment: EnvironmentRecord, { volumes }: { volumes: boolean }): Promise<void> {
   if (stackLeases(world, environment.id, null).length === 0) return;
+  await disconnectShared(world, environment, never());
   const marks = [markOf(environment), ...(environment.main ? [sharedMark(environment)] : [])];
   const leftovers: string[] = [];
   for (const mark of marks) leftovers.push(...(await world.stack.remove(mark, { volumes, images: true }, never())));

@@ -14,6 +14,7 @@ import { never } from "./journaled-run.ts";
 import { type KeptEnvironment, keepPlace, keptOf, putKept } from "./kept-environment.ts";
 import { removeDirectory } from "./remove-directory.ts";
 import { driverOf } from "./resources.ts";
+import { wakeServer } from "./shared-stack.ts";
 import { markOf } from "./stack-model.ts";
 import { emptyTrash, trashDirectory } from "./trash.ts";
 import type { World } from "./world.ts";
@@ -106,7 +107,10 @@ async function purge(world: World, record: DeletedRecord, project: ProjectRecord
   const kept = keptOf(record);
   putKept(world, record, { ...kept, state: "purging" });
   await world.reached("before:purge");
-  for (const { type, spec } of kept.resources) await driverOf(world, String(type)).remove(spec as unknown as ResourceSpec);
+  for (const { type, spec } of kept.resources) {
+    await wakeServer(world, kept.environment, (spec as { options?: unknown }).options ?? {});
+    await driverOf(world, String(type)).remove(spec as unknown as ResourceSpec);
+  }
   if (kept.stack) await purgeVolumes(world, kept);
   const git = createGit(world.env);
   await discardKept(git, project, kept.environment);

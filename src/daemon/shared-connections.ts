@@ -1,8 +1,8 @@
 // The containers of the shared stack inside the networks of environments, under the names that the compose file gives them.
-import type { ProjectRecord } from "../environment/ledger.ts";
-import type { StackContainer } from "../runtime/compose/compose-stack.ts";
+import type { EnvironmentRecord, ProjectRecord } from "../environment/ledger.ts";
+import type { StackContainer, StackMark } from "../runtime/compose/compose-stack.ts";
 import { mainEnvironment } from "./main-environment.ts";
-import { projectLease } from "./stack-leases.ts";
+import { projectLease, stackLeases } from "./stack-leases.ts";
 import { markOf, sharedMark } from "./stack-model.ts";
 import type { World } from "./world.ts";
 
@@ -33,6 +33,28 @@ export async function connectShared(
 ): Promise<void> {
   if (wanted.aliases.length === 0) return;
   await connect(world, { containers: await sharedContainers(world, project, wanted.abort), aliases: wanted.aliases }, wanted.abort);
+}
+
+/** Before networks of an environment go: a container that is stopped would never start again while it has one that is gone. */
+export async function disconnectShared(world: World, environment: EnvironmentRecord, abort: AbortSignal): Promise<void> {
+  const project = world.ledger.project(environment.projectId);
+  const main = project ? mainEnvironment(world, { project }) : null;
+  if (!project || !main || !projectLease(world, main.id, "shared")) return;
+  const going = stackLeases(world, environment.id, "environment").flatMap(({ kind, key }) => (kind === "network" ? [key] : []));
+  if (going.length === 0) return;
+  for (const { id, networks } of await sharedContainers(world, project, abort)) {
+    for (const network of networks) if (going.includes(network)) await world.stack.disconnect({ container: id, network }, abort);
+  }
+}
+
+/** Somebody has removed networks (`docker network prune`): what hangs on them cannot start, and is made anew from what its volumes hold. */
+export async function dropUnstartable(world: World, mark: StackMark, abort: AbortSignal): Promise<void> {
+  const [{ containers }, taken] = await Promise.all([world.stack.observe(mark, abort), world.stack.takenSubnets(abort)]);
+  const there = new Set([...taken.map(({ network }) => network), "host", "none", "bridge"]);
+  for (const { ref, state, networks } of containers) {
+    if (state === "running" || state === "paused" || networks.every((name) => there.has(name))) continue;
+    await world.stack.remove(mark, { volumes: false, images: false, service: ref.service }, abort);
+  }
 }
 
 async function sharedContainers(world: World, project: ProjectRecord, abort: AbortSignal): Promise<StackContainer[]> {

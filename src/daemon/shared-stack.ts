@@ -12,12 +12,12 @@ import type { TransformResult } from "../runtime/compose/transform/transform-res
 import { readConfig, requireTrust } from "./config-reader.ts";
 import type { EnvironmentSession } from "./environment-session.ts";
 import { lastLines } from "./health.ts";
-import type { Call } from "./journaled-run.ts";
+import { type Call, never } from "./journaled-run.ts";
 import { mainEnvironment } from "./main-environment.ts";
 import { ensurePort } from "./port-leases.ts";
 import { leaseSubnets, stackCall, takenProjects } from "./prepare-stack.ts";
 import { isReady } from "./service-waits.ts";
-import { connectAll } from "./shared-connections.ts";
+import { connectAll, dropUnstartable } from "./shared-connections.ts";
 import { type SharedFacts, sharedFacts } from "./shared-facts.ts";
 import { sharedName } from "./shared-names.ts";
 import { sharedServers, sharedTargets } from "./shared-servers.ts";
@@ -58,6 +58,22 @@ export async function lowerShared(world: World, project: ProjectRecord, call: Ca
   if (!main) return;
   const names = world.shared.runners(main.id).map(({ name }) => name);
   await world.locks.run(sharedLock(project), () => world.shared.stop(main.id, names), call.abort);
+}
+
+/** A database in a shared service can be removed only while that one runs; what was never made, or is of another kind, is nobody's to wait for. */
+export async function wakeServer(world: World, environment: EnvironmentRecord, options: unknown): Promise<void> {
+  const project = world.ledger.project(environment.projectId);
+  const main = project ? mainEnvironment(world, { project }) : null;
+  if (!project || !main) return;
+  const text = JSON.stringify(options);
+  const needed = sharedFacts(world, project).doors.filter(({ port }) => text.includes(`127.0.0.1:${port}`));
+  const asleep = needed.flatMap(({ service }) => {
+    const runner = world.shared.runner(main.id, sharedName(service));
+    return runner?.plan && !isReady(runner) ? [{ name: runner.name, plan: runner.plan }] : [];
+  });
+  for (const { plan } of asleep) world.shared.start(main.id, plan);
+  const names = asleep.map(({ name }) => name);
+  if (names.length > 0) await world.shared.whenSettled(main.id, names, never());
 }
 
 function sharedLock({ id }: ProjectRecord): string {
@@ -186,6 +202,7 @@ async function makeShared(world: World, making: Making, call: Call): Promise<voi
   if (making.anew) await world.shared.stop(main.id, changed.map(sharedName));
   // One that runs and is not to be made anew stays as it is: other environments use it at this moment.
   const still = services.filter((service) => !world.shared.runner(main.id, sharedName(service))?.status.live);
+  await dropUnstartable(world, stack.mark, call.abort);
   if (still.length > 0) await world.stack.create({ ...stack, model: onlyServices(made.model, still) }, stackCall(call));
 }
 

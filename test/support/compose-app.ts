@@ -66,7 +66,9 @@ export interface ComposeWorld extends AsyncDisposable {
   world: HermeticWorld;
   image: string;
   /** What of this world is on the engine: `container web`, `network shop-a_default`. */
-  things(filter?: string): string[];
+  things(): string[];
+  /** Names of containers of this world that run. */
+  running(): string[];
 }
 
 /** A world with this app, and an end that takes everything of it off the engine. */
@@ -80,20 +82,20 @@ export async function composeWorld(files: (image: string) => Record<string, stri
     throw error;
   }
   const filter = () => `label=${labels.state}=${world.directory}/state/worldtree`;
-  const things = (more?: string) => {
-    const filters = ["--filter", filter(), ...(more === undefined ? [] : ["--filter", more])];
-    const list = (kind: string, args: string[]) => lines(docker(...args, ...filters)).map((name) => `${kind} ${name}`);
+  const things = () => {
+    const list = (kind: string, args: string[]) => lines(docker(...args, "--filter", filter())).map((name) => `${kind} ${name}`);
     return [
       ...list("container", ["ps", "--all", "--format", "{{.Names}}"]),
       ...list("network", ["network", "ls", "--format", "{{.Name}}"]),
       ...list("volume", ["volume", "ls", "--format", "{{.Name}}"]),
-      ...(more === undefined ? list("image", ["image", "ls", "--format", "{{.Repository}}:{{.Tag}}"]) : []),
+      ...list("image", ["image", "ls", "--format", "{{.Repository}}:{{.Tag}}"]),
     ].sort();
   };
   return {
     world,
     image: image.name,
     things,
+    running: () => lines(docker("ps", "--format", "{{.Names}}", "--filter", filter())),
     async [Symbol.asyncDispose]() {
       try {
         await world.wt(["daemon", "stop", "--services"]);

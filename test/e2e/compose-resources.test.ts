@@ -1,0 +1,94 @@
+// Databases of their own inside the shared server of a compose file, commands in containers, and what `wt undelete` brings back.
+import { describe, expect, test } from "bun:test";
+import { ensureComposeImages } from "../../scripts/compose-images.ts";
+import { composeApp, composeWorld, lines } from "../support/compose-app.ts";
+import { docker, dockerReason } from "../support/docker.ts";
+
+const reason = dockerReason();
+const minute = 60_000;
+
+async function app(image: string): Promise<Record<string, string>> {
+  const { POSTGRES_IMAGE } = await ensureComposeImages(console.error);
+  return {
+    ...composeApp(image),
+    "wt.yaml": `project: shop
+runtime: compose
+compose: { shared: [db] }
+setup:
+  - { run: "cat page.txt > /media/seen && echo set up in $(pwd)", service: tool, inputs: [page.txt] }
+resources:
+  data: { type: postgres, service: db, migrate: 'psql "$DATABASE_URL" -c "create table thing (name text)"' }
+`,
+    "compose.yaml": `services:
+  tool:
+    image: ${POSTGRES_IMAGE}
+    init: true
+    entrypoint: [sh, -c, "echo up; exec sleep 100000"]
+    working_dir: /app
+    volumes: [".:/app", "media:/media"]
+    environment: { DATABASE_URL: "postgres://shop:secret@db:5432/shop" }
+    depends_on: { db: { condition: service_healthy } }
+  db:
+    image: ${POSTGRES_IMAGE}
+    environment: { POSTGRES_USER: shop, POSTGRES_PASSWORD: secret }
+    healthcheck: { test: [CMD, pg_isready, -h, 127.0.0.1, -U, shop], interval: 1s, retries: 60 }
+    volumes: ["data:/var/lib/postgresql/data"]
+volumes: { data: {}, media: {} }
+`,
+    "deep/er/file.txt": "x\n",
+  };
+}
+
+describe.skipIf(reason !== null)(`databases in a shared service${reason === null ? "" : ` (left out: ${reason})`}`, () => {
+  test(
+    "each environment has its own, migrated in a container; undelete brings the volumes back",
+    async () => {
+      const files = await app("wt-unused");
+      await using compose = await composeWorld(() => files);
+      const { world } = compose;
+      const run = (name: string, ...command: string[]) => world.wt(["run", "-e", name, "--", ...command]);
+      const sql = async (name: string, text: string) => {
+        const { stdout, stderr, code } = await run(name, "sh", "-c", `psql "$DATABASE_URL" -qAt -c "${text}"`);
+        expect({ stderr, code }).toEqual({ stderr: "", code: 0 });
+        return stdout.trim();
+      };
+      const databases = () =>
+        lines(docker("exec", "shop-shared-db-1", "psql", "-U", "shop", "-d", "shop", "-Atc", "select datname from pg_database"))
+          .filter((name) => /^wt_/.test(name))
+          .sort();
+      const env = { WT_UNDELETE_DAYS: "7" };
+      await world.ok(["daemon", "stop"]);
+      const created = await world.wt(["create", "a"], { env });
+      expect(created.stderr).toContain("set up in /app");
+      expect(created.code).toBe(0);
+      await world.ok(["create", "b"]);
+      expect(databases()).toEqual(["wt_shop_a_data", "wt_shop_b_data"]);
+      await sql("a", "insert into thing values ('of a')");
+      expect(await sql("a", "select name from thing")).toBe("of a");
+      expect(await sql("b", "select count(*) from thing")).toBe("0");
+      expect((await run("a", "cat", "/media/seen")).stdout).toBe("first\n");
+      const path = (await world.status("a")).path;
+      expect((await world.wt(["run", "--", "pwd"], { cwd: `${path}/deep/er` })).stdout).toBe("/app/deep/er\n");
+      expect((await run("a", "sh", "-c", "exit 7")).code).toBe(7);
+      expect((await world.ok(["run", "--host", "-e", "a", "--", "sh", "-c", 'echo "$DATABASE_URL"'])).trim()).toMatch(
+        /^postgres:\/\/wt_shop_a_data:[^@]+@127\.0\.0\.1:\d+\/wt_shop_a_data$/,
+      );
+      // One-off containers are gone with their commands.
+      expect(compose.things().filter((thing) => /setup|resource/.test(thing))).toEqual([]);
+
+      await world.ok(["shared", "down"]);
+      await world.ok(["delete", "a", "--force"]);
+      expect(compose.things().filter((thing) => /shop-a/.test(thing))).toEqual(["volume shop-a_media"]);
+      expect(databases()).toEqual(["wt_shop_b_data"]);
+      // A database on a server is not kept; it is made anew, and that is said.
+      expect(await world.ok(["undelete", "a"])).toContain("Healthy");
+      expect(await sql("a", "select count(*) from thing")).toBe("0");
+      expect((await run("a", "cat", "/media/seen")).stdout).toBe("first\n");
+
+      await world.ok(["delete", "a", "--force", "--purge"]);
+      expect(compose.things().filter((thing) => /shop-a/.test(thing))).toEqual([]);
+      expect(databases()).toEqual(["wt_shop_b_data"]);
+    },
+    5 * minute,
+  );
+});

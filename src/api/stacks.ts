@@ -55,8 +55,8 @@ export interface ComposeCall {
 }
 
 export interface SharedRequest extends StackRequest {
-  /** `up`: what the main worktree's files say now. */
-  wanted: "up" | "down";
+  /** `up`: what the main worktree's files say now. `absent`: containers, images and what volumes hold go too. */
+  wanted: "up" | "down" | "absent";
 }
 
 /** `wt shared`. */

@@ -1,4 +1,5 @@
 // `wt run` in an environment of containers: the command runs in the one that is up, beside what it runs already.
+import { constants } from "node:os";
 import type { CommandContainer, VariablesResult } from "../api/operations.ts";
 import { WtError } from "../errors/wt-error.ts";
 import { type Context, callerEnvironment } from "./command.ts";
@@ -15,14 +16,40 @@ export async function runInContainer(
   const { terminal, cwd } = context;
   const onTerminal = terminal.stdinIsTty || terminal.stderrIsTty;
   const inside = cwd === path || cwd.startsWith(`${path}/`) ? directoryInside(cwd, container) : null;
+  const docker = ["docker", ...(endpoint === null ? [] : ["--host", endpoint]), "exec"];
+  const mark = `WT_RUN=${crypto.randomUUID()}`;
   const words = [
-    ...["docker", ...(endpoint === null ? [] : ["--host", endpoint]), "exec", "--interactive"],
+    ...docker,
+    ...["--interactive", "--env", mark],
     ...(terminal.stdinIsTty && terminal.stdoutIsTty ? ["--tty"] : []),
     ...(inside === null ? [] : ["--workdir", inside]),
     id,
     ...command,
   ];
-  return await runForeground(words, { cwd, env: callerEnvironment(context.env), onTerminal });
+  const env = callerEnvironment(context.env);
+  let interruption = 0;
+  const note = (name: NodeJS.Signals) => {
+    interruption = 128 + (constants.signals[name] ?? 0);
+  };
+  for (const name of endings) process.on(name, note);
+  try {
+    const code = await runForeground(words, { cwd, env, onTerminal });
+    if (interruption === 0) return code;
+    // Docker's client is gone by now, with whatever code; what it has started in the container would go on.
+    await endMarked([...docker, id], { mark, env });
+    return interruption;
+  } finally {
+    for (const name of endings) process.off(name, note);
+  }
+}
+
+const endings = ["SIGINT", "SIGQUIT", "SIGTERM", "SIGHUP"] as const;
+
+/** By the variable that it and all it started have. An image without a shell has nothing that could do it. */
+async function endMarked(exec: string[], { mark, env }: { mark: string; env: Record<string, string> }): Promise<void> {
+  const script = `for each in /proc/[0-9]*; do tr '\\0' '\\n' < $each/environ 2>/dev/null | grep -qx '${mark}' && kill -TERM \${each#/proc/}; done`;
+  const child = Bun.spawn([...exec, "sh", "-c", script], { env, stdio: ["ignore", "ignore", "ignore"] });
+  await child.exited;
 }
 
 /** The same directory as the container sees it; null: it does not, and its own working directory is as good as any. */

@@ -1,6 +1,7 @@
 // Containers of an environment: made right before they start, when everything they get is known, and removed with all that stands beside them.
 import type { EnvironmentRecord } from "../environment/ledger.ts";
 import { WtError } from "../errors/wt-error.ts";
+import type { StackMark } from "../runtime/compose/compose-stack.ts";
 import { never } from "./journaled-run.ts";
 import { stackCall } from "./prepare-stack.ts";
 import { connectShared, disconnectShared, dropUnstartable } from "./shared-connections.ts";
@@ -32,15 +33,18 @@ export async function removeContainers(world: World, environment: EnvironmentRec
   if (stackLeases(world, environment.id, null).length === 0) return;
   await disconnectShared(world, environment, never());
   const marks = [markOf(environment), ...(environment.main ? [sharedMark(environment)] : [])];
-  const leftovers: string[] = [];
-  for (const mark of marks) leftovers.push(...(await world.stack.remove(mark, { volumes, images: true }, never())));
-  if (leftovers.length > 0) {
-    throw new WtError({
-      kind: "machine",
-      code: "containers_remain",
-      message: `Not all containers of ${environment.slug} could be removed: ${leftovers.join(" ")}`,
-      hints: [`Try again: wt delete ${environment.slug}`],
-    });
-  }
+  for (const mark of marks) await removeMarked(world, { slug: environment.slug, mark, volumes });
   releaseStack(world, environment.id, { volumes });
+}
+
+/** Throws `WtError` (`machine`, `containers_remain`) that says what is still there. */
+export async function removeMarked(world: World, going: { slug: string; mark: StackMark; volumes: boolean }): Promise<void> {
+  const leftovers = await world.stack.remove(going.mark, { volumes: going.volumes, images: true }, never());
+  if (leftovers.length === 0) return;
+  throw new WtError({
+    kind: "machine",
+    code: "containers_remain",
+    message: `Not all containers of ${going.slug} could be removed: ${leftovers.join(" ")}`,
+    hints: ["Try again; see what holds them: docker ps --all"],
+  });
 }

@@ -11,6 +11,7 @@ import type { Finding } from "./finding.ts";
 import { readUserGc } from "./gc-schedule.ts";
 import { portHolderName } from "./port-holder.ts";
 import { settleOperations } from "./recovery.ts";
+import { usesContainers } from "./stack-leases.ts";
 import { storageFindings } from "./storage-findings.ts";
 import { readUserHooks } from "./user-hooks.ts";
 import type { World } from "./world.ts";
@@ -34,6 +35,7 @@ async function allFindings(world: World): Promise<Finding[]> {
     ...machineFindings(world),
     ...(await configFindings(world)),
     ...(await storageFindings(world)),
+    ...(await engineFindings(world)),
     ...(await leftoverFindings(world)),
     ...perEnvironment.flat(),
   ];
@@ -61,6 +63,20 @@ async function configFindings(world: World): Promise<Finding[]> {
     // What is wrong with the whole file is said once.
     ...(problem === null || problem === gc.problem ? [] : [found(`${path}: ${problem} Nothing is created or started without --no-hooks.`)]),
   ];
+}
+
+/** Only where something is, or was, a container. */
+async function engineFindings(world: World): Promise<Finding[]> {
+  if (!usesContainers(world.ledger)) return [];
+  try {
+    const { kind, engineVersion, composeVersion, endpoint } = await world.stack.checkEngine(AbortSignal.timeout(10_000));
+    const message = `${kind === "podman" ? "Podman" : "Docker"} ${engineVersion} answers at ${endpoint}, with Compose ${composeVersion}.`;
+    return [{ code: "engine", level: "ok", message, fix: null }];
+  } catch (error) {
+    const { kind, code, message, hints } = WtError.from(error);
+    if (kind === "internal") throw error;
+    return [{ code, level: "error", message, fix: hints[0] ?? null }];
+  }
 }
 
 async function gatewayFindings(world: World): Promise<DoctorFinding[]> {

@@ -60,11 +60,21 @@ async function collectProcesses(work: Leftovers): Promise<GcItem[]> {
 
 /** Generations of known services that nobody keeps any more. What a setup command left running on purpose stays. */
 async function strays(world: World, environment: EnvironmentRecord): Promise<ServiceInstance[]> {
-  const found = await world.driver.find({ environmentId: environment.id, nonce: environment.nonce });
+  const found = (await instancesOf(world, environment)) ?? [];
   return found.filter(({ service, generation }) => {
     const runner = world.supervisor.runner(environment.id, service);
     return runner !== null && !(runner.status.live && runner.status.generation === generation);
   });
+}
+
+/** null: an engine that does not answer hides what it runs; `collectStacks` says so. */
+async function instancesOf(world: World, { id, nonce }: EnvironmentRecord): Promise<ServiceInstance[] | null> {
+  try {
+    return await world.driver.find({ environmentId: id, nonce });
+  } catch (error) {
+    if (WtError.from(error).kind === "internal") throw error;
+    return null;
+  }
 }
 
 /** Marked with an environment that the ledger does not know, but whose directory is in our state: another world's marks have none there. */
@@ -125,8 +135,10 @@ async function collectRows(work: Leftovers): Promise<GcItem[]> {
   };
   for (const environment of ledger.environments({ members: "with" })) {
     if (isBusy(world, environment)) continue;
-    const running = new Set((await world.driver.find({ environmentId: environment.id, nonce: environment.nonce })).map(processKey));
-    for (const lease of ledger.leases({ environmentId: environment.id, kind: "process" })) {
+    const instances = await instancesOf(world, environment);
+    const running = new Set(instances?.map(processKey));
+    // What cannot be seen keeps its row.
+    for (const lease of instances ? ledger.leases({ environmentId: environment.id, kind: "process" }) : []) {
       const current = world.supervisor
         .runners(environment.id)
         .concat(world.shared.runners(environment.id))

@@ -2,15 +2,14 @@
 // is over or when all together take too much of the disk.
 import { join } from "node:path";
 import type { DeletedRecord, ProjectRecord } from "../environment/ledger.ts";
-import { WtError } from "../errors/wt-error.ts";
 import { createGit } from "../git/git.ts";
 import { keptDirectoryOf, readKeptIgnored } from "../git/kept-worktree.ts";
 import { exec } from "../os/exec.ts";
 import { moveToTrash, removeTree } from "../os/files.ts";
 import { removeResourcePlace } from "../os/storage-image.ts";
 import type { ResourceSpec } from "../resource/resource-driver.ts";
+import { removeMarked } from "./containers.ts";
 import { discardKept } from "./discard-kept.ts";
-import { never } from "./journaled-run.ts";
 import { type KeptEnvironment, keepPlace, keptOf, putKept } from "./kept-environment.ts";
 import { removeDirectory } from "./remove-directory.ts";
 import { driverOf } from "./resources.ts";
@@ -111,7 +110,7 @@ async function purge(world: World, record: DeletedRecord, project: ProjectRecord
     await wakeServer(world, kept.environment, (spec as { options?: unknown }).options ?? {});
     await driverOf(world, String(type)).remove(spec as unknown as ResourceSpec);
   }
-  if (kept.stack) await purgeVolumes(world, kept);
+  if (kept.stack) await removeMarked(world, { slug: kept.environment.slug, mark: markOf(kept.environment), volumes: true });
   const git = createGit(world.env);
   await discardKept(git, project, kept.environment);
   await removeDirectory(join(world.paths.environments, record.id));
@@ -119,11 +118,6 @@ async function purge(world: World, record: DeletedRecord, project: ProjectRecord
   await world.reached("after:purge");
   world.ledger.dropDeleted(record.id);
   void emptyTrash(world, project);
-}
-
-async function purgeVolumes(world: World, { environment }: KeptEnvironment): Promise<void> {
-  const leftovers = await world.stack.remove(markOf(environment), { volumes: true, images: true }, never());
-  if (leftovers.length > 0) throw new WtError({ kind: "machine", code: "containers_remain", message: leftovers.join(" ") });
 }
 
 /** Gives the directories that went. */

@@ -8,7 +8,7 @@ import { mainEnvironment } from "./main-environment.ts";
 import { locateTarget } from "./projects.ts";
 import { sharedFacts } from "./shared-facts.ts";
 import { sharedName } from "./shared-names.ts";
-import { lowerShared, raiseShared } from "./shared-stack.ts";
+import { lowerShared, raiseShared, removeShared } from "./shared-stack.ts";
 import { projectLease } from "./stack-leases.ts";
 import type { World } from "./world.ts";
 
@@ -19,13 +19,16 @@ export async function listShared(world: World, request: StackRequest): Promise<S
 
 export async function changeShared(world: World, request: SharedRequest, call: Call): Promise<SharedDocument> {
   const session = await stackSession(world, request);
-  call.emit({ type: "step", step: "stack", label: request.wanted === "up" ? "Bring the shared services up" : "Stop the shared services" });
+  call.emit({ type: "step", step: "stack", label: labels[request.wanted] });
   const started = world.clock.now();
   if (request.wanted === "up") await raiseShared(world, session, call);
-  else await lowerShared(world, session.project, call);
+  else if (request.wanted === "down") await lowerShared(world, session.project, call);
+  else await removeShared(world, session.project, call);
   call.emit({ type: "step_done", step: "stack", ms: Math.max(0, Math.round(world.clock.now() - started)) });
   return sharedDocument(world, session.project);
 }
+
+const labels = { up: "Bring the shared services up", down: "Stop the shared services", absent: "Remove the shared services" };
 
 export function sharedDocument(world: World, project: ProjectRecord): SharedDocument {
   const main = mainEnvironment(world, { project });

@@ -10,18 +10,28 @@ import type { ComposeModel, ComposeObject } from "../runtime/compose/transform/c
 import { transformModel } from "../runtime/compose/transform/transform-model.ts";
 import type { TransformResult } from "../runtime/compose/transform/transform-result.ts";
 import { readConfig, requireTrust } from "./config-reader.ts";
+import { removeMarked } from "./containers.ts";
 import type { EnvironmentSession } from "./environment-session.ts";
 import { lastLines } from "./health.ts";
 import { type Call, never } from "./journaled-run.ts";
 import { mainEnvironment } from "./main-environment.ts";
 import { ensurePort } from "./port-leases.ts";
 import { leaseSubnets, stackCall, takenProjects } from "./prepare-stack.ts";
+import { leasedResources } from "./resources.ts";
 import { isReady } from "./service-waits.ts";
 import { connectAll, dropUnstartable } from "./shared-connections.ts";
 import { type SharedFacts, sharedFacts } from "./shared-facts.ts";
 import { sharedName } from "./shared-names.ts";
 import { sharedServers, sharedTargets } from "./shared-servers.ts";
-import { claimComposeProject, claimParts, projectLease, type StackOwner, subnetsOf, updateProjectLease } from "./stack-leases.ts";
+import {
+  claimComposeProject,
+  claimParts,
+  projectLease,
+  releaseShared,
+  type StackOwner,
+  subnetsOf,
+  updateProjectLease,
+} from "./stack-leases.ts";
 import { composeSource, refuseUnsafe, sharedMark } from "./stack-model.ts";
 import type { World } from "./world.ts";
 
@@ -58,6 +68,43 @@ export async function lowerShared(world: World, project: ProjectRecord, call: Ca
   if (!main) return;
   const names = world.shared.runners(main.id).map(({ name }) => name);
   await world.locks.run(sharedLock(project), () => world.shared.stop(main.id, names), call.abort);
+}
+
+/** With what its volumes hold. Throws `WtError` (`refused`) while an environment has containers, which may have their databases there. */
+export async function removeShared(world: World, project: ProjectRecord, call: Call): Promise<void> {
+  const main = mainEnvironment(world, { project });
+  if (!main) return;
+  const remove = async () => {
+    const { doors } = sharedFacts(world, project);
+    const users = world.ledger.environments({ projectId: project.id }).filter((one) => {
+      const options = JSON.stringify(leasedResources(world, one.id).map(({ spec }) => spec.options));
+      const isHolder = doors.some(({ port }) => options.includes(`127.0.0.1:${port}`));
+      return isHolder || (!one.main && projectLease(world, one.id, "environment") !== null);
+    });
+    if (users.length > 0) throw stillUsed(users);
+    const runners = world.shared.runners(main.id);
+    await world.shared.stop(
+      main.id,
+      runners.map(({ name }) => name),
+    );
+    await removeMarked(world, { slug: main.slug, mark: sharedMark(main), volumes: true });
+    for (const { name, plan } of runners) {
+      world.shared.forget(main.id, name);
+      if (plan) await world.driver.removeLogs(plan.spec.logPath);
+    }
+    releaseShared(world, main.id);
+  };
+  await world.locks.run(sharedLock(project), remove, call.abort);
+}
+
+function stillUsed(users: readonly EnvironmentRecord[]): WtError {
+  const names = users.map(({ slug }) => slug).join(", ");
+  return new WtError({
+    kind: "refused",
+    code: "shared_in_use",
+    message: `The shared services hold what these environments have made there: ${names}.`,
+    hints: ["Delete them first (of the main worktree: wt db remove), or only stop the services: wt shared down"],
+  });
 }
 
 /** A database in a shared service can be removed only while that one runs; what was never made, or is of another kind, is nobody's to wait for. */

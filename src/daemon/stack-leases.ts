@@ -4,6 +4,7 @@ import { freeSubnet } from "../environment/subnet-pool.ts";
 import { type JsonValue, WtError } from "../errors/wt-error.ts";
 import type { StackNames } from "../runtime/compose/transform/transform-result.ts";
 import { type KeptEnvironment, keptOf } from "./kept-environment.ts";
+import { isSharedName } from "./shared-names.ts";
 import type { World } from "./world.ts";
 
 export type StackRole = "environment" | "shared";
@@ -125,6 +126,16 @@ function noSubnet(): WtError {
     code: "subnets_exhausted",
     message: "No private subnet is left for the networks of this environment.",
     hints: ["Delete environments you no longer need: wt list --all", "See what takes them: docker network ls; ip route"],
+  });
+}
+
+/** With the ports of its services, after all of it was verified gone. */
+export function releaseShared(world: World, mainId: string): void {
+  world.ledger.transaction(() => {
+    for (const { id } of stackLeases(world, mainId, "shared")) world.ledger.release(id);
+    for (const { id, data } of world.ledger.leases({ environmentId: mainId, kind: "port" })) {
+      if (isSharedName(String(data.service))) world.ledger.release(id);
+    }
   });
 }
 

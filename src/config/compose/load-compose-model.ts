@@ -3,7 +3,7 @@ import { formatPath, type KeyPath } from "../check-written.ts";
 import type { ConfigProblem, RepositoryFiles } from "../config.ts";
 import type { YamlFile } from "../yaml-file.ts";
 import { interpolateAll, parseVariables, type Variables } from "./interpolate.ts";
-import { isMap, mergeModels, type Raw } from "./merge-models.ts";
+import { isMap, mergeModels, overrideKey, type Raw, unmarked } from "./merge-models.ts";
 import { readComposeFile } from "./read-compose-file.ts";
 import { directoryOf, isRemote, pathInRepository } from "./repository-path.ts";
 import { spellOutService } from "./spell-out-service.ts";
@@ -73,7 +73,8 @@ async function openFile(load: ComposeLoad, path: string, scope: Scope): Promise<
   }
   const value = interpolateAll(yaml.value, scope.variables) as Raw;
   const opened = { path, yaml, value, scope };
-  if (value.services !== undefined && value.services !== null && !isMap(value.services)) {
+  const services = unmarked(value.services);
+  if (services !== undefined && services !== null && !isMap(services)) {
     problem(load, opened, {
       path: ["services"],
       message: "services must be a map of names.",
@@ -86,12 +87,17 @@ async function openFile(load: ComposeLoad, path: string, scope: Scope): Promise<
 
 /** Everything that `include` names, merged. */
 async function includedModel(load: ComposeLoad, opened: Opened): Promise<Raw> {
-  const { include } = opened.value;
+  // As written: see `existing`.
+  const include = unmarked((opened.yaml.value as Raw).include) ?? [];
   let model: Raw = {};
-  for (const [index, entry] of (Array.isArray(include) ? include : []).entries()) {
+  for (const [index, entry] of (Array.isArray(include) ? include : [include]).entries()) {
     const long: Raw = isMap(entry) ? entry : { path: entry };
     const at: KeyPath = ["include", index];
-    const written = (Array.isArray(long.path) ? long.path : [long.path]).filter((path) => typeof path === "string");
+    const written = textsOf(long.path);
+    if (written === null || written.length === 0) {
+      problem(load, opened, { path: at, message: `${opened.path} includes something that is no path.`, hint: "Write the path of a file." });
+      continue;
+    }
     const paths = await existing(
       load,
       opened,
@@ -99,9 +105,9 @@ async function includedModel(load: ComposeLoad, opened: Opened): Promise<Raw> {
     );
     const [first] = paths;
     if (first === undefined || circular(load, opened, { at, paths })) continue;
-    const named = typeof long.project_directory === "string" ? pathInRepository(opened.scope.directory, long.project_directory) : null;
-    const directory = named ?? directoryOf(first);
-    const own = parseVariables(await load.files.read(inDirectory(directory, ".env")));
+    const directory = projectDirectory(load, opened, { at, written: long.project_directory, otherwise: directoryOf(first) });
+    if (directory === null) continue;
+    const own = await includedVariables(load, opened, { written: long.env_file, directory });
     const variables = new Map([...own, ...opened.scope.variables]);
     const trail = [...opened.scope.trail, opened.path];
     model = mergeModels(model, await loadFiles(load, paths, { directory, variables, trail }));
@@ -109,12 +115,51 @@ async function includedModel(load: ComposeLoad, opened: Opened): Promise<Raw> {
   return model;
 }
 
+/** One text or a list of them; null: something else. */
+function textsOf(value: unknown): string[] | null {
+  const plain = unmarked(value);
+  const list = Array.isArray(plain) ? plain : [plain];
+  return list.every((entry) => typeof entry === "string") ? list : null;
+}
+
+/** Where paths of an included file are seen from; null: elsewhere or nobody knows, which was reported. */
+function projectDirectory(
+  load: ComposeLoad,
+  opened: Opened,
+  { at, written, otherwise }: { at: KeyPath; written: unknown; otherwise: string },
+): string | null {
+  if (written === undefined || written === null) return otherwise;
+  const directory = typeof written === "string" ? pathInRepository(opened.scope.directory, written) : null;
+  if (directory === null) {
+    const message = `${opened.path} includes a file with a project_directory that is not a plain path within the repository.`;
+    problem(load, opened, { path: at, message, hint: "Write a path without variables that stays in the repository." });
+  }
+  return directory;
+}
+
+/** Files under `env_file` take the place of the `.env` beside the included file. */
+async function includedVariables(
+  load: ComposeLoad,
+  opened: Opened,
+  { written, directory }: { written: unknown; directory: string },
+): Promise<Variables> {
+  if (written === undefined || written === null) return parseVariables(await load.files.read(inDirectory(directory, ".env")));
+  const variables = new Map<string, string>();
+  for (const text of textsOf(written) ?? []) {
+    const path = pathInRepository(opened.scope.directory, text);
+    for (const [key, value] of parseVariables(path === null ? null : await load.files.read(path))) variables.set(key, value);
+  }
+  return variables;
+}
+
 /** The file's services, each with what it extends under it. `around`: what the file may extend besides its own. */
 async function extendedServices(load: ComposeLoad, opened: Opened, around: Raw): Promise<Raw> {
-  const own = isMap(opened.value.services) ? opened.value.services : {};
   const services: Raw = Object.create(null);
-  for (const name of Object.keys(own)) services[name] = await extended(load, { opened, around, name, trail: [] });
-  return services;
+  for (const [name, written] of Object.entries(servicesOf(opened.value))) {
+    const service = await extended(load, { opened, around, name, trail: [] });
+    services[name] = unmarked(written) === written ? service : { [overrideKey]: service };
+  }
+  return unmarked(opened.value.services) === opened.value.services ? services : { [overrideKey]: services };
 }
 
 interface Extending {
@@ -126,13 +171,13 @@ interface Extending {
 }
 
 async function extended(load: ComposeLoad, { opened, around, name, trail }: Extending): Promise<unknown> {
-  const own = servicesOf(opened.value)[name];
+  const own = unmarked(servicesOf(opened.value)[name]);
   // What is around has been through this already.
   if (!isMap(own)) return own ?? servicesOf(around)[name];
-  const { extends: written, ...rest } = own;
+  const { extends: _, ...rest } = own;
   const service = spellOutService(rest, opened.scope.directory);
-  const target = typeof written === "string" ? { service: written } : isMap(written) ? written : null;
-  if (typeof target?.service !== "string") return service;
+  const target = extendsOf(opened, name);
+  if (target === null) return service;
   const at: KeyPath = ["services", name, "extends"];
   const here = [...trail, `${opened.path}#${name}`];
   const from = await extendedFrom(load, { opened, around, name, trail: here }, target);
@@ -145,11 +190,24 @@ async function extended(load: ComposeLoad, { opened, around, name, trail }: Exte
   return isMap(base) ? mergeModels(base, service) : service;
 }
 
+/** What a service extends, as written: see `existing`. null: nothing, or nothing that Compose would take. */
+function extendsOf(opened: Opened, name: string): Raw | null {
+  const service = unmarked(servicesOf(opened.yaml.value as Raw)[name]);
+  const written = isMap(service) ? unmarked(service.extends) : null;
+  const target = typeof written === "string" ? { service: written } : isMap(written) ? written : null;
+  return typeof target?.service === "string" ? target : null;
+}
+
 /** null: it is not there, which was reported. */
 async function extendedFrom(load: ComposeLoad, by: Extending, target: Raw): Promise<Extending | null> {
   const at: KeyPath = ["services", by.name, "extends"];
   const name = String(target.service);
   let { opened, around } = by;
+  if (name.includes("$")) {
+    const message = `services.${by.name} extends \`${name}\`: whoever sets that variable would choose what runs, approved or not.`;
+    problem(load, by.opened, { path: at, message, hint: "Write the name without a variable." });
+    return null;
+  }
   if (typeof target.file === "string") {
     const [path] = await existing(load, by.opened, [{ at: [...at, "file"], text: target.file, verb: "extends" }]);
     if (path === undefined) return null;
@@ -166,7 +224,8 @@ async function extendedFrom(load: ComposeLoad, by: Extending, target: Raw): Prom
 }
 
 function servicesOf(model: Raw): Raw {
-  return isMap(model.services) ? model.services : {};
+  const services = unmarked(model.services);
+  return isMap(services) ? services : {};
 }
 
 interface Mentioned {
@@ -175,7 +234,10 @@ interface Mentioned {
   verb: "includes" | "extends";
 }
 
-/** Paths from the top of the repository; what is not there, elsewhere or unknown is reported and left out. */
+/**
+ * Paths from the top of the repository; what is not there, elsewhere or unknown is reported and left out. Variables are refused, those with a default too: Compose takes their
+ * values from the shell first, and so could read another file than the one that a person approved.
+ */
 async function existing(load: ComposeLoad, opened: Opened, mentioned: Mentioned[]): Promise<string[]> {
   const found: string[] = [];
   for (const { at, text, verb } of mentioned) {
@@ -190,8 +252,8 @@ async function existing(load: ComposeLoad, opened: Opened, mentioned: Mentioned[
       const message = `${where}, which is not in the repository but fetched from elsewhere, so nobody could approve what it runs.`;
       problem(load, opened, { path: at, message, hint: "Keep a copy of that file in the repository." });
     } else if (text.includes("$")) {
-      const message = `${where}, and nothing in the repository says what that variable is.`;
-      problem(load, opened, { path: at, message, hint: "Give it a default: `${NAME:-value}`." });
+      const message = `${where}: whoever sets that variable would choose the file, approved or not.`;
+      problem(load, opened, { path: at, message, hint: "Write the path without a variable." });
     } else if (path === null) {
       const message = `${where}, which leads out of the repository.`;
       problem(load, opened, { path: at, message, hint: "Move that file into the repository." });

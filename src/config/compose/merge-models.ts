@@ -34,6 +34,11 @@ function withoutMarks(value: unknown): unknown {
   return overrideKey in value ? withoutMarks(value[overrideKey]) : mergeModels({}, value);
 }
 
+/** What stands under `!override`, if that is there. */
+export function unmarked(value: unknown): unknown {
+  return isMap(value) && overrideKey in value ? value[overrideKey] : value;
+}
+
 export function isMap(value: unknown): value is Raw {
   return typeof value === "object" && value !== null && !Array.isArray(value);
 }

@@ -1,4 +1,6 @@
 import { expect, test } from "bun:test";
+import { mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 import * as fc from "fast-check";
 import { directoryFiles, memoryFiles } from "../../../test/support/repository-files.ts";
@@ -191,6 +193,43 @@ services:
   });
 });
 
+test("what stands under !override is followed as Compose follows it", async () => {
+  const { services, files, problems } = await outline({
+    "compose.yaml":
+      "include: !override\n  - inc.yaml\nservices: !override\n  a: !override { extends: !override { file: base.yaml, service: b } }\n",
+    "inc.yaml": "services: { c: { image: c } }",
+    "base.yaml": "services: { b: { image: deep } }",
+  });
+  expect(problems).toEqual([]);
+  expect(files.map(({ path }) => path)).toEqual(["compose.yaml", "inc.yaml", "base.yaml"]);
+  expect(services.map(({ name, image }) => [name, image])).toEqual([["a", "deep"]]);
+});
+
+test("env_file of an include takes the place of the .env beside it", async () => {
+  const { services, problems } = await outline({
+    "compose.yaml": "include:\n  - { path: infra/x.yaml, env_file: [one.env, two.env] }\n",
+    "infra/x.yaml": "services: { a: { ports: ['${P}:${P}', '${Q}:${Q}', '${R}:${R}'] } }",
+    "infra/.env": "R=9\n",
+    "one.env": "P=1\nQ=2\n",
+    "two.env": "Q=3\n",
+  });
+  expect(problems).toEqual([]);
+  expect(services[0]?.published).toEqual([1, 3]);
+});
+
+test("a compose file that is a link is not passed over in silence, because Compose would follow it", async () => {
+  const directory = mkdtempSync(join(tmpdir(), "wt-outline-"));
+  try {
+    writeFileSync(join(directory, "compose.yaml"), "services: { a: { image: x } }");
+    symlinkSync("/etc/hosts", join(directory, "compose.override.yaml"));
+    const { composeFiles, problems } = await readComposeOutline(directoryFiles(directory), { files: [], profiles: [] });
+    expect(composeFiles).toEqual(["compose.yaml"]);
+    expect(problems).toMatchObject([{ file: "compose.override.yaml", message: expect.stringContaining("not a regular file") }]);
+  } finally {
+    rmSync(directory, { recursive: true });
+  }
+});
+
 test("!reset and !override between files", async () => {
   const { services } = await outline({
     "compose.yaml":
@@ -220,7 +259,45 @@ test.each<[string, Record<string, string>, [string, number, string][]]>([
       ["include[3]", 5, "fetched from elsewhere"],
     ],
   ],
-  ["a variable nobody knows", { "compose.yaml": "include: ['${WHERE}/x.yaml']" }, [["include[0]", 1, "what that variable is"]]],
+  ["a variable nobody knows", { "compose.yaml": "include: ['${WHERE}/x.yaml']" }, [["include[0]", 1, "would choose the file"]]],
+  [
+    "a variable that the caller's shell could set, although it has a default or stands in .env",
+    {
+      "compose.yaml":
+        "include:\n  - ${X:-a.yaml}\n  - path: [a.yaml, $Y]\nservices:\n  a: { extends: { file: '${X:-a.yaml}', service: b } }\n",
+      "a.yaml": "services: { b: { image: b } }",
+      ".env": "Y=a.yaml\n",
+    },
+    [
+      ["include[0]", 2, "includes `${X:-a.yaml}`: whoever sets that variable"],
+      ["include[1]", 3, "includes `$Y`: whoever"],
+      ["services.a.extends.file", 5, "extends `${X:-a.yaml}`: whoever"],
+    ],
+  ],
+  [
+    "a service chosen by a variable",
+    { "compose.yaml": "services:\n  a: { extends: { service: '${X:-b}' } }\n  b: { image: b }\n" },
+    [["services.a.extends", 2, "would choose what runs"]],
+  ],
+  [
+    "a project directory that is elsewhere, or that nobody knows",
+    {
+      "compose.yaml": "include:\n  - { path: a.yaml, project_directory: ../x }\n  - { path: a.yaml, project_directory: '${X:-sub}' }\n",
+      "a.yaml": "services: {}",
+    },
+    [
+      ["include[0]", 2, "not a plain path within the repository"],
+      ["include[1]", 3, "not a plain path within the repository"],
+    ],
+  ],
+  [
+    "an include that is no path",
+    { "compose.yaml": "include: [{ path: [] }, 7]" },
+    [
+      ["include[0]", 1, "no path"],
+      ["include[1]", 1, "no path"],
+    ],
+  ],
   ["a file that is not there", { "compose.yaml": "include: [x.yaml]" }, [["include[0]", 1, "x.yaml is not a file of the repository"]]],
   [
     "a circle of includes",

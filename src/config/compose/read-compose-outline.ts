@@ -12,8 +12,8 @@ export const composeFileNames = ["compose.yaml", "compose.yml", "docker-compose.
 const overrideNames = ["compose.override.yml", "compose.override.yaml", "docker-compose.override.yml", "docker-compose.override.yaml"];
 
 export async function readComposeOutline(files: RepositoryFiles, options: ComposeOutlineOptions): Promise<ComposeOutline> {
-  const { present, absent } = await composeFiles(files, options.files);
-  const load: ComposeLoad = { files, texts: new Map(), problems: [] };
+  const { present, absent, problems } = await composeFiles(files, options.files);
+  const load: ComposeLoad = { files, texts: new Map(), problems };
   const model = await loadComposeModel(load, present);
   const services: ComposeServiceOutline[] = [];
   for (const [name, service] of Object.entries(isMap(model.services) ? model.services : {})) {
@@ -32,17 +32,32 @@ export async function readComposeOutline(files: RepositoryFiles, options: Compos
   };
 }
 
-async function composeFiles(files: RepositoryFiles, asked: readonly string[]): Promise<{ present: string[]; absent: string[] }> {
+interface FoundFiles {
+  present: string[];
+  absent: string[];
+  problems: ConfigProblem[];
+}
+
+async function composeFiles(files: RepositoryFiles, asked: readonly string[]): Promise<FoundFiles> {
   const isThere = async (path: string) => (await files.read(path)) !== null;
   if (asked.length > 0) {
     const there = await Promise.all(asked.map(isThere));
-    return { present: asked.filter((_, index) => there[index]), absent: asked.filter((_, index) => !there[index]) };
+    return { present: asked.filter((_, index) => there[index]), absent: asked.filter((_, index) => !there[index]), problems: [] };
   }
   const names = await files.list(".");
   const found = composeFileNames.find((name) => names.includes(name));
-  if (found === undefined) return { present: [], absent: [] };
+  if (found === undefined) return { present: [], absent: [], problems: [] };
   const over = overrideNames.find((name) => names.includes(name));
-  return { present: over === undefined ? [found] : [found, over], absent: [] };
+  const wanted = over === undefined ? [found] : [found, over];
+  const there = await Promise.all(wanted.map(isThere));
+  const links = wanted.filter((_, index) => !there[index]);
+  return { present: wanted.filter((_, index) => there[index]), absent: [], problems: links.map(noRegularFile) };
+}
+
+/** Compose would follow a link to wherever it leads, and nobody would have read what is there. */
+function noRegularFile(file: string): ConfigProblem {
+  const message = `${file} is not a regular file of the repository, so nobody could approve what it runs.`;
+  return { file, key: "", line: null, column: null, message, hint: "Put the file itself there instead of a link." };
 }
 
 async function withDockerfile(files: RepositoryFiles, service: ComposeServiceOutline): Promise<ComposeServiceOutline> {

@@ -1,7 +1,7 @@
 // The part of the Docker Engine API that worldtree uses, over the engine's unix socket. Paths carry no version: the engine answers in its own newest, and what is
 // read here has been the same since 1.24. Podman's service answers the same paths.
 import { type LogFrame, readLogFrames } from "./docker-log-frames.ts";
-import { type EngineRequest, requestEngine } from "./engine-connection.ts";
+import { type EngineRequest, engineDown, requestEngine } from "./engine-connection.ts";
 
 /** The engine answered, and refused. `message` is its own text. */
 export class EngineRefusal extends Error {
@@ -101,6 +101,8 @@ export interface DockerEngine {
   /** Resolves once it does not run; takes as long as that takes. */
   wait(id: string, abort: AbortSignal): Promise<void>;
   logs(id: string, options: LogQueryOptions, abort: AbortSignal): AsyncGenerator<LogFrame[]>;
+  /** Unpacks a tar archive at the top of the container's files, whether it runs or not. */
+  unpack(id: string, archive: Uint8Array, abort?: AbortSignal): Promise<void>;
   removeContainer(id: string, abort?: AbortSignal): Promise<void>;
   networks(filter: LabelFilter, abort?: AbortSignal): Promise<NetworkDetails[]>;
   network(id: string, abort?: AbortSignal): Promise<NetworkDetails | null>;
@@ -148,6 +150,10 @@ export function createDockerEngine(socketPath: string): DockerEngine {
       );
     },
     logs: (id, options, abort) => readLogs(socketPath, { ...options, id }, abort),
+    async unpack(id, archive, abort) {
+      const path = `/containers/${id}/archive?path=${encodeURIComponent("/")}`;
+      await call.act({ method: "PUT", path, body: archive }, abort, { absent: "throw" });
+    },
     async removeContainer(id, abort) {
       // 409: somebody removes it already.
       await call.act({ method: "DELETE", path: `/containers/${id}?force=1&v=1` }, abort, { accept: [409] });
@@ -213,7 +219,12 @@ function createCaller(socketPath: string): Caller {
     const { status, content } = await ask({ method: "GET", path }, abort);
     if (status === 404) return null;
     if (status >= 300) throw refusal(status, content);
-    return JSON.parse(content) as Answer;
+    try {
+      return JSON.parse(content) as Answer;
+    } catch (error) {
+      // It went away in the middle of its answer.
+      throw engineDown(socketPath, error);
+    }
   };
   return {
     json,

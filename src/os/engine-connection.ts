@@ -3,10 +3,10 @@
 import { WtError } from "../errors/wt-error.ts";
 
 export interface EngineRequest {
-  method: "GET" | "POST" | "DELETE";
+  method: "GET" | "POST" | "PUT" | "DELETE";
   /** With query. */
   path: string;
-  /** Sent as JSON. */
+  /** Bytes are an archive; everything else is sent as JSON. */
   body?: unknown;
   /** The connection does not keep this process from exiting. */
   idle?: boolean;
@@ -25,16 +25,21 @@ const mostUnreadBytes = 1024 * 1024;
 export async function requestEngine(socketPath: string, request: EngineRequest, abort: AbortSignal): Promise<EngineResponse> {
   abort.throwIfAborted();
   const received = receive(socketPath, request, abort);
-  let head = Buffer.alloc(0);
-  for (;;) {
-    const { value, done } = await received.next();
-    if (done) throw engineDown(socketPath, new Error("the connection ended before an answer came"));
-    head = Buffer.concat([head, value]);
-    const end = head.indexOf("\r\n\r\n");
-    if (end === -1) continue;
-    const status = Number(/^HTTP\/1\.\d (\d{3})/.exec(head.toString("latin1", 0, end))?.[1]);
-    if (!status) throw engineDown(socketPath, new Error("the answer is not HTTP"));
-    return { status, body: rest(head.subarray(end + 4), received) };
+  try {
+    let head = Buffer.alloc(0);
+    for (;;) {
+      const { value, done } = await received.next();
+      if (done) throw engineDown(socketPath, new Error("the connection ended before an answer came"));
+      head = Buffer.concat([head, value]);
+      const end = head.indexOf("\r\n\r\n");
+      if (end === -1) continue;
+      const status = Number(/^HTTP\/1\.\d (\d{3})/.exec(head.toString("latin1", 0, end))?.[1]);
+      if (!status) throw engineDown(socketPath, new Error("the answer is not HTTP"));
+      return { status, body: rest(head.subarray(end + 4), received) };
+    }
+  } catch (error) {
+    await received.return(undefined);
+    throw error;
   }
 }
 
@@ -100,11 +105,12 @@ async function* receive(socketPath: string, request: EngineRequest, abort: Abort
 }
 
 function requestBytes({ method, path, body }: EngineRequest): Buffer {
-  const content = body === undefined ? "" : JSON.stringify(body);
+  const isArchive = body instanceof Uint8Array;
+  const content = isArchive ? Buffer.from(body) : Buffer.from(body === undefined ? "" : JSON.stringify(body));
   const head = [`${method} ${path} HTTP/1.0`, "Host: docker", "User-Agent: worldtree"];
-  if (body !== undefined) head.push("Content-Type: application/json");
-  if (method === "POST") head.push(`Content-Length: ${Buffer.byteLength(content)}`);
-  return Buffer.from(`${head.join("\r\n")}\r\n\r\n${content}`);
+  if (body !== undefined) head.push(`Content-Type: application/${isArchive ? "x-tar" : "json"}`);
+  if (method === "POST" || method === "PUT") head.push(`Content-Length: ${content.length}`);
+  return Buffer.concat([Buffer.from(`${head.join("\r\n")}\r\n\r\n`), content]);
 }
 
 function connect(unix: string, request: Buffer, inbox: Inbox): Promise<Bun.Socket> {
@@ -132,7 +138,7 @@ function connect(unix: string, request: Buffer, inbox: Inbox): Promise<Bun.Socke
   });
 }
 
-function engineDown(socketPath: string, cause: unknown): WtError {
+export function engineDown(socketPath: string, cause: unknown): WtError {
   const code = (cause as NodeJS.ErrnoException | undefined)?.code ?? "";
   const details = { socket: socketPath };
   if (code === "EACCES" || code === "EPERM") {

@@ -135,6 +135,7 @@ async function containerOf(engine: DockerEngine, spec: ServiceSpec): Promise<str
     [labels.nonce]: spec.nonce,
     [composeLabels.project]: spec.container.project,
     [composeLabels.service]: spec.container.service,
+    [composeLabels.oneOff]: "False",
   });
   const [first] = found.map((each) => each.Id).sort();
   if (first === undefined) throw missing(spec, subject);
@@ -204,7 +205,8 @@ async function waitUntilStopped(
 
 async function findContainers(parts: Parts, mark: { environmentId: string; nonce: string }): Promise<ServiceInstance[]> {
   const engine = await parts.engine();
-  const marked = await engine.containers({ [labels.environment]: mark.environmentId, [labels.nonce]: mark.nonce });
+  const filter = { [labels.environment]: mark.environmentId, [labels.nonce]: mark.nonce, [composeLabels.oneOff]: "False" };
+  const marked = await engine.containers(filter);
   const instances: ServiceInstance[] = [];
   for (const { Id, Labels } of marked) {
     const details = await engine.inspect(Id);

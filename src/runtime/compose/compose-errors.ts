@@ -1,11 +1,21 @@
 // What Compose printed when it failed → a sentence and what to do. Pure.
 import { WtError } from "../../errors/wt-error.ts";
 import { engineRefusal, said } from "./engine-errors.ts";
-import { asObject } from "./stamp-model.ts";
+import { asObject, shellOf } from "./stamp-model.ts";
 import type { ComposeModel } from "./transform/compose-model.ts";
 
 /** Reading the repository's own files failed: that is theirs to mend. */
 export function composeFileError(stderr: string): WtError {
+  // What follows there is the value itself, and may be a password.
+  const unclear = /invalid interpolation format for (\S+?)\.?\s/.exec(stderr)?.[1];
+  if (unclear !== undefined) {
+    return new WtError({
+      kind: "config",
+      code: "compose_invalid",
+      message: `The compose file cannot be used: ${unclear} has a dollar sign that begins no variable.`,
+      hints: ["Write `$$` where a dollar sign is meant."],
+    });
+  }
   const text = said(stderr);
   if (/remote resource is disabled|oci remote|git remote/i.test(text)) {
     return new WtError({
@@ -20,6 +30,16 @@ export function composeFileError(stderr: string): WtError {
     ? `Set ${variable} in the .env file of the worktree or in your shell.`
     : "Run `docker compose config` in the worktree to see it as Compose does.";
   return new WtError({ kind: "config", code: "compose_invalid", message: `The compose file cannot be used: ${text}.`, hints: [hint] });
+}
+
+/** A secret or config has `environment:`, and the variable is nowhere. */
+export function variableMissing(name: string): WtError {
+  return new WtError({
+    kind: "config",
+    code: "variable_missing",
+    message: `A secret or config of the compose file is the variable ${name}, which is not set.`,
+    hints: [`Set ${name} in the .env file beside the compose file or in your shell, and run the command again.`],
+  });
 }
 
 /** Building failed: the sentence names the service, the last lines say why. */
@@ -55,20 +75,25 @@ export function createError(project: string, output: string): WtError {
 const secretKey = /SECRET|TOKEN|PASSWORD|PASSWD|PASSPHRASE|PRIVATE|CREDENTIAL|API_?KEY|ACCESS_?KEY|DSN|AUTH/i;
 
 /** The same text without the values of the model that look like secrets: whatever a program prints, they are in no sentence. */
-export function withoutSecrets(text: string, model: ComposeModel): string {
+export function withoutSecrets(text: string, model: ComposeModel, env: Readonly<Record<string, string>> = {}): string {
   const secrets = new Set<string>();
+  // Programs print a text of several lines line by line.
+  const add = (secret: string) => {
+    if (secret.length >= 4) secrets.add(secret);
+    if (secret.includes("\n")) for (const line of secret.split("\n")) if (line.trim().length >= 8) secrets.add(line.trim());
+  };
   for (const service of Object.values(asObject(model.services))) {
     const { environment, build } = asObject(service);
     for (const variables of [asObject(environment), asObject(asObject(build ?? null).args)]) {
       for (const [key, value] of Object.entries(variables)) {
-        if (typeof value === "string" && value.length >= 4 && (secretKey.test(key) || /:\/\/[^/\s]*:[^/\s]*@/.test(value)))
-          secrets.add(value);
+        if (typeof value === "string" && (secretKey.test(key) || /:\/\/[^/\s]*:[^/\s]*@/.test(value))) add(value);
       }
     }
   }
   for (const source of Object.values(asObject(model.secrets)).concat(Object.values(asObject(model.configs)))) {
     const { content } = asObject(source);
-    if (typeof content === "string" && content.length >= 4) secrets.add(content);
+    if (typeof content === "string") add(content);
   }
+  for (const value of Object.values(shellOf(model, env))) add(value);
   return [...secrets].sort((a, b) => b.length - a.length).reduce((clean, secret) => clean.replaceAll(secret, "•••"), text);
 }

@@ -51,6 +51,7 @@ export function createComposeProgram(env: Readonly<Record<string, string>>, endp
           DOCKER_CLI_HINTS: "false",
           // A part of a stack is made alone, and the rest of it is no orphan.
           COMPOSE_IGNORE_ORPHANS: "true",
+          COMPOSE_REMOVE_ORPHANS: "false",
         },
         abort,
         killSignal: "SIGTERM",

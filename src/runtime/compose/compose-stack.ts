@@ -10,9 +10,9 @@ export interface StackMark {
 
 /** Where a model is read from. */
 export interface ComposeSource {
-  /** Project directory: the worktree, absolute. */
+  /** The worktree, absolute. */
   directory: string;
-  /** Absolute, in Compose's order; empty: what Compose itself finds in the directory. */
+  /** Absolute, in Compose's order, at least one. The first one's directory is the project directory: paths are seen from there, and its `.env` is read. */
   files: readonly string[];
   profiles: readonly string[];
   /** Compose project name. */
@@ -28,6 +28,8 @@ export interface StackModel {
   directory: string;
   model: ComposeModel;
   mark: StackMark;
+  /** What the model was read with, the values of the project's `.env` among it. Only what its secrets and configs take from there (`environment: NAME`) reaches Compose. */
+  env?: Readonly<Record<string, string>>;
 }
 
 export interface StackCall {
@@ -131,13 +133,16 @@ export interface TakenSubnet {
 
 /**
  * Every method throws `WtError` when the engine or Compose refuses: kind `machine` (`docker_missing`, `engine_down`, `engine_denied`, `compose_missing`, `compose_old`,
- * `image_missing`, `build_failed`, `port_taken`, `disk_full`, `address_pool_exhausted`, `container_failed`) or `config` (`compose_invalid`); and the reason of `abort` when it fires.
+ * `image_missing`, `build_failed`, `port_taken`, `disk_full`, `address_pool_exhausted`, `container_failed`) or `config` (`compose_invalid`, `compose_remote`, `variable_missing`); and the reason of `abort` when it fires.
  */
 export interface ComposeStack {
   /** That an engine answers and Compose is new enough (2.20). Asked again each time. */
   checkEngine(abort: AbortSignal): Promise<EngineFacts>;
 
-  /** The model of the repository's files as Compose understands them: interpolated, merged, with absolute paths. Remote includes are refused. Needs no engine. */
+  /**
+   * The model of the repository's files as Compose understands them: interpolated, merged, with absolute paths; a path of the repository that links lead out of is given as
+   * the place it leads to. Remote includes are refused. Needs no engine.
+   */
   readModel(source: ComposeSource, abort: AbortSignal): Promise<ComposeModel>;
 
   /** Builds the image of every service of the model that has `build`, and fetches those that are not on the machine. Idempotent; what is up to date costs a look. */
@@ -145,14 +150,16 @@ export interface ComposeStack {
 
   /**
    * Creates networks, volumes and containers of the model without starting any. Images must be there. A container whose configuration changed is made anew (one that runs
-   * is stopped for it); others stay. Puts `dev.wt.state` on everything. After a throw, what was made carries the labels and `remove` removes it.
+   * is stopped for it); others stay. Puts `dev.wt.state` on everything, and secrets and configs that are no files of the host into the
+   * containers. After a throw, what was made carries the labels and `remove` removes it.
    * Containers of the shared stack are attached (`connect`) after it and before the first start.
    */
   create(stack: StackModel, call: StackCall): Promise<StackContainer[]>;
 
   /**
-   * Creates a container with a command of its own beside the service's: no ports, no health check, no restart, role `one-off`. It is started, followed and stopped through the
-   * runtime driver like any other; `remove` with the role removes it.
+   * Creates a container with a command of its own beside the service's: no ports, no health check, no restart, no name or label by which requests could reach it, role `one-off`.
+   * What the service has of others by `network_mode` and `volumes_from` is given to it directly, for which they must be in the model. It is started, followed and stopped through
+   * the runtime driver like any other; `remove` with the role removes it.
    */
   createOneOff(request: OneOff, call: StackCall): Promise<ContainerRef>;
 
@@ -161,7 +168,7 @@ export interface ComposeStack {
 
   /**
    * Removes containers (killed if they run) and networks, and volumes and images if asked to; gives back what is left, in sentences (empty: verified gone).
-   * Goes by label alone: what carries another mark, or none, stays. Our own containers of other environments (the shared stack's) are detached from the networks first. Idempotent.
+   * What carries another mark, or none, stays; and so do containers that were run from our images by hand and images that were built upon them, which have their labels too. Our own containers of other environments (the shared stack's) are detached from the networks first. Idempotent.
    */
   remove(mark: StackMark, options: RemoveOptions, abort: AbortSignal): Promise<string[]>;
 

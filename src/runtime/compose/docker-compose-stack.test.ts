@@ -1,6 +1,6 @@
 import { afterAll, afterEach, beforeEach, describe, expect, setDefaultTimeout, test } from "bun:test";
 import { randomUUID } from "node:crypto";
-import { chmodSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { chmodSync, mkdirSync, readdirSync, readFileSync, realpathSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { busyboxImage, docker, dockerReason, runLabels, type TestImage } from "../../../test/support/docker.ts";
 import { type JsonValue, WtError } from "../../errors/wt-error.ts";
@@ -9,6 +9,7 @@ import type { StackModel } from "./compose-stack.ts";
 import { createComposeStack } from "./docker-compose-stack.ts";
 import { createEngineAccess } from "./engine-access.ts";
 import { labels } from "./labels.ts";
+import { asObject } from "./stamp-model.ts";
 
 setDefaultTimeout(60_000);
 
@@ -64,9 +65,10 @@ describe.skipIf(whyNot !== null)(`stacks on a real engine${whyNot ? ` (skipped: 
     test("everything is made and labelled, nothing runs, and all of it goes again; volumes and images only when asked", async () => {
       writeFileSync(join(harness.directory, "Dockerfile"), `FROM ${image?.name}\nRUN echo built > /etc/built\n`);
       const build = { context: harness.directory, labels: ownLabels(harness.nonce) };
-      const tag = `wt-test-built-${harness.nonce}:wt`;
       const volumes = { data: { labels: ownLabels(harness.nonce) } };
-      const stack = stackOf({ web: { build, image: tag, volumes: ["data:/data"] }, worker: {} }, { volumes });
+      const stack = stackOf({ web: { build, volumes: ["data:/data"] }, worker: {} }, { volumes });
+      const tag = `${stack.project}-web:latest`;
+      Object.assign(asObject(stack.model.services.web), { image: `${stack.project}-web` });
       const lines: string[] = [];
       await harness.stack.ensureImages(stack, { abort, report: (line) => lines.push(line) });
       expect(lines.join("\n")).toContain("etc/built");
@@ -117,6 +119,41 @@ describe.skipIf(whyNot !== null)(`stacks on a real engine${whyNot ? ` (skipped: 
         expect((await harness.stack.observe(other.mark, abort)).containers).toHaveLength(1);
       } finally {
         docker("rm", "--force", name);
+      }
+    });
+
+    test("what a person made of our image has its labels, and stays: a container, an image built upon it, another name", async () => {
+      writeFileSync(join(harness.directory, "Dockerfile"), `FROM ${image?.name}\nRUN echo built > /etc/built\n`);
+      const spec = harness.command();
+      const { project = "" } = spec.container ?? {};
+      const own: JsonObject = { ...ownLabels(spec.nonce), [labels.service]: "web" };
+      const web = {
+        build: { context: harness.directory, labels: own },
+        image: `${project}-web`,
+        labels: own,
+        command: ["sleep", "300"],
+        network_mode: "none",
+      };
+      const stack = { project, directory: harness.directory, model: { name: project, services: { web } }, mark: harness.owned(spec) };
+      const theirs = `wt-test-theirs-${randomUUID()}`;
+      const label = `${Object.entries(runLabels())[0]?.join("=")}`;
+      await harness.stack.ensureImages(stack, harness.call);
+      const byHand = docker("run", "-d", "--network", "none", "--label", label, `${project}-web`, "sleep", "300");
+      try {
+        writeFileSync(join(harness.directory, "upon"), `FROM ${project}-web\nRUN echo upon > /etc/upon\n`);
+        docker("build", "--tag", `${theirs}:upon`, "--label", label, "--file", join(harness.directory, "upon"), harness.directory);
+        docker("tag", `${project}-web`, `${theirs}:kept`);
+        await harness.stack.create(stack, harness.call);
+        const instance = await harness.driver.start(spec);
+        expect((await harness.driver.find(spec)).map(({ identity }) => identity)).toEqual([instance.identity]);
+        expect((instance.identity as JsonObject).container).not.toBe(byHand);
+        expect(await harness.stack.remove(stack.mark, { volumes: true, images: true }, abort)).toEqual([]);
+        expect(docker("inspect", "--format", "{{.State.Status}}", byHand)).toBe("running");
+        expect(docker("images", "--format", "{{.Tag}}", theirs).split("\n").sort()).toEqual(["kept", "upon"]);
+        expect(docker("images", "--quiet", `${project}-web`)).toBe("");
+      } finally {
+        docker("rm", "--force", byHand);
+        docker("rmi", "--force", `${theirs}:upon`, `${theirs}:kept`);
       }
     });
 
@@ -215,9 +252,17 @@ describe.skipIf(whyNot !== null)(`stacks on a real engine${whyNot ? ` (skipped: 
   });
 
   describe("readModel", () => {
-    const read = (text: string, over: { env?: Record<string, string>; profiles?: string[]; directory?: string } = {}) => {
-      writeFileSync(join(harness.directory, "compose.yaml"), text);
-      const source = { directory: harness.directory, files: [], profiles: [], project: "wt-test-read", env: {}, ...over };
+    const read = (text: string, over: { env?: Record<string, string>; profiles?: string[]; file?: string } = {}) => {
+      const { file = "compose.yaml", ...rest } = over;
+      writeFileSync(join(harness.directory, file), text);
+      const source = {
+        directory: harness.directory,
+        files: [join(harness.directory, file)],
+        profiles: [],
+        project: "wt-test-read",
+        env: {},
+        ...rest,
+      };
       return harness.stack.readModel(source, abort);
     };
 
@@ -253,19 +298,51 @@ describe.skipIf(whyNot !== null)(`stacks on a real engine${whyNot ? ` (skipped: 
       }
     });
 
-    test("fetches nothing from the network, and looks into no directory above", async () => {
+    test("sees paths from the directory of its first file, and links as what they lead to", async () => {
+      mkdirSync(join(harness.directory, "deploy"));
+      writeFileSync(join(harness.directory, "deploy/base.yaml"), "services: { b: { image: deep } }");
+      writeFileSync(join(harness.directory, "base.yaml"), "services: { b: { image: another } }");
+      symlinkSync("/var/run/docker.sock", join(harness.directory, "deploy/sock"));
+      const text = "services: { web: { extends: { file: base.yaml, service: b }, volumes: ['./sock:/sock', './src:/src'] } }";
+      const { services } = await read(text, { file: "deploy/compose.yaml" });
+      expect(services.web).toMatchObject({
+        image: "deep",
+        volumes: [{ source: `${realpathSync.native("/var/run")}/docker.sock` }, { source: join(harness.directory, "deploy/src") }],
+      });
+    });
+
+    test("a secret that Compose takes from the shell is in the container, and in nothing that is written", async () => {
+      const model = await read(
+        `services: { web: { image: ${image?.name}, command: [cat, /run/secrets/token], network_mode: none, secrets: [token] } }\nsecrets: { token: { environment: TOKEN } }`,
+        { env: { TOKEN: "t0ken" } },
+      );
+      const spec = harness.command();
+      const { project = "" } = spec.container ?? {};
+      const own = { [labels.environment]: spec.environmentId, [labels.nonce]: spec.nonce, [labels.service]: spec.service };
+      const services = { web: { ...model.services.web, labels: own } };
+      const stack = { project, directory: harness.directory, model: { ...model, services }, mark: harness.owned(spec) };
+      expect(await failure(harness.stack.create(stack, harness.call))).toMatchObject({ kind: "config", code: "variable_missing" });
+      await harness.stack.create({ ...stack, env: { TOKEN: "t0ken" } }, harness.call);
+      await harness.driver.waitForCommand(await harness.driver.start(spec), AbortSignal.timeout(30_000));
+      await harness.logged(spec, "t0ken");
+    });
+
+    test("fetches nothing from the network", async () => {
       const remote = await failure(read("include: ['https://github.com/docker/compose.git']\nservices: { web: { image: x } }"));
       expect(remote).toMatchObject({ kind: "config", code: "compose_remote" });
-      const below = join(harness.directory, "below");
-      mkdirSync(below);
-      expect(await failure(read("services: { web: { image: x } }", { directory: below }))).toMatchObject({ code: "compose_file_missing" });
     });
 
     test("needs no engine", async () => {
       const env = { ...processEnv(), DOCKER_HOST: "unix:///nowhere/docker.sock" };
       const stack = createComposeStack({ access: createEngineAccess(env), env, state: harness.directory });
       writeFileSync(join(harness.directory, "compose.yaml"), "services: { web: { image: x } }");
-      const source = { directory: harness.directory, files: [], profiles: [], project: "p", env: {} };
+      const source = {
+        directory: harness.directory,
+        files: [join(harness.directory, "compose.yaml")],
+        profiles: [],
+        project: "p",
+        env: {},
+      };
       expect(await stack.readModel(source, abort)).toMatchObject({ services: { web: { image: "x" } } });
     });
   });

@@ -1,9 +1,9 @@
 // `ComposeStack` on the engine's API and Docker Compose. The model goes to Compose on its standard input, and nowhere else.
-import { existsSync } from "node:fs";
-import { join } from "node:path";
+import { dirname } from "node:path";
 import { WtError } from "../../errors/wt-error.ts";
 import { type DockerEngine, EngineRefusal } from "../../os/docker-engine.ts";
-import { buildError, composeFileError, createError, withoutSecrets } from "./compose-errors.ts";
+import { tarFiles } from "../../os/tar-files.ts";
+import { buildError, composeFileError, createError, variableMissing, withoutSecrets } from "./compose-errors.ts";
 import { type ComposeProgram, createComposeProgram } from "./compose-program.ts";
 import type {
   Attachment,
@@ -17,10 +17,13 @@ import type {
 } from "./compose-stack.ts";
 import type { EngineAccess } from "./engine-access.ts";
 import { engineRefusal } from "./engine-errors.ts";
+import { givenFiles, missingVariables } from "./given-files.ts";
 import { composeLabels, labels } from "./labels.ts";
-import { containerOf, filterOf, observeStack } from "./observe-stack.ts";
+import { containerOf, containersOf, filterOf, observeStack } from "./observe-stack.ts";
+import { oneOffModel } from "./one-off-model.ts";
+import { withRealPaths } from "./real-paths.ts";
 import { removeStack } from "./remove-stack.ts";
-import { asObject, oneOffModel, stampModel } from "./stamp-model.ts";
+import { asObject, shellOf, stampModel } from "./stamp-model.ts";
 import { stopContainer } from "./stop-container.ts";
 import { type ComposeModel, composeModelText, parseComposeModel } from "./transform/compose-model.ts";
 
@@ -66,7 +69,7 @@ export function createComposeStack(options: ComposeStackOptions): ComposeStack {
     },
     async start(mark, role, abort) {
       const engine = await access.engine();
-      for (const { Id, Names, State } of await engine.containers({ ...filterOf(mark, state), [labels.role]: role }, abort)) {
+      for (const { Id, Names, State } of await containersOf(engine, { ...filterOf(mark, state), [labels.role]: role }, abort)) {
         if (State === "running") continue;
         const name = Names[0]?.replace(/^\//, "") ?? Id;
         await orRefusal(`The container ${name} cannot start`, () => engine.start(Id, abort));
@@ -74,7 +77,7 @@ export function createComposeStack(options: ComposeStackOptions): ComposeStack {
     },
     async stop(mark, role, abort) {
       const engine = await access.engine();
-      const containers = await engine.containers({ ...filterOf(mark, state), [labels.role]: role }, abort);
+      const containers = await containersOf(engine, { ...filterOf(mark, state), [labels.role]: role }, abort);
       const left = await Promise.all(containers.map(({ Id }) => stopById(engine, Id, mark)));
       const [first] = left.flat();
       if (first !== undefined)
@@ -94,36 +97,27 @@ export function createComposeStack(options: ComposeStackOptions): ComposeStack {
   };
 }
 
-const defaultFiles = ["compose.yaml", "compose.yml", "docker-compose.yaml", "docker-compose.yml"];
-const overrideFiles = ["compose.override.yaml", "compose.override.yml", "docker-compose.override.yaml", "docker-compose.override.yml"];
-
-async function readModel({ program }: Parts, source: ComposeSource, abort: AbortSignal): Promise<ComposeModel> {
-  const { directory, profiles, project } = source;
-  const files = source.files.length > 0 ? source.files : findFiles(directory);
+async function readModel({ program }: Parts, { files, profiles, project, env }: ComposeSource, abort: AbortSignal): Promise<ComposeModel> {
+  const [first] = files;
+  // Compose would look for files by itself, in the directories above too, where another worktree's file may lie.
+  if (first === undefined) throw new Error("a model is read from files that are named");
+  const directory = dirname(first);
   const args = ["--project-directory", directory, "--project-name", project];
   for (const file of files) args.push("--file", file);
   for (const profile of profiles) args.push("--profile", profile);
-  // What would choose other files, projects or profiles than those asked for.
-  const env = Object.fromEntries(Object.entries(source.env).filter(([key]) => !/^(COMPOSE|DOCKER)_/.test(key)));
-  const { code, stdout, stderr } = await program.run({ args: [...args, "config", "--format", "json"], directory, env, abort });
+  const { code, stdout, stderr } = await program.run({
+    args: [...args, "config", "--format", "json"],
+    directory,
+    env: ofTheUser(env),
+    abort,
+  });
   if (code !== 0) throw composeFileError(stderr);
-  return parseComposeModel(stdout);
+  return withRealPaths(parseComposeModel(stdout), directory);
 }
 
-/** Compose would look in the directories above too, where another worktree's file may lie. */
-function findFiles(directory: string): string[] {
-  const find = (names: string[]) => names.map((name) => join(directory, name)).find((path) => existsSync(path));
-  const file = find(defaultFiles);
-  if (file === undefined) {
-    throw new WtError({
-      kind: "config",
-      code: "compose_file_missing",
-      message: `There is no compose file in ${directory}.`,
-      hints: ["Name it under `compose.files` in wt.yaml."],
-    });
-  }
-  const override = find(overrideFiles);
-  return override === undefined ? [file] : [file, override];
+/** Without what would choose other files, projects, profiles or engines than those asked for. */
+function ofTheUser(env: Readonly<Record<string, string>>): Record<string, string> {
+  return Object.fromEntries(Object.entries(env).filter(([key]) => !/^(COMPOSE|DOCKER)_/.test(key)));
 }
 
 async function ensureImages(parts: Parts, stack: StackModel, call: StackCall): Promise<void> {
@@ -162,6 +156,8 @@ function imagesMissing(images: string[], output: string): WtError {
 }
 
 async function create(parts: Parts, stack: StackModel, call: StackCall): Promise<StackContainer[]> {
+  const [missing] = missingVariables(stack.model, stack.env ?? {});
+  if (missing !== undefined) throw variableMissing(missing);
   const args = ["up", "--no-start", "--no-build", "--pull", "never", "--quiet-pull"];
   const { code, output } = await compose(parts, stack, { args, call });
   if (code !== 0) throw createError(stack.project, output);
@@ -169,23 +165,30 @@ async function create(parts: Parts, stack: StackModel, call: StackCall): Promise
   const names = Object.keys(asObject(stack.model.services));
   const filter = { ...filterOf(stack.mark, parts.state), [composeLabels.project]: stack.project };
   const details = await Promise.all((await engine.containers(filter, call.abort)).map(({ Id }) => engine.inspect(Id, call.abort)));
-  return details
+  const made = details
     .filter((each) => each !== null)
     .map(containerOf)
     .filter(({ ref }) => names.includes(ref.service));
+  for (const { id, name, ref } of made) {
+    const files = givenFiles(stack.model, ref.service, stack.env ?? {});
+    if (files.length === 0) continue;
+    await orRefusal(`The container ${name} cannot get its secrets and configs`, () => engine.unpack(id, tarFiles(files), call.abort));
+  }
+  return made;
 }
 
 /** Runs Compose with the model on its standard input. */
 async function compose(
   { program, state }: Parts,
-  { project, directory, model }: StackModel,
+  { project, directory, model, env }: StackModel,
   { args, call }: { args: string[]; call: StackCall },
 ): Promise<{ code: number; output: string }> {
-  const clean = (text: string) => withoutSecrets(text, model);
+  const clean = (text: string) => withoutSecrets(text, model, env);
   const { code, stdout, stderr } = await program.run({
     args: ["--project-directory", directory, "--project-name", project, "--file", "-", "--profile", "*", ...args],
     directory,
     model: composeModelText(stampModel(model, state)),
+    env: ofTheUser(shellOf(model, env ?? {})),
     abort: call.abort,
     onLine: (line) => call.report(clean(line)),
   });

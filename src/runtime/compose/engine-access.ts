@@ -39,8 +39,9 @@ async function readEndpoint(env: Readonly<Record<string, string>>): Promise<stri
       hints: ["Run `docker context ls`, and choose one with `docker context use`."],
     });
   }
-  const runtime = env.XDG_RUNTIME_DIR ?? "";
-  const usual = ["/var/run/docker.sock", join(runtime, "docker.sock"), join(runtime, "podman/podman.sock"), "/run/podman/podman.sock"];
+  const runtime = env.XDG_RUNTIME_DIR;
+  const own = runtime ? [join(runtime, "docker.sock"), join(runtime, "podman/podman.sock")] : [];
+  const usual = ["/var/run/docker.sock", ...own, "/run/podman/podman.sock"];
   return `unix://${usual.find((path) => existsSync(path)) ?? usual[0]}`;
 }
 

@@ -31,6 +31,23 @@ test("a variable that is missing is named with where to set it", () => {
   expect(error.hints[0]).toContain("TAG");
 });
 
+test("a value with a dollar sign too many is not repeated: it may be a password", () => {
+  const error = composeFileError(
+    "invalid interpolation format for services.db.environment.PASSWORD.\nYou may need to escape any $ with another $.\nhunter${2\n",
+  );
+  expect(error).toMatchObject({ kind: "config", code: "compose_invalid" });
+  expect(JSON.stringify(error.toWire())).not.toContain("hunter");
+  expect(error.message).toContain("services.db.environment.PASSWORD has a dollar sign");
+});
+
+test("a secret of several lines is left out of each line, and so is one that comes from the shell", () => {
+  const services = { web: { environment: { PRIVATE_KEY: "-----BEGIN KEY-----\nMIIBVgIBADAN\n-----END KEY-----\n" } } };
+  const model = { name: "p", services, secrets: { token: { environment: "TOKEN" } } };
+  expect(withoutSecrets("echo MIIBVgIBADAN from-the-shell other", model, { TOKEN: "from-the-shell", X: "other" })).toBe(
+    "echo ••• ••• other",
+  );
+});
+
 test("values that look like secrets are left out of a text, wherever they stand; others stay", () => {
   const services = {
     web: {

@@ -19,4 +19,6 @@ export const composeLabels = {
   service: "com.docker.compose.service",
   network: "com.docker.compose.network",
   volume: "com.docker.compose.volume",
+  /** Only on containers that Compose made (`True` for those of `compose run`): whatever is run from an image by hand inherits all other labels of the image. */
+  oneOff: "com.docker.compose.oneoff",
 } as const;

@@ -1,4 +1,4 @@
-import type { ContainerDetails, DockerEngine, LabelFilter } from "../../os/docker-engine.ts";
+import type { ContainerDetails, ContainerSummary, DockerEngine, ImageSummary, LabelFilter } from "../../os/docker-engine.ts";
 import type { StackContainer, StackMark, StackObservation } from "./compose-stack.ts";
 import { composeLabels, labels } from "./labels.ts";
 
@@ -7,12 +7,34 @@ export function filterOf(mark: StackMark | null, state: string): LabelFilter {
   return mark ? { [labels.environment]: mark.environmentId, [labels.nonce]: mark.nonce } : { [labels.state]: state };
 }
 
+/** Of the containers that a filter selects, those that Compose made. */
+export function containersOf(engine: DockerEngine, filter: LabelFilter, abort: AbortSignal): Promise<ContainerSummary[]> {
+  return engine.containers({ [composeLabels.oneOff]: null, ...filter }, abort);
+}
+
+/** Images built for an environment. One that somebody built upon ours has its labels too, but another name. */
+export async function imagesOf(engine: DockerEngine, filter: LabelFilter, abort: AbortSignal): Promise<ImageSummary[]> {
+  const images = await engine.images(filter, abort);
+  return images.filter((image) => namesOf(image).length === 0 || ownTags(image).length > 0);
+}
+
+/** Compose names what it builds `<project>-<service>`. */
+export function ownTags(image: ImageSummary): string[] {
+  const name = `${image.Labels?.[composeLabels.project]}-${image.Labels?.[composeLabels.service]}`;
+  // Podman puts `localhost/` before it.
+  return namesOf(image).filter((tag) => tag.slice(0, tag.lastIndexOf(":")).replace(/^localhost\//, "") === name);
+}
+
+function namesOf({ RepoTags }: ImageSummary): string[] {
+  return (RepoTags ?? []).filter((tag) => !tag.startsWith("<none>"));
+}
+
 export async function observeStack(engine: DockerEngine, filter: LabelFilter, abort: AbortSignal): Promise<StackObservation> {
   const [summaries, networks, volumes, images] = await Promise.all([
-    engine.containers(filter, abort),
+    containersOf(engine, filter, abort),
     engine.networks(filter, abort),
     engine.volumes(filter, abort),
-    engine.images(filter, abort),
+    imagesOf(engine, filter, abort),
   ]);
   const details = await Promise.all(summaries.map(({ Id }) => engine.inspect(Id, abort)));
   return {
@@ -24,7 +46,7 @@ export async function observeStack(engine: DockerEngine, filter: LabelFilter, ab
       subnets: (each.IPAM?.Config ?? []).map(({ Subnet }) => Subnet ?? "").filter((subnet) => subnet !== ""),
     })),
     volumes: volumes.map((each) => ({ name: each.Name, mark: markOf(each.Labels) })),
-    images: images.map((each) => ({ id: each.Id, tags: each.RepoTags ?? [], mark: markOf(each.Labels) })),
+    images: images.map((each) => ({ id: each.Id, tags: ownTags(each), mark: markOf(each.Labels) })),
   };
 }
 

@@ -1,7 +1,7 @@
 import { type DockerEngine, EngineRefusal, type NetworkDetails } from "../../os/docker-engine.ts";
 import type { RemoveOptions, StackMark } from "./compose-stack.ts";
 import { composeLabels, labels } from "./labels.ts";
-import { filterOf, observeStack } from "./observe-stack.ts";
+import { containersOf, filterOf, imagesOf, observeStack, ownTags } from "./observe-stack.ts";
 
 export interface RemoveRequest {
   mark: StackMark;
@@ -27,7 +27,7 @@ export async function removeStack(engine: DockerEngine, { mark, options, state }
       reasons.set(id, error.message);
     }
   };
-  const containers = await engine.containers(filter, abort);
+  const containers = await containersOf(engine, filter, abort);
   await Promise.all(containers.map(({ Id }) => attempt(Id, () => engine.removeContainer(Id, abort))));
   if (!containersOnly) {
     for (const { Id } of await engine.networks(filter, abort)) {
@@ -40,7 +40,11 @@ export async function removeStack(engine: DockerEngine, { mark, options, state }
       for (const { Name } of await engine.volumes(filter, abort)) await attempt(Name, () => engine.removeVolume(Name, abort));
     }
     if (options.images) {
-      for (const { Id } of await engine.images(filter, abort)) await attempt(Id, () => engine.removeImage(Id, abort));
+      for (const image of await imagesOf(engine, filter, abort)) {
+        // With its last name the image itself goes; a name that somebody else gave it keeps it.
+        const tags = ownTags(image);
+        for (const name of tags.length > 0 ? tags : [image.Id]) await attempt(image.Id, () => engine.removeImage(name, abort));
+      }
     }
   }
   const left = await observeStack(engine, filter, abort);

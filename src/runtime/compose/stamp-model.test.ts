@@ -1,6 +1,6 @@
 import { expect, test } from "bun:test";
 import { labels } from "./labels.ts";
-import { oneOffModel, stampModel } from "./stamp-model.ts";
+import { shellOf, stampModel } from "./stamp-model.ts";
 
 const model = {
   name: "p",
@@ -29,25 +29,8 @@ test("everything that is made gets the label, and keeps its own; what is not our
   expect(volumes).toEqual({ data: { labels: { kept: "yes", ...state } } });
 });
 
-test("a one-off container has the service's image, variables and networks, its own command, and nothing that only a lasting service has", () => {
-  const request = {
-    project: "p",
-    directory: "/x",
-    mark: { environmentId: "e", nonce: "n" },
-    model,
-    service: "web",
-    name: "setup-1",
-    command: ["sh", "-c", "go"],
-  };
-  expect(oneOffModel(request).services).toEqual({
-    "setup-1": {
-      image: "web",
-      environment: { A: "1" },
-      networks: { default: null },
-      entrypoint: ["sh", "-c", "go"],
-      command: [],
-      restart: "no",
-      labels: { own: "1", [labels.service]: "setup-1", [labels.role]: "one-off" },
-    },
-  });
+test("of the shell's variables only those reach Compose that secrets and configs are made of", () => {
+  const made = { ...model, secrets: { token: { environment: "TOKEN" }, file: { file: "/x" } }, configs: { site: { environment: "SITE" } } };
+  expect(shellOf(made, { TOKEN: "t", SITE: "s", OTHER: "o" })).toEqual({ TOKEN: "t", SITE: "s" });
+  expect(shellOf(model, { TOKEN: "t" })).toEqual({});
 });

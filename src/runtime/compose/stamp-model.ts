@@ -1,6 +1,5 @@
 // What a stack adds to a model by itself. Pure.
 import type { JsonValue } from "../../errors/wt-error.ts";
-import type { OneOff } from "./compose-stack.ts";
 import { labels } from "./labels.ts";
 import type { ComposeModel } from "./transform/compose-model.ts";
 
@@ -21,21 +20,15 @@ function each(model: ComposeModel, key: "networks" | "volumes", change: (entry: 
   return model[key] === undefined ? {} : { [key]: mapEach(model[key], change) };
 }
 
-/** The service alone, under a name of its own and with a command of its own. What only a lasting service has is left out. */
-export function oneOffModel({ model, service, name, command }: OneOff): ComposeModel {
-  const { ports, expose, healthcheck, restart, depends_on, deploy, scale, build, ...kept } = asObject(asObject(model.services)[service]);
-  const one: JsonObject = {
-    ...kept,
-    entrypoint: [...command],
-    command: [],
-    restart: "no",
-    labels: { ...labelMap(kept.labels), [labels.service]: name, [labels.role]: "one-off" },
-  };
-  return { ...model, services: { [name]: one } };
+/** Of these variables, those that secrets and configs of the model are made of. */
+export function shellOf(model: ComposeModel, env: Readonly<Record<string, string>>): Record<string, string> {
+  const sources = [...Object.values(asObject(model.secrets)), ...Object.values(asObject(model.configs))];
+  const names = sources.map((source) => asObject(source).environment);
+  return Object.fromEntries(Object.entries(env).filter(([key]) => names.includes(key)));
 }
 
 /** Labels in either of Compose's forms. */
-function labelMap(value: JsonValue | undefined): JsonObject {
+export function labelMap(value: JsonValue | undefined): JsonObject {
   if (!Array.isArray(value)) return asObject(value);
   return Object.fromEntries(
     value.map((entry) => {

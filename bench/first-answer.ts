@@ -96,6 +96,7 @@ export function ownFirstAnswer(world: BenchWorld, repository: string, args: read
       answer: answered - startMs,
       command: created.totalMs,
       worktree: stepMs(created.stderr, /worktree/i),
+      claim: stepMs(created.stderr, /^(Take a prepared worktree|Check out the files|Look what differs)/),
       setup: stepMs(created.stderr, /npm ci/),
       database: stepMs(created.stderr, /^Prepare db/),
     };

@@ -39,8 +39,8 @@ async function benchExample(world: BenchWorld, rounds: number): Promise<BenchRow
   const fromPool: Contestant = async (round) => {
     const { stdout } = await world.wt(repository, ["pool", "refill", "--json"]);
     prepared = JSON.parse(stdout).pools[0].members[0].tookMs as number;
-    const { answer = 0, command = 0, worktree = 0 } = await own(round);
-    return { answer, command, worktree, prepared };
+    const { answer = 0, command = 0, claim = 0 } = await own(round);
+    return { answer, command, claim, prepared };
   };
   const without: Contestant = async (round) => {
     await world.wt(repository, ["pool", "refill"]);
@@ -49,18 +49,19 @@ async function benchExample(world: BenchWorld, rounds: number): Promise<BenchRow
   };
   const result = await takeTurns([fromPool, without], rounds);
   await world.wt(repository, ["pool", "set", "0"]);
-  const { answer = 0, command = 0, worktree = 0, freshAnswer = 0, freshCommand = 0, prepared: took = 0 } = result;
+  const { answer = 0, command = 0, claim = 0, freshAnswer = 0, freshCommand = 0, prepared: took = 0 } = result;
   const what = "wt create of the example (npm ci, database, three programs) from the pool";
   return [
+    compared({ what, measure: "to the first HTTP 200 at its URL", value: answer, peer: ["the same without a pool", freshAnswer] }),
+    compared({ what, measure: "until the command ends (Healthy)", value: command, peer: ["the same without a pool", freshCommand] }),
     compared({
       what,
-      measure: "to the first HTTP 200 at its URL",
-      value: answer,
-      peer: ["the same without a pool", freshAnswer],
-      bar: { text: "< 1000 ms", met: answer < 1000 },
+      measure: "of it: the claim, until its programs start",
+      value: claim,
+      peer: null,
+      bar: { text: "< 500 ms", met: claim < 500 },
     }),
-    compared({ what, measure: "until the command ends (Healthy)", value: command, peer: ["the same without a pool", freshCommand] }),
-    compared({ what, measure: "of it: the worktree", value: worktree, peer: null }),
+    compared({ what, measure: "of it: its programs and the rest", value: answer - claim, peer: null }),
     compared({ what, measure: "what the background had spent on it before", value: took, peer: null }),
   ];
 }

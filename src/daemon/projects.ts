@@ -218,6 +218,7 @@ export async function locateTarget(
     return { project, environment: environmentNamed(world, project, target.name) };
   }
   if (environment) return { project, environment };
+  refuseMember(world, project, target.cwd);
   throw new WtError({
     kind: "not_found",
     code: "no_environment_here",
@@ -233,6 +234,19 @@ async function syncUnlessKnown(world: World, git: Git, { project, name }: { proj
 
 function knownAs(world: World, project: ProjectRecord, name: string): EnvironmentRecord | undefined {
   return world.ledger.environments({ projectId: project.id }).find((one) => one.slug === name || one.branch === name);
+}
+
+/** Who stands in a prepared worktree is told what it is. */
+function refuseMember(world: World, project: ProjectRecord, cwd: string): void {
+  const root = nearestWorktree(cwd);
+  const member = world.ledger.members({ projectId: project.id }).find(({ environment }) => environment.path === root);
+  if (!member) return;
+  throw new WtError({
+    kind: "refused",
+    code: "pool_member",
+    message: `${member.environment.path} is a prepared worktree of the pool, and no environment yet.`,
+    hints: ["Make one of it: wt create <branch>", "See the pool: wt pool"],
+  });
 }
 
 /**

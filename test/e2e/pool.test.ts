@@ -311,7 +311,8 @@ describe("members and everybody else", () => {
       expect(await world.ok(["__complete", "--", "status", ""])).not.toContain("wt-pool-");
       expect((await world.fetch(`${before[0]!.slice(1)}.localhost`)).status).toBe(421);
       const inside = await world.wt(["up"], { cwd: join(parent(world), before[0]!) });
-      expect(inside.code).not.toBe(0);
+      expect(inside.code).toBe(5);
+      expect(inside.stderr).toContain("is a prepared worktree of the pool");
       expect(members(world)).toEqual(before);
       await world.ok(["daemon", "stop"]);
       ran(world);

@@ -109,10 +109,16 @@ async function startContainer(parts: Parts, spec: ServiceSpec): Promise<ServiceI
     await engine.start(container);
   } catch (error) {
     log.undo();
-    if (!(error instanceof EngineRefusal)) throw error;
+    if (!(error instanceof EngineRefusal)) {
+      await undoStart(engine, container);
+      throw error;
+    }
     throw engineRefusal(subject, error.message, { code: "container_failed", hints: [`Run \`wt logs ${service}\`, and \`wt explain\`.`] });
   }
-  const details = await engine.inspect(container);
+  const details = await engine.inspect(container).catch(async (error: unknown) => {
+    await undoStart(engine, container);
+    throw error;
+  });
   if (!details) throw missing(spec, subject);
   const identity: ContainerIdentity = {
     endpoint: engine.socketPath,
@@ -124,6 +130,11 @@ async function startContainer(parts: Parts, spec: ServiceSpec): Promise<ServiceI
   };
   parts.containerLogs.follow(identity, { fresh: true });
   return instanceOf({ environmentId, service, details }, identity);
+}
+
+/** The engine gave no answer to the start, or none after it: it may run, and nobody would know. Where the engine is away for longer, `find` has it later. */
+async function undoStart(engine: DockerEngine, container: string): Promise<void> {
+  await engine.kill(container, "SIGKILL").catch(() => false);
 }
 
 /** The container that was created for this service. Other containers of the same name, of other environments or of nobody, are never taken. */

@@ -1,11 +1,16 @@
 // The copy of a real container's log across deaths of whoever copies it: nothing is lost, nothing comes twice.
 import { afterAll, afterEach, beforeEach, describe, expect, setDefaultTimeout, test } from "bun:test";
+import { randomUUID } from "node:crypto";
 import { appendFileSync, readFileSync, statSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { busyboxImage, dockerReason, type TestImage } from "../../../test/support/docker.ts";
+import { systemClock } from "../../os/clock.ts";
+import type { DockerEngine } from "../../os/docker-engine.ts";
 import { eventually } from "../runtime-driver.conformance.ts";
 import type { ServiceInstance, ServiceSpec } from "../runtime-driver.ts";
 import { type ComposeHarness, createComposeHarness, processEnv } from "./compose-driver.conformance.ts";
+import { followContainer } from "./container-log.ts";
 
 setDefaultTimeout(60_000);
 
@@ -38,6 +43,20 @@ function copyElsewhere(instance: ServiceInstance): Bun.Subprocess<"ignore", "inh
 
 const lengthOf = (spec: ServiceSpec) => statSync(spec.logPath).size;
 const content = (spec: ServiceSpec) => readFileSync(spec.logPath, "utf8");
+
+test("when the environment is gone with its directory, the copying ends instead of trying again for ever", async () => {
+  const engine = { inspect: async () => null } as unknown as DockerEngine;
+  const waits: number[] = [];
+  const sleep = async (ms: number) => {
+    waits.push(ms);
+    throw new Error("it would try again");
+  };
+  const clock = { ...systemClock, sleep };
+  const logPath = join(tmpdir(), `wt-gone-${randomUUID()}`, "web.log");
+  const after = Promise.resolve();
+  await followContainer({ engine, clock, container: "c".repeat(64), startedAt: "", logPath, fresh: false, after }).complete;
+  expect(waits).toEqual([]);
+});
 
 const whyNot = dockerReason();
 describe.skipIf(whyNot !== null)(`the copy of a container's log${whyNot ? ` (skipped: ${whyNot})` : ""}`, () => {

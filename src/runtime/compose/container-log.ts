@@ -1,6 +1,7 @@
 // Copies what a container prints from the engine into our log, entry by entry. The place reached is written down with each copy, so that the next daemon goes on where this
 // one was killed. (Between a step back of the engine's clock by more than two seconds and a restart of the daemon, lines can be missed; nothing else is.)
-import { closeSync, constants, fstatSync, openSync, readFileSync, writeSync } from "node:fs";
+import { closeSync, constants, existsSync, fstatSync, openSync, readFileSync, writeSync } from "node:fs";
+import { dirname } from "node:path";
 import type { Clock } from "../../os/clock.ts";
 import { type DockerEngine, EngineRefusal } from "../../os/docker-engine.ts";
 import type { LogFrame } from "../../os/docker-log-frames.ts";
@@ -63,6 +64,8 @@ async function copyToEnd(copying: Copying): Promise<void> {
     } catch (error) {
       closing.signal.throwIfAborted();
       if (error instanceof EngineRefusal && error.message.includes("not support reading")) return noteUnreadable(copying);
+      // The environment is gone, and the log with it.
+      if (!existsSync(dirname(copying.logPath))) return;
       // The engine is away, or our disk is full: nothing is lost, the place is known.
       copying.repeated = readRepeated(copying);
     }

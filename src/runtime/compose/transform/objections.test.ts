@@ -145,6 +145,18 @@ const refused: [what: string, web: ComposeObject, expected: string[], rest?: Par
     { sharedVolumes: ["pip"] },
   ],
   [
+    "a shared volume may lie anywhere, but not where the engine's socket is",
+    { volumes: [volume("cache"), volume("run")] },
+    ["engine-socket volumes.run.driver_opts.device:/var/run"],
+    {
+      volumes: {
+        cache: { driver_opts: { type: "none", o: "bind", device: "/srv/cache" } },
+        run: { driver_opts: { type: "none", o: "bind", device: "/var/run" } },
+      },
+    },
+    { role: "shared", shared: ["web"], sharedVolumes: ["cache", "run"] },
+  ],
+  [
     "networks from outside, and of other drivers",
     { networks: { proxy: null, lan: null } },
     ["external-network networks.proxy.external:traefik", "network-driver networks.lan.driver:macvlan"],

@@ -19,7 +19,8 @@ export function ownVolumes(stack: StackEdit): void {
     } else {
       const name = together ? sharedVolumeName(stack, key) : `${request.project}_${key}`;
       editor.edit({ path: ["volumes", key, "name"], value: name, rule: together ? "shared-volume" : "volume-name" });
-      if (!together) checkPlace(stack, key, volume);
+      if (together) refuseEngine(stack, key, volume);
+      else checkPlace(stack, key, volume);
     }
   }
   if (request.role === "environment") tellSplitVolumes(stack);
@@ -32,6 +33,14 @@ function sharedVolumeName(stack: StackEdit, key: string): string {
 function refuseExternal(stack: StackEdit, key: string, name: string): void {
   const message = `The volume ${key} (${name}) exists outside of the project; list ${key} in compose.shared_volumes if all environments may write to it.`;
   refuse(stack, { rule: "external-volume", service: null, key: `volumes.${key}.external`, details: [name], message });
+}
+
+/** That all environments may write to it says nothing of a place from which the engine can be reached. */
+function refuseEngine(stack: StackEdit, key: string, volume: Readonly<ComposeObject>): void {
+  const device = textOf(objectOf(volume.driver_opts).device);
+  if (device === null || !device.startsWith("/") || !reachesEngine(device)) return;
+  const message = `The volume ${key} is ${device} of the host, from which the container engine can be reached.`;
+  refuse(stack, { rule: "engine-socket", service: null, key: `volumes.${key}.driver_opts.device`, details: [device], message });
 }
 
 /** A name of its own gives no data of its own where the options say the place. */

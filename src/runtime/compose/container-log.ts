@@ -1,5 +1,6 @@
 // Copies what a container prints from the engine into our log, entry by entry. The place reached is written down with each copy, so that the next daemon goes on where this
-// one was killed. (Between a step back of the engine's clock by more than two seconds and a restart of the daemon, lines can be missed; nothing else is.)
+// one was killed. Missed is only what the engine itself throws away (beyond the size its log may have) before it is copied, and lines around a restart of the daemon after a
+// step back of the engine's clock by more than two seconds.
 import { closeSync, constants, existsSync, fstatSync, openSync, readFileSync, writeSync } from "node:fs";
 import { dirname } from "node:path";
 import type { Clock } from "../../os/clock.ts";

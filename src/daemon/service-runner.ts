@@ -51,7 +51,8 @@ export class ServiceRunner {
     for (const effect of effects) this.#carryOut(effect);
     if (status === before) return;
     const { wanted, restarts, generation, phase } = status;
-    const counted = restarts !== before.restarts || generation !== before.generation;
+    // What only waits has not begun: it counts once it starts, however many daemons come and go before.
+    const counted = phase !== "Waiting" && (restarts !== before.restarts || generation !== before.generation);
     if (counted || wanted !== before.wanted || phase === "Completed") this.#quietly(() => this.#context.save(this));
     this.#context.changed(this.environmentId);
   }

@@ -196,6 +196,33 @@ describe("the next daemon", () => {
     expect(processLeases(on)).toEqual(["e1/web/2 present"]);
   });
 
+  test("counts what only waits once it starts, however many daemons come and go before", async () => {
+    const on = bench();
+    let daemon = on.daemon();
+    up(daemon, planOf("web"), planOf("worker", { needs: ["web"] }));
+    await on.clock.advance(3_000);
+    await daemon.supervisor.stop(id, ["web"]);
+    daemon.supervisor.detach();
+    daemon.driver.end("worker", 1);
+    const counted = () =>
+      on.ledger.services({ environmentId: id }).map(({ service, generation, restarts }) => [service, generation, restarts]);
+    for (let count = 0; count < 3; count++) {
+      daemon = on.daemon();
+      await daemon.supervisor.adopt(environment, true);
+      await on.clock.advance(1_000);
+      expect(phases(daemon)).toEqual({ web: "Stopped", worker: "Waiting" });
+      expect(counted()).toEqual([
+        ["web", 1, 0],
+        ["worker", 1, 0],
+      ]);
+      if (count < 2) daemon.supervisor.detach();
+    }
+    up(daemon, planOf("web"));
+    await on.clock.advance(3_000);
+    expect(running(on)).toEqual(["worker/2", "web/2"].sort());
+    expect(counted()).toContainEqual(["worker", 2, 1]);
+  });
+
   test("does not run again what had completed", async () => {
     const on = bench();
     const before = on.daemon();

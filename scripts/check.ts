@@ -24,7 +24,7 @@ const slowTests = [
 
 const fastTests = (places: string[], others: string[]) => [
   // A test that hangs is found all the same; one on a machine that others use too gets the time it needs.
-  ...[bun, "test", "--timeout=30000", ...places],
+  ...[bun, "test", "--retry=1", "--timeout=30000", ...places],
   ...[...slowTests, ...others].flatMap((pattern) => ["--path-ignore-patterns", pattern]),
 ];
 

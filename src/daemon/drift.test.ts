@@ -1,8 +1,7 @@
 import { describe, expect, test } from "bun:test";
-import { existsSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { existsSync, mkdirSync, readdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { testWorld } from "../../test/support/daemon-world.ts";
+import { type TestWorld, testWorld } from "../../test/support/daemon-world.ts";
 import { WtError } from "../errors/wt-error.ts";
 import { systemClock } from "../os/clock.ts";
 import type { Inspection, ResourceContent, ResourceSpec } from "../resource/resource-driver.ts";
@@ -118,11 +117,15 @@ describe("diff", () => {
 });
 
 describe("dump and load", () => {
-  const place = () => mkdtempSync(join(tmpdir(), "wt-dump-test-"));
+  const placeIn = ({ repository }: TestWorld) => {
+    const directory = join(repository.base, "dumps");
+    mkdirSync(directory);
+    return directory;
+  };
 
   test("a dump appears whole or not at all, and replaces nothing unasked", async () => {
     await using made = await raised();
-    const directory = place();
+    const directory = placeIn(made);
     const path = join(directory, "a.sql");
     const dump = (over = {}) =>
       dumpOperation(
@@ -141,12 +144,11 @@ describe("dump and load", () => {
     made.state.stuck = true;
     expect(await failure({ path: join(directory, "c.sql") })).toBe("dump_failed");
     expect(readdirSync(directory).sort()).toEqual(["a.sql", "b.db", "b.tar"]);
-    rmSync(directory, { recursive: true });
   });
 
   test("a load is one operation of its environment; what is no file is refused", async () => {
     await using made = await raised();
-    const directory = place();
+    const directory = placeIn(made);
     const path = join(directory, "a.sql");
     const load = () => loadOperation(made.world, { target: made.target, resource: null, path, restart: false, env: {} }, made.call());
     const error = (await load().catch((thrown) => thrown)) as WtError;
@@ -154,6 +156,5 @@ describe("dump and load", () => {
     writeFileSync(path, "");
     expect((await load()).resources).toEqual(["db"]);
     expect([made.schemas.feature, made.world.ledger.operations()]).toEqual([[path], []]);
-    rmSync(directory, { recursive: true });
   });
 });

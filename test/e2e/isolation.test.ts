@@ -1,7 +1,6 @@
 // Environments, worlds and strangers do not reach each other: variables, hosts, the control socket, files on disk, daemons of other builds.
 import { describe, expect, test } from "bun:test";
-import { chmodSync, cpSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, symlinkSync, utimesSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { chmodSync, cpSync, readdirSync, readFileSync, statSync, symlinkSync, utimesSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { clientHeader } from "../../src/api/endpoints.ts";
 import { eventually, type HermeticWorld, hermeticWorld } from "../support/hermetic-world.ts";
@@ -194,50 +193,46 @@ describe("a daemon of another build", () => {
       await world.ok(["create", "a"]);
       const before = await world.status("a");
       const daemon = await world.daemonPid();
-      const copy = mkdtempSync(join(tmpdir(), "wt-build-"));
-      try {
-        for (const name of ["src", "bin", "package.json"]) cpSync(join(root, name), join(copy, name), { recursive: true });
-        symlinkSync(join(root, "node_modules"), join(copy, "node_modules"));
-        // A file that is newer makes another build.
-        utimesSync(join(copy, "src/main.ts"), new Date(), new Date());
-        chmodSync(join(copy, "bin/wt"), 0o755);
-        const newer = async (args: string[]) => {
-          const child = Bun.spawn([join(copy, "bin/wt"), ...args], {
-            cwd: world.repository,
-            env: world.env,
-            stdin: "ignore",
-            stdout: "pipe",
-            stderr: "pipe",
-          });
-          const [stdout, stderr, code] = await Promise.all([
-            new Response(child.stdout).text(),
-            new Response(child.stderr).text(),
-            child.exited,
-          ]);
-          expect({ code, stderr: code === 0 ? "" : stderr }).toEqual({ code: 0, stderr: "" });
-          return { stdout, stderr };
-        };
-        const said = await newer(["status", "a"]);
-        expect(said.stderr).toContain("replacing the daemon of another build");
-        const { pid } = JSON.parse((await newer(["daemon", "status", "--json"])).stdout).daemon;
-        expect(pid).not.toBe(daemon);
-        const after = await eventually(
-          async () => JSON.parse((await newer(["status", "a", "--json"])).stdout).environment,
-          ({ status }) => status === "Healthy",
-        );
-        const identity = ({ services, url, path }: typeof before) => ({
-          url,
-          path,
-          services: services.map(({ name, pid, port, restarts }) => ({ name, pid, port, restarts })),
+      const copy = join(world.directory, "build");
+      for (const name of ["src", "bin", "package.json"]) cpSync(join(root, name), join(copy, name), { recursive: true });
+      symlinkSync(join(root, "node_modules"), join(copy, "node_modules"));
+      // A file that is newer makes another build.
+      utimesSync(join(copy, "src/main.ts"), new Date(), new Date());
+      chmodSync(join(copy, "bin/wt"), 0o755);
+      const newer = async (args: string[]) => {
+        const child = Bun.spawn([join(copy, "bin/wt"), ...args], {
+          cwd: world.repository,
+          env: world.env,
+          stdin: "ignore",
+          stdout: "pipe",
+          stderr: "pipe",
         });
-        expect(after.status).toBe("Healthy");
-        expect(identity(after)).toEqual(identity(before));
-        expect(await (await world.fetch("a.localhost")).text()).toContain("web of a");
-        await newer(["down", "a"]);
-        await newer(["daemon", "stop"]);
-      } finally {
-        rmSync(copy, { recursive: true, force: true });
-      }
+        const [stdout, stderr, code] = await Promise.all([
+          new Response(child.stdout).text(),
+          new Response(child.stderr).text(),
+          child.exited,
+        ]);
+        expect({ code, stderr: code === 0 ? "" : stderr }).toEqual({ code: 0, stderr: "" });
+        return { stdout, stderr };
+      };
+      const said = await newer(["status", "a"]);
+      expect(said.stderr).toContain("replacing the daemon of another build");
+      const { pid } = JSON.parse((await newer(["daemon", "status", "--json"])).stdout).daemon;
+      expect(pid).not.toBe(daemon);
+      const after = await eventually(
+        async () => JSON.parse((await newer(["status", "a", "--json"])).stdout).environment,
+        ({ status }) => status === "Healthy",
+      );
+      const identity = ({ services, url, path }: typeof before) => ({
+        url,
+        path,
+        services: services.map(({ name, pid, port, restarts }) => ({ name, pid, port, restarts })),
+      });
+      expect(after.status).toBe("Healthy");
+      expect(identity(after)).toEqual(identity(before));
+      expect(await (await world.fetch("a.localhost")).text()).toContain("web of a");
+      await newer(["down", "a"]);
+      await newer(["daemon", "stop"]);
     },
     2 * minute,
   );

@@ -3,6 +3,7 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { holdInTest } from "./held-in-test.ts";
 import { eventually } from "./hermetic-world.ts";
 
 export interface Browser extends AsyncDisposable {
@@ -46,7 +47,12 @@ export async function startChromium(): Promise<Browser> {
     stdout: "ignore",
     stderr: "pipe",
   });
+  const hold = holdInTest(() => {
+    child.kill("SIGKILL");
+    return end();
+  });
   const end = async () => {
+    hold.release();
     const killer = setTimeout(() => child.kill("SIGKILL"), 5000);
     await child.exited;
     clearTimeout(killer);

@@ -3,6 +3,7 @@ import { mkdirSync, mkdtempSync, realpathSync, rmSync, writeFileSync } from "nod
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { createGit, type Git } from "../../src/git/git.ts";
+import { holdInTest } from "./held-in-test.ts";
 
 export interface TestRepository extends AsyncDisposable {
   /** The temporary directory (resolved); the repository is in it, and other things may be put beside it. */
@@ -30,6 +31,7 @@ export interface TestRepositoryOptions {
 
 export async function gitRepository(options: TestRepositoryOptions = {}): Promise<TestRepository> {
   const base = realpathSync(mkdtempSync(join(tmpdir(), "wt-git-")));
+  const hold = holdInTest(() => rmSync(base, { recursive: true, force: true, maxRetries: 5 }));
   const env = testEnvironment(base, options.env);
   const root = join(base, "repo");
   mkdirSync(join(base, "home"));
@@ -52,6 +54,7 @@ export async function gitRepository(options: TestRepositoryOptions = {}): Promis
     },
     async [Symbol.asyncDispose]() {
       rmSync(base, { recursive: true, force: true });
+      hold.release();
     },
   };
   repository.run(["init", "-q", "-b", "main"]);

@@ -1,11 +1,13 @@
 // A world of its own for an end-to-end test: own HOME and XDG directories, own gateway port, no GIT_* of the caller, and a disposal
 // that fails the test when anything is left behind.
-import { existsSync, mkdtempSync, readdirSync, readFileSync, readlinkSync, realpathSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdtempSync, readdirSync, realpathSync, rmSync, writeFileSync } from "node:fs";
 import { mkdir } from "node:fs/promises";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { dirname, join, resolve } from "node:path";
 import type { EnvironmentDocument, EnvironmentList } from "../../src/api/environment.ts";
+import { holdInTest } from "./held-in-test.ts";
+import { commandOf, endAll, processesOf } from "./world-processes.ts";
 
 const root = resolve(import.meta.dir, "../..");
 
@@ -100,6 +102,13 @@ function hermeticEnvironment(directory: string, gatewayPort: number): Record<str
   };
 }
 
+/** Of a world, until its disposal. Once its test is given up nothing answers that any more, so that it cannot fail a second time. */
+interface Life {
+  givenUp: boolean;
+  /** Commands under way. */
+  children: Set<Bun.Subprocess>;
+}
+
 interface Place {
   directory: string;
   repository: string;
@@ -109,7 +118,11 @@ interface Place {
 
 function operations(place: Place): HermeticWorld {
   const { directory, repository, env, gatewayPort } = place;
+  const life: Life = { givenUp: false, children: new Set() };
+  const hold = holdInTest(() => giveUp(life, place));
+  const answered = <T>(answer: T): T | Promise<never> => (life.givenUp ? new Promise(() => undefined) : answer);
   const run = async (command: string[], options: RunOptions = {}): Promise<Ran> => {
+    await answered(null);
     const child = Bun.spawn(command, {
       cwd: options.cwd ?? repository,
       env: { ...env, ...options.env },
@@ -117,10 +130,12 @@ function operations(place: Place): HermeticWorld {
       stdout: "pipe",
       stderr: "pipe",
     });
+    life.children.add(child);
     const interrupt = () => child.kill("SIGINT");
     options.abort?.addEventListener("abort", interrupt, { once: true });
     const [stdout, stderr, code] = await Promise.all([new Response(child.stdout).text(), new Response(child.stderr).text(), child.exited]);
-    return { code, stdout, stderr };
+    life.children.delete(child);
+    return answered({ code, stdout, stderr });
   };
   const must = async (command: string[], options?: RunOptions): Promise<string> => {
     const ran = await run(command, options);
@@ -150,15 +165,31 @@ function operations(place: Place): HermeticWorld {
     },
     list: async () => JSON.parse(await ok(["list", "--json"])),
     status: async (name) => JSON.parse(await ok(["status", name, "--json"])).environment,
-    fetch: (host, path = "/", init = {}) => {
+    async fetch(host, path = "/", init = {}) {
       const headers = new Headers(init.headers);
       headers.set("host", `${host}:${gatewayPort}`);
-      return fetch(`http://127.0.0.1:${gatewayPort}${path}`, { redirect: "manual", ...init, headers });
+      try {
+        return await answered(await fetch(`http://127.0.0.1:${gatewayPort}${path}`, { redirect: "manual", ...init, headers }));
+      } catch (error) {
+        await answered(null);
+        throw error;
+      }
     },
     daemonPid: async () => JSON.parse(await ok(["daemon", "status", "--json"])).daemon.pid,
     processes: () => processesOf(directory),
-    [Symbol.asyncDispose]: () => dispose({ ...place, wt }),
+    async [Symbol.asyncDispose]() {
+      if (life.givenUp) return;
+      await dispose({ ...place, wt });
+      hold.release();
+    },
   };
+}
+
+async function giveUp(life: Life, { directory }: Place): Promise<void> {
+  life.givenUp = true;
+  for (const child of life.children) child.kill("SIGKILL");
+  await endAll(directory);
+  removeDirectory(directory);
 }
 
 /** Stops the world and says what it left behind. */
@@ -170,61 +201,14 @@ async function dispose(place: Place & { wt: HermeticWorld["wt"] }): Promise<void
     (pids) => pids.length === 0,
   );
   const commands = left.map((pid) => `${pid} ${commandOf(pid)}`);
-  for (const pid of left) {
-    try {
-      process.kill(pid, "SIGKILL");
-    } catch {
-      // It ended in the meantime.
-    }
-  }
-  rmSync(directory, { recursive: true, force: true });
+  if (left.length > 0) await endAll(directory);
+  removeDirectory(directory);
   if (commands.length > 0) throw new Error(`the test left processes behind:\n${commands.join("\n")}`);
 }
 
-/** Linux: every process whose environment names the world's state directory, or that works in it (a database server has no variable of ours). */
-function processesOf(directory: string): number[] {
-  const wanted = `XDG_STATE_HOME=${directory}/state`;
-  return readdirSync("/proc")
-    .filter((name) => /^\d+$/.test(name))
-    .map(Number)
-    .filter(
-      (pid) =>
-        pid !== process.pid &&
-        (environOf(pid).includes(wanted) || workingDirectory(pid).startsWith(`${directory}/state/`)) &&
-        !isZombie(pid),
-    );
-}
-
-function environOf(pid: number): string[] {
-  try {
-    return readFileSync(`/proc/${pid}/environ`, "utf8").split("\0");
-  } catch {
-    return [];
-  }
-}
-
-function workingDirectory(pid: number): string {
-  try {
-    return readlinkSync(`/proc/${pid}/cwd`);
-  } catch {
-    return "";
-  }
-}
-
-function isZombie(pid: number): boolean {
-  try {
-    return /\) Z /.test(readFileSync(`/proc/${pid}/stat`, "utf8"));
-  } catch {
-    return true;
-  }
-}
-
-function commandOf(pid: number): string {
-  try {
-    return readFileSync(`/proc/${pid}/cmdline`, "utf8").replaceAll("\0", " ").trim();
-  } catch {
-    return "(gone)";
-  }
+/** What is being ended may write its last file meanwhile. */
+function removeDirectory(directory: string): void {
+  rmSync(directory, { recursive: true, force: true, maxRetries: 5, retryDelay: 50 });
 }
 
 /** Asks until the answer is right or ten seconds are over; gives the last answer. */

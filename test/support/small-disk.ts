@@ -1,6 +1,7 @@
 // Disks that are full or read-only: small file systems in memory, for tests that run as root.
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { holdInTest } from "./held-in-test.ts";
 
 export interface SmallDisk extends Disposable {
   /** Takes all the space there is. */
@@ -17,6 +18,9 @@ export function smallDisk(path: string, size = "4m"): SmallDisk {
   mkdirSync(path, { recursive: true });
   must(["mount", "-t", "tmpfs", "-o", `size=${size},mode=0700`, "wt-test", path]);
   const filler = join(path, ".filler");
+  // Lazily: somebody may still have a file open.
+  const unmount = () => must(["umount", "-l", path]);
+  const hold = holdInTest(unmount);
   return {
     fill() {
       for (const bytes of [1 << 20, 1 << 16, 1 << 12, 1]) {
@@ -29,8 +33,10 @@ export function smallDisk(path: string, size = "4m"): SmallDisk {
     },
     empty: () => writeFileSync(filler, ""),
     readOnly: (yes) => must(["mount", "-o", `remount,${yes ? "ro" : "rw"}`, path]),
-    // Lazily: somebody may still have a file open.
-    [Symbol.dispose]: () => must(["umount", "-l", path]),
+    [Symbol.dispose]() {
+      hold.release();
+      unmount();
+    },
   };
 }
 

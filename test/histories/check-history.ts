@@ -4,7 +4,7 @@ import { join } from "node:path";
 import type { Lease } from "../../src/environment/ledger.ts";
 import type { ResourceSpec } from "../../src/resource/resource-driver.ts";
 import type { HistoryWorld } from "./history-world.ts";
-import { databaseModel, type Model, type Work } from "./model.ts";
+import { blobId, databaseModel, type Model, type Work } from "./model.ts";
 
 export function violations(history: HistoryWorld, model: Model): string[] {
   return [
@@ -203,10 +203,6 @@ function keptFiles(directory: string): Set<string> {
   if (!existsSync(directory)) return new Set();
   const names = [...new Bun.Glob("**/*").scanSync({ cwd: directory, dot: true })];
   return new Set(names.map((name) => readFileSync(join(directory, name), "utf8")));
-}
-
-function blobId(content: string): string {
-  return new Bun.CryptoHasher("sha1").update(`blob ${Buffer.byteLength(content)}\0${content}`).digest("hex");
 }
 
 function listing(directory: string): string[] {

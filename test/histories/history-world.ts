@@ -3,6 +3,7 @@
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { Call } from "../../src/daemon/journaled-run.ts";
+import { dayMs } from "../../src/daemon/kept-environment.ts";
 import { keepDeletedTidy } from "../../src/daemon/kept-upkeep.ts";
 import { adoptServices, settleOperations } from "../../src/daemon/recovery.ts";
 import { emptyTrash } from "../../src/daemon/trash.ts";
@@ -54,6 +55,8 @@ export interface HistoryWorld extends AsyncDisposable {
   restart(how?: { reboot?: boolean; accident?: Accident | null }): Promise<void>;
   /** Background work of the present daemon is over. */
   quiet(): Promise<void>;
+  pass(days: number): void;
+  nowMs(): number;
 }
 
 /** `keeps` false: what is deleted cannot come back (WT_UNDELETE_DAYS=0). */
@@ -88,6 +91,7 @@ export async function historyWorld({ keeps = true } = {}): Promise<HistoryWorld>
   };
 
   const made = await begin();
+  await adoptServices(made.world, `boot-${boot}`);
   await trustAll(made.world, repository);
   const history: HistoryWorld = {
     ...made,
@@ -134,6 +138,8 @@ export async function historyWorld({ keeps = true } = {}): Promise<HistoryWorld>
         for (const project of world.ledger.projects()) await emptyTrash(world, project);
       });
     },
+    pass: (days) => clock.pass(days * dayMs),
+    nowMs: () => clock.now(),
     async [Symbol.asyncDispose]() {
       await end(history);
       armFaults(null);

@@ -4,6 +4,7 @@ import { createEnvironment } from "../../src/daemon/create-environment.ts";
 import { deleteEnvironment } from "../../src/daemon/delete-environment.ts";
 import { collect } from "../../src/daemon/gc.ts";
 import type { Call } from "../../src/daemon/journaled-run.ts";
+import { tidyKept } from "../../src/daemon/kept-upkeep.ts";
 import { resetOperation } from "../../src/daemon/resource-operations.ts";
 import { purgeNamed, undeleteEnvironment } from "../../src/daemon/undelete-environment.ts";
 import { downEnvironment, upEnvironment } from "../../src/daemon/up-environment.ts";
@@ -11,8 +12,10 @@ import type { World } from "../../src/daemon/world.ts";
 import { WtError } from "../../src/errors/wt-error.ts";
 import { machineError } from "../../src/os/machine-error.ts";
 import { snapshot, violations } from "./check-history.ts";
+import { givenUpBy, givenUpWith, keptFor } from "./given-up.ts";
 import { type HistoryWorld, historyWorld } from "./history-world.ts";
-import { databaseModel, doByHand, emptyModel, environmentOf, type Model, type Work } from "./model.ts";
+import type { Accident } from "./instants.ts";
+import { databaseModel, doByHand, emptyModel, environmentOf, type Model } from "./model.ts";
 import { branchNames, type Command, type Happening, type Story, type UserAction } from "./operations.ts";
 
 /** What happened over all, so that a run can say what it has proven. */
@@ -86,19 +89,45 @@ async function live(history: HistoryWorld, model: Model, { happening, tally }: {
     await history.restart(happening);
     return ["restarted"];
   }
+  if (happening.kind === "days") return passDays(history, model, { happening, tally });
   history.life.expect(happening.accident);
   const { alongside } = happening;
+  const letGo = givenUpBy(
+    history,
+    [happening.command, alongside].filter((one) => one !== null && isCommand(one)).map((one) => sensible(history, one)),
+  );
+  model.works = model.works.filter(letGo);
   const outcomes = await Promise.all([
     carryOut(history, model, { command: happening.command, tally }),
     ...(alongside === null
       ? []
       : [isCommand(alongside) ? carryOut(history, model, { command: alongside, tally }) : byHand(history, model, alongside)]),
   ]);
-  const { struckAt } = history.life;
-  if (struckAt === null) return outcomes;
-  if (happening.accident?.kind === "crash") tally.crashes++;
+  // Also what was written meanwhile.
+  model.works = model.works.filter(letGo);
+  return [...outcomes, ...struckBy(history, happening.accident, tally)];
+}
+
+/** What is kept goes when its time is over, whether or not somebody still wanted it. */
+async function passDays(
+  history: HistoryWorld,
+  model: Model,
+  { happening, tally }: { happening: Extract<Happening, { kind: "days" }>; tally: Tally },
+): Promise<string[]> {
+  history.pass(happening.days);
+  const over = history.ledger.deleted().filter(({ expiresAtMs }) => expiresAtMs <= history.nowMs());
+  model.works = model.works.filter(givenUpWith(history, over));
+  history.life.expect(happening.accident);
+  const outcome = await history.act(tidyKept);
+  if (outcome !== null && "error" in outcome) throw new Error(`tidying threw: ${text(outcome.error)}`);
+  return [`${over.length} are over`, ...struckBy(history, happening.accident, tally)];
+}
+
+function struckBy({ life }: HistoryWorld, accident: Accident | null, tally: Tally): string[] {
+  if (life.struckAt === null) return [];
+  if (accident?.kind === "crash") tally.crashes++;
   else tally.errors++;
-  return [...outcomes, `${happening.accident?.kind} at ${struckAt}`];
+  return [`${accident?.kind} at ${life.struckAt}`];
 }
 
 const gcRequest = { all: false, mergedOnly: false, adopted: false, environments: null };
@@ -136,13 +165,9 @@ async function carryOut(history: HistoryWorld, model: Model, asked: { command: C
   if (database && command.do === "delete")
     database.mayBeGone ||= !history.keeps || command.purge || model.removedByHand.has(environment?.path ?? "");
   if (command.do === "gc") for (const one of model.databases.values()) one.mayBeGone ||= !history.keeps || model.removedByHand.size > 0;
-  const letGo = command.do === "purge" || (command.do === "delete" && command.purge) ? giveUp(history, command) : () => true;
-  model.works = model.works.filter(letGo);
   const { root: cwd, env } = history.repository;
   const name = nameFor(history, command);
   const outcome = await history.act((world, call) => request({ world, call, cwd, env, name }, command));
-  // Also what was written meanwhile.
-  model.works = model.works.filter(letGo);
   if (outcome === null) return `${command.do} was cut off`;
   if ("error" in outcome) {
     // As the one who asked would be told.
@@ -173,22 +198,6 @@ function foresee(database: ReturnType<typeof databaseModel>, command: Command): 
   if (command.do === "checkpoint") database.checkpoints.set(id, known ?? new Set([...database.contents, "gone"]));
   if (command.do === "restore") for (const content of known ?? []) if (content !== "gone") database.contents.add(content);
   if (command.do === "remove_checkpoint") known?.add("gone");
-}
-
-/** Who says `--purge` (and `--force`) has given up everything that is not in a commit; with the branch the commits too. */
-function giveUp(history: HistoryWorld, command: Extract<Command, { do: "purge" | "delete" }>): (work: Work) => boolean {
-  const kept = keptFor(history, command.branch);
-  const id = command.do === "delete" ? environmentOf(history, command.branch)?.id : kept?.id;
-  const branches = history.repository.run(["for-each-ref", "--format=%(refname:short)", "refs/heads"]).split("\n");
-  const branchGoes =
-    command.do === "delete" ? command.withBranch : !branches.includes((kept?.data.branch as { name?: string } | null)?.name ?? "");
-  const filesGo = command.do === "purge" || command.force;
-  return (work) => work.environmentId !== id || (work.in === "commit" ? !branchGoes : !filesGo);
-}
-
-function keptFor({ ledger }: HistoryWorld, branch: number) {
-  const records = ledger.deleted();
-  return records[branch % Math.max(1, records.length)] ?? null;
 }
 
 function nameFor(history: HistoryWorld, command: Command): string {

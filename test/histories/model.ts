@@ -58,9 +58,14 @@ export async function doByHand(
   { action, alone }: { action: UserAction; alone: boolean },
 ): Promise<void> {
   const environment = environmentOf(history, action.branch);
-  if (!environment || !existsSync(join(environment.path, ".git"))) return;
+  if (!environment) return;
   const { path } = environment;
-  const git = (...args: string[]) => quietly(() => history.repository.run(args, path));
+  // Also of a worktree that is gone: as long as it is locked, its environment stays.
+  if (action.do === "lock_worktree") {
+    quietly(() => history.repository.run(["worktree", action.yes ? "lock" : "unlock", path]));
+    return;
+  }
+  if (!existsSync(join(path, ".git"))) return;
   switch (action.do) {
     case "write":
       return writeWork(history, model, { environment, what: action.what, file: action.file });
@@ -93,9 +98,6 @@ export async function doByHand(
     case "git_worktree_remove":
       history.repository.run(["worktree", "remove", "--force", "--force", path]);
       return forget(model, environment);
-    case "lock_worktree":
-      git("worktree", action.yes ? "lock" : "unlock", path);
-      return;
     case "merge":
       quietly(() => history.repository.run(["merge", "-q", "--no-edit", environment.branch ?? "main"]));
   }
@@ -144,6 +146,11 @@ function writeWork(history: HistoryWorld, model: Model, { environment, what, fil
   work.in = "index";
   if (what === "stage") write();
   else if (git("commit", "-q", "-m", "work", "--", place) !== null) work.in = "commit";
+}
+
+/** As git names it. */
+export function blobId(content: string): string {
+  return new Bun.CryptoHasher("sha1").update(`blob ${Buffer.byteLength(content)}\0${content}`).digest("hex");
 }
 
 /** What the user threw away is nobody's loss; commits stay. */

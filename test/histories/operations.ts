@@ -29,7 +29,9 @@ export type Happening =
   | { kind: "user"; action: UserAction }
   /** `alongside` begins at the same time. `again` befalls the daemon that recovers. */
   | { kind: "command"; command: Command; alongside: Command | UserAction | null; accident: Accident | null; again?: Accident | null }
-  | { kind: "restart"; reboot: boolean; accident: Accident | null };
+  | { kind: "restart"; reboot: boolean; accident: Accident | null }
+  /** Nobody does anything; what is kept of deleted environments goes when its time is over. */
+  | { kind: "days"; days: number; accident: Accident | null };
 
 const branch = fc.nat({ max: 3 });
 
@@ -55,7 +57,10 @@ const userAction: fc.Arbitrary<UserAction> = fc.oneof(
   },
   { weight: 1, arbitrary: fc.record({ do: fc.constant("rm_worktree" as const), branch }) },
   { weight: 1, arbitrary: fc.record({ do: fc.constant("git_worktree_remove" as const), branch }) },
-  { weight: 1, arbitrary: fc.record({ do: fc.constant("lock_worktree" as const), branch, yes: fc.boolean() }) },
+  {
+    weight: 3,
+    arbitrary: fc.record({ do: fc.constant("lock_worktree" as const), branch, yes: fc.nat({ max: 2 }).map((one) => one === 2) }),
+  },
   { weight: 1, arbitrary: fc.record({ do: fc.constant("merge" as const), branch }) },
 );
 
@@ -124,6 +129,14 @@ export const happening: fc.Arbitrary<Happening> = fc.oneof(
       kind: fc.constant("restart" as const),
       reboot: fc.boolean(),
       accident: fc.option(crash, { freq: 2 }),
+    }),
+  },
+  {
+    weight: 1,
+    arbitrary: fc.record({
+      kind: fc.constant("days" as const),
+      days: fc.constantFrom(3, 8),
+      accident: fc.option(accident, { freq: 2 }),
     }),
   },
 );

@@ -29,7 +29,7 @@ export async function runHistories(asked: Histories): Promise<{ tally: Tally; fa
     const own = seed + lived;
     const lives = historyOf(own);
     const message = await failureOf(lives, tally);
-    if (message !== null) return { tally, failure: { seed: own, message, smallest: await shrunk(lives, message) } };
+    if (message !== null) return { tally, failure: { seed: own, message, smallest: await smallestOf(lives, message) } };
     progress?.(tally, own);
   }
 }
@@ -40,7 +40,8 @@ export function historyOf(seed: number): Story {
   return one;
 }
 
-async function failureOf(story: Story, tally?: Tally): Promise<string | null> {
+/** What does not hold in it, and the story up to there; null: all holds. */
+export async function failureOf(story: Story, tally?: Tally): Promise<string | null> {
   return liveHistory(story, tally).then(
     () => null,
     (error: unknown) => (error instanceof Error ? error.message : String(error)),
@@ -48,7 +49,7 @@ async function failureOf(story: Story, tally?: Tally): Promise<string | null> {
 }
 
 /** Leaves out one happening after the other, as long as something still fails. */
-async function shrunk(story: Story, message: string): Promise<string> {
+export async function smallestOf(story: Story, message: string): Promise<string> {
   let smallest = story;
   let said = message;
   for (let index = smallest.happenings.length - 1; index >= 0; index--) {

@@ -154,14 +154,17 @@ export async function buildTestWorld(parts: TestWorldParts): Promise<{ world: Wo
   return { world, reported };
 }
 
-/** Services that listen on nothing count as ready after a second: nobody waits for it here, time passes by itself. */
-export function fastClock(): Clock {
+/** Services that listen on nothing count as ready after a second: nobody waits for it here, time passes by itself; `pass` lets days go by. */
+export function fastClock(): Clock & { pass(ms: number): void } {
   let aheadMs = 0;
   return {
     now: () => systemClock.now() + aheadMs,
     async sleep(ms, abort) {
       await systemClock.sleep(Math.min(ms, 5), abort);
       aheadMs += Math.max(0, ms - 5);
+    },
+    pass(ms) {
+      aheadMs += ms;
     },
   };
 }

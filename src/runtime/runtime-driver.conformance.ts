@@ -418,7 +418,7 @@ async function lines(driver: RuntimeDriver, logPath: string, options: LogOptions
 
 /** Repeats the assertion until it holds; fails with its last error after ten seconds. */
 export async function eventually(assertion: () => Promise<void>): Promise<void> {
-  const deadlineMs = performance.now() + 10_000;
+  const deadlineMs = performance.now() + 30_000;
   for (;;) {
     try {
       return await assertion();

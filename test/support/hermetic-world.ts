@@ -211,8 +211,8 @@ function removeDirectory(directory: string): void {
   rmSync(directory, { recursive: true, force: true, maxRetries: 5, retryDelay: 50 });
 }
 
-/** Asks until the answer is right or ten seconds are over; gives the last answer. */
-export async function eventually<T>(ask: () => T | Promise<T>, right: (answer: T) => boolean, deadlineMs = 10_000): Promise<T> {
+/** Asks until the answer is right or half a minute is over; gives the last answer. */
+export async function eventually<T>(ask: () => T | Promise<T>, right: (answer: T) => boolean, deadlineMs = 30_000): Promise<T> {
   const end = Date.now() + deadlineMs;
   for (;;) {
     const answer = await ask();

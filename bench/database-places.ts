@@ -42,18 +42,18 @@ const makers: Record<string, string[]> = {
 };
 const path = `${process.env.PATH ?? ""}:/usr/sbin:/sbin:/usr/bin:/bin`;
 
-/** The kinds that can be measured here; says which cannot, and why. */
-export function placeKinds(small: boolean): PlaceKind[] {
+/** The kinds that can be measured here; says which cannot, and why. `what` is measured on them. */
+export function placeKinds({ small, what }: { small: boolean; what: string }): PlaceKind[] {
   const parent = placesParent();
   const { bavail, bsize } = statfsSync(parent);
   const free = bavail * bsize;
   if (!small && free < neededBytes) {
-    skipped("databases", `${parent} has ${(free / 1e9).toFixed(0)} GB free, ${(neededBytes / 1e9).toFixed(0)} are needed`);
+    skipped(what, `${parent} has ${(free / 1e9).toFixed(0)} GB free, ${(neededBytes / 1e9).toFixed(0)} are needed`);
     return [];
   }
   const reason = whyNoImages();
   if (reason !== null) {
-    skipped("databases on btrfs, xfs and ext4 images", reason);
+    skipped(`${what} on btrfs, xfs and ext4 images`, reason);
     return [{ name: "this one", open: openDirectory }];
   }
   const wanted = process.env.BENCH_FILE_SYSTEMS?.split(",") ?? Object.keys(makers);

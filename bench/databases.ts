@@ -15,7 +15,7 @@ import type { SuiteResult } from "./table.ts";
 const settleMs = 1_000;
 
 export async function benchDatabases(world: BenchWorld, quick: boolean): Promise<SuiteResult> {
-  const kinds = placeKinds(quick);
+  const kinds = placeKinds({ small: quick, what: "databases" });
   const result: SuiteResult = { rows: [], tables: [] };
   if (kinds.length === 0) return result;
   const postgres = await findPostgres(join(world.directory, "programs"));

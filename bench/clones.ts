@@ -24,7 +24,7 @@ export async function benchClones(world: BenchWorld, rounds: number): Promise<Su
   const result: SuiteResult = { rows: [], tables: [] };
   const lines: string[][] = [];
   if (!Bun.which("npm")) skipped("installing instead of copying", "npm is not installed");
-  for (const kind of placeKinds(true)) {
+  for (const kind of placeKinds({ small: true, what: "clones" })) {
     const place = kind.open();
     const removePlace = world.atEnd(() => place.remove());
     const inner = makeWorld(place.directory);

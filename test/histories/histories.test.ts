@@ -39,6 +39,14 @@ test.each(["up", "down", "reset"] as const)("%s beside a delete of the same envi
   await liveHistory({ keeps: true, happenings: [make, { ...make, command: gone, alongside: beside }] });
 });
 
+test("a checkpoint that is removed and made anew at the same time holds what is there now", async () => {
+  const of = { branch: 0, id: 1 };
+  const write: Happening = { kind: "user", action: { do: "write_database", branch: 0 } };
+  const checkpoint = { do: "checkpoint" as const, ...of };
+  const anew: Happening = { ...make, command: { do: "remove_checkpoint", ...of }, alongside: checkpoint };
+  await liveHistory({ keeps: true, happenings: [make, { ...make, command: checkpoint }, write, anew] });
+});
+
 test("a deleted environment that can come back and a new one of the same name do not share a database", async () => {
   const gone = { do: "delete" as const, branch: 0, force: true, withBranch: true, purge: false };
   const write: Happening = { kind: "user", action: { do: "write_database", branch: 0 } };

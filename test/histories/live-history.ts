@@ -98,10 +98,14 @@ async function live(history: HistoryWorld, model: Model, { happening, tally }: {
   );
   model.works = model.works.filter(letGo);
   const outcomes = await Promise.all([
-    carryOut(history, model, { command: happening.command, tally }),
+    carryOut(history, model, { command: happening.command, beside: alongside, tally }),
     ...(alongside === null
       ? []
-      : [isCommand(alongside) ? carryOut(history, model, { command: alongside, tally }) : byHand(history, model, alongside)]),
+      : [
+          isCommand(alongside)
+            ? carryOut(history, model, { command: alongside, beside: happening.command, tally })
+            : byHand(history, model, alongside),
+        ]),
   ]);
   // Also what was written meanwhile.
   model.works = model.works.filter(letGo);
@@ -154,13 +158,20 @@ async function byHand(history: HistoryWorld, model: Model, action: UserAction): 
   return `${action.do} by hand`;
 }
 
-async function carryOut(history: HistoryWorld, model: Model, asked: { command: Command; tally: Tally }): Promise<string> {
+interface Carried {
+  command: Command;
+  /** What happens at the same time. */
+  beside: Command | UserAction | null;
+  tally: Tally;
+}
+
+async function carryOut(history: HistoryWorld, model: Model, asked: Carried): Promise<string> {
   const { tally } = asked;
   const command = sensible(history, asked.command);
   tally.commands++;
   const environment = environmentOf(history, command.branch);
   const database = environment ? databaseModel(model, environment.id) : null;
-  if (database) foresee(database, command);
+  if (database) foresee(database, command, asked.beside);
   // What has no worktree is not kept.
   if (database && command.do === "delete")
     database.mayBeGone ||= !history.keeps || command.purge || model.removedByHand.has(environment?.path ?? "");
@@ -190,12 +201,15 @@ function sensible(history: HistoryWorld, command: Command): Command {
 }
 
 /** What a command may do to a database, whether or not it comes to its end. */
-function foresee(database: ReturnType<typeof databaseModel>, command: Command): void {
+function foresee(database: ReturnType<typeof databaseModel>, command: Command, beside: Carried["beside"]): void {
   if (command.do === "reset") database.contents.add(null);
   if (!("id" in command)) return;
   const id = `c${command.id}`;
   const known = database.checkpoints.get(id);
-  if (command.do === "checkpoint") database.checkpoints.set(id, known ?? new Set([...database.contents, "gone"]));
+  // What is removed meanwhile can be made anew.
+  const anew = command.do === "checkpoint" && beside?.do === "remove_checkpoint" ? database.contents : [];
+  if (command.do === "checkpoint")
+    database.checkpoints.set(id, known ? new Set([...known, ...anew]) : new Set([...database.contents, "gone"]));
   if (command.do === "restore") for (const content of known ?? []) if (content !== "gone") database.contents.add(content);
   if (command.do === "remove_checkpoint") known?.add("gone");
 }

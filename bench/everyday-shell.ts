@@ -2,6 +2,7 @@
 import { type BenchWorld, sourceFiles } from "./bench-world.ts";
 import type { BenchRow } from "./gateway.ts";
 import { type Contestant, compared, takeTurns } from "./measure.ts";
+import { findWorktrunk } from "./start-and-list.ts";
 
 const environments = 100;
 /** Of branches on a remote that nobody has checked out. */
@@ -17,9 +18,10 @@ export async function benchShell(world: BenchWorld, rounds: number): Promise<Ben
   await world.git(repository, ["pack-refs", "--all"]);
   await world.wt(repository, ["list"]);
   await world.run(["sleep", "0.5"]);
-  const rows = await benchOnce(world, repository, { rounds, when: "" });
+  const worktrunk = findWorktrunk()?.program ?? null;
+  const rows = await benchOnce(world, repository, { rounds, when: "", worktrunk });
   await world.stop();
-  return [...rows, ...(await benchOnce(world, repository, { rounds, when: ", no daemon" }))];
+  return [...rows, ...(await benchOnce(world, repository, { rounds, when: ", no daemon", worktrunk: null }))];
 }
 
 async function makeRemoteBranches(world: BenchWorld, repository: string, head: string): Promise<void> {
@@ -29,7 +31,13 @@ async function makeRemoteBranches(world: BenchWorld, repository: string, head: s
   await world.run(["sh", "-c", `git -C '${repository}' update-ref --stdin <'${file}'`]);
 }
 
-async function benchOnce(world: BenchWorld, cwd: string, { rounds, when }: { rounds: number; when: string }): Promise<BenchRow[]> {
+interface Round {
+  rounds: number;
+  when: string;
+  worktrunk: string | null;
+}
+
+async function benchOnce(world: BenchWorld, cwd: string, { rounds, when, worktrunk }: Round): Promise<BenchRow[]> {
   const time = (name: string, args: string[], expected: number): Contestant => {
     return async () => {
       const timed = await world.wt(cwd, args);
@@ -44,10 +52,11 @@ async function benchOnce(world: BenchWorld, cwd: string, { rounds, when }: { rou
       time("branches", ["__complete", "--", "create", "feature-"], remoteBranches),
       time("prompt", ["prompt"], 1),
       async () => ({ git: (await world.git(cwd, ["for-each-ref", "--format=%(refname)", "refs/heads"])).totalMs }),
+      ...(worktrunk === null ? [] : [peerCompletion(world, cwd, worktrunk)]),
     ],
     rounds,
   );
-  const { names = Number.NaN, branches = Number.NaN, prompt = Number.NaN, git = Number.NaN } = result;
+  const { names = Number.NaN, branches = Number.NaN, prompt = Number.NaN, git = Number.NaN, peer } = result;
   const row = (what: string, value: number, limit: number) =>
     compared({
       what: `${what}, ${environments} environments${when}`,
@@ -56,9 +65,23 @@ async function benchOnce(world: BenchWorld, cwd: string, { rounds, when }: { rou
       peer: ["git for-each-ref refs/heads", git],
       bar: { text: `≤ ${limit} ms`, met: value <= limit },
     });
+  const what = `wt switch branch-<TAB>, ${environments} environments${when}`;
+  const bar = { text: "< 1 ×", met: names < (peer ?? 0) };
   return [
     row("wt switch branch-<TAB>", names, 30),
+    ...(peer === undefined ? [] : [compared({ what, measure: "time", value: names, peer: ["worktrunk", peer], bar })]),
     row(`wt create feature-<TAB> (${remoteBranches} remote branches)`, branches, 30),
     row("wt prompt", prompt, 10),
   ];
+}
+
+/** As worktrunk's own completion of bash asks it. */
+function peerCompletion(world: BenchWorld, cwd: string, worktrunk: string): Contestant {
+  const env = { ...world.env, COMPLETE: "bash", _CLAP_COMPLETE_INDEX: "2", _CLAP_IFS: "\n" };
+  return async () => {
+    const timed = await world.run([worktrunk, "--", "wt", "switch", "branch-"], { cwd, env });
+    const lines = timed.stdout.split("\n").filter((line) => line.startsWith("branch-")).length;
+    if (lines !== environments - 1) throw new Error(`worktrunk completed ${lines} names instead of ${environments - 1}:\n${timed.stdout}`);
+    return { peer: timed.totalMs };
+  };
 }

@@ -23,8 +23,20 @@ export interface Results extends SuiteResult {
   machine: readonly string[];
 }
 
-/** Parts of the page that are written by runs of their own. */
-export type Part = "everything else" | "databases" | "pool";
+/** Parts of the page that are written by runs of their own, and the suites of each; what is in none of them is in the last. */
+export const parts = {
+  commands: ["start", "list", "shell"],
+  clones: ["clones"],
+  databases: ["databases"],
+  pool: ["pool"],
+  "everything else": [],
+} as const satisfies Record<string, readonly string[]>;
+export type Part = keyof typeof parts;
+
+/** What follows `npm run bench -- `. */
+function commandOf(part: Part): string {
+  return [...parts[part], "--write"].join(" ");
+}
 
 const end = "<!-- /measured -->";
 const header = ["what", "measure", "value", "compared with", "ratio", "bar", ""];
@@ -65,8 +77,7 @@ export function writeResults(path: string, part: Part, results: Results): void {
 }
 
 export function replacePart(page: string, part: Part, { rows, tables, machine }: Results): string {
-  const command = `npm run bench -- ${part === "everything else" ? "" : `${part} `}--write`;
-  const begin = `<!-- measured: written by \`${command}\`, not by hand -->`;
+  const begin = `<!-- measured: written by \`npm run bench -- ${commandOf(part)}\`, not by hand -->`;
   const from = page.indexOf(begin);
   const to = page.indexOf(end, from);
   if (from < 0 || to < 0) throw new Error(`The page has no place for the table: a line ${begin} and a line ${end}.`);

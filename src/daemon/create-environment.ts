@@ -28,7 +28,7 @@ import {
 } from "./incomplete.ts";
 import { type Call, endOperation, never, runPlan } from "./journaled-run.ts";
 import { expectAfterCreate, prepareBeforeCreate, runHooksAfterUp } from "./operation-hooks.ts";
-import { untouchedMembers } from "./pool-leaving.ts";
+import { claimableMembers } from "./pool-leaving.ts";
 import { memberUnfit, type PoolWork } from "./pool-steps.ts";
 import { locate, syncWorktrees } from "./projects.ts";
 import { refuseWithin } from "./running-commands.ts";
@@ -150,7 +150,7 @@ async function createNew(world: World, creation: Creation & { planning: Promise<
     cwd: request.cwd,
     wanted: request.hooks !== false && !creation.retried,
   });
-  const untouched = await untouchedMembers(world, project);
+  const untouched = request.pool === false || request.setup === false ? new Set<string>() : await claimableMembers(world, project);
   call.abort.throwIfAborted();
   const { environment, operation, pool } = claimEnvironment(world, { project, request, config, branch, untouched });
   const session: EnvironmentSession = { project, environment, config: hookedConfig, git, callerEnv: creation.callerEnv };

@@ -11,8 +11,11 @@ import { releaseEnvironment } from "./release-environment.ts";
 import { worktreeExists } from "./worktree-exists.ts";
 import type { World } from "./world.ts";
 
-/** Idempotent. Never loses what somebody put there: then it becomes an environment, and its slug is given. */
-export async function giveBackMember(world: World, project: ProjectRecord, { environment, data }: MemberRecord): Promise<string | null> {
+/** Idempotent; nothing to do for one that was claimed meanwhile. Never loses what somebody put there: then it becomes an environment, and its slug is given. */
+export async function giveBackMember(world: World, project: ProjectRecord, member: MemberRecord): Promise<string | null> {
+  const current = memberNow(world, member);
+  if (!current) return null;
+  const { environment, data } = current;
   const repositoryGone = entryAt(project.gitCommonDir) === null;
   // Nobody claims it from here on.
   if (data.state === "ready") world.ledger.updateMember(environment.id, asJson({ ...memberData(data), state: "leaving" }));
@@ -28,6 +31,24 @@ export async function untouchedMembers(world: World, project: ProjectRecord): Pr
   const members = world.ledger.members({ projectId: project.id });
   const heads = await Promise.all(members.map(({ environment }) => readDetachedHead(environment.path)));
   return new Set(members.flatMap(({ environment, data }, index) => (heads[index] === data.commit ? [environment.id] : [])));
+}
+
+/** Those (ids) that may be given away: nobody works in them. Of the others the upkeep is told, which keeps them as environments. */
+export async function claimableMembers(world: World, project: ProjectRecord): Promise<Set<string>> {
+  const ready = world.ledger.members({ projectId: project.id }).filter(({ data }) => data.state === "ready");
+  const touched = await Promise.all(ready.map((member) => isTouched(world, member)));
+  return new Set(
+    ready.flatMap(({ environment: { id } }, index) => {
+      if (!touched[index]) return [id];
+      world.pool.suspect(id);
+      return [];
+    }),
+  );
+}
+
+/** As the ledger has it now; undefined: it is no member any more. */
+export function memberNow({ ledger }: World, { environment: { id, projectId } }: MemberRecord): MemberRecord | undefined {
+  return ledger.members({ projectId }).find(({ environment }) => environment.id === id);
 }
 
 /** Somebody committed, switched, or changed files that git does not ignore since it was prepared. What cannot be told counts. */

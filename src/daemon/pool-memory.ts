@@ -23,6 +23,7 @@ export class PoolMemory {
   readonly #problems = new Map<string, PoolProblem>();
   readonly #working = new Map<string, PoolWorkInFlight>();
   readonly #rests = new Map<string, number>();
+  readonly #suspects = new Set<string>();
   #changed = Promise.withResolvers<void>();
   #woken = Promise.withResolvers<void>();
 
@@ -64,6 +65,16 @@ export class PoolMemory {
   /** How often that was so. */
   rests(projectId: string): number {
     return this.#rests.get(projectId) ?? 0;
+  }
+
+  /** Somebody may work in this member (id). */
+  suspect(id: string): void {
+    this.#suspects.add(id);
+  }
+
+  /** Whether that was said of it since this was asked last. */
+  takeSuspicion(id: string): boolean {
+    return this.#suspects.delete(id);
   }
 
   /** Something may be to be done: the upkeep looks at once. */

@@ -22,6 +22,7 @@ import type { EnvironmentSession } from "./environment-session.ts";
 import { copySources } from "./fill-files.ts";
 import { fillSignature } from "./fill-signature.ts";
 import { beginOperation, runPlan } from "./journaled-run.ts";
+import { memberNow } from "./pool-leaving.ts";
 import { asJson, memberData } from "./pool-records.ts";
 import { contentOf, resolvedCommands } from "./pool-renew.ts";
 import type { PoolWork } from "./pool-steps.ts";
@@ -69,9 +70,12 @@ export async function prepareMember(world: World, preparing: Preparing): Promise
   await making(world, preparing, { environment, operation, member: null });
 }
 
-/** The same of one that is there: the base's files, and only what differs is done again. When it throws, the member is gone. */
-export async function refreshMember(world: World, preparing: Preparing, { environment, data }: MemberRecord): Promise<void> {
-  const member = memberData(data);
+/** The same of one that is there, unless it was claimed meanwhile: the base's files, and only what differs is done again. When it throws, the member is gone. */
+export async function refreshMember(world: World, preparing: Preparing, known: MemberRecord): Promise<void> {
+  const current = memberNow(world, known);
+  if (!current) return;
+  const { environment } = current;
+  const member = memberData(current.data);
   const operation = world.ledger.transaction(() => {
     world.ledger.updateMember(environment.id, asJson({ ...member, state: "refreshing" }));
     return beginOperation(world, { environmentId: environment.id, kind: "create", data: { pool: true } });

@@ -10,7 +10,7 @@ import { spaceFloorBytes } from "../os/disk-error.ts";
 import { entryAt } from "../os/files.ts";
 import { callerEnvironment } from "./environment-session.ts";
 import { fillSignature } from "./fill-signature.ts";
-import { giveBackMember, isTouched, untouchedMembers } from "./pool-leaving.ts";
+import { giveBackMember, isTouched, memberNow, untouchedMembers } from "./pool-leaving.ts";
 import { type PoolBase, type Preparing, prepareMember, readBase, refreshMember, untilQuiet } from "./pool-prepare.ts";
 import { memberData } from "./pool-records.ts";
 import { observePresence } from "./worktree-presence.ts";
@@ -82,11 +82,7 @@ async function tendOnce(world: World, project: ProjectRecord, upkeep: Upkeep & {
   const views = members.map((one) => viewOf(world, one, known));
   const step = planPool({ size: upkeep.size, members: views, mayMake: known !== null && mayMake(world, project) });
   const member = "id" in step ? members.find(({ environment }) => environment.id === step.id) : undefined;
-  const leaves = member !== undefined && (step.kind === "give_back" || (step.kind === "refresh" && (await isTouched(world, member))));
-  if (leaves) {
-    await giveBackMember(world, project, member);
-    return { kind: "give_back", id: member.environment.id };
-  }
+  if (member && step.kind === "give_back") await giveBackMember(world, project, member);
   if ((step.kind === "prepare" || step.kind === "refresh") && known) await work(world, { project, known, member, abort: upkeep.abort });
   return step;
 }
@@ -95,7 +91,9 @@ async function tendOnce(world: World, project: ProjectRecord, upkeep: Upkeep & {
 async function lostMember(world: World, project: ProjectRecord, members: readonly MemberRecord[]): Promise<MemberRecord | null> {
   const untouched = await untouchedMembers(world, project);
   for (const member of members) {
-    if (isBusy(world, member) || untouched.has(member.environment.id)) continue;
+    const { id } = member.environment;
+    if (isBusy(world, member)) continue;
+    if (untouched.has(id) && !(world.pool.takeSuspicion(id) && (await isTouched(world, member)))) continue;
     if ((await observePresence(world, project, member.environment)).state !== "unknown") return member;
   }
   return null;
@@ -194,6 +192,8 @@ async function work(
     world.pool.setWorking(id, { what: "waiting to prepare", sinceMs: world.clock.now(), abort: stop });
     refuseLittleSpace(world, known.base.parent);
     await untilQuiet(world, preparing.abort);
+    // While it waited, somebody may have begun to work in it.
+    if (member && memberNow(world, member) && (await isTouched(world, member))) return void (await giveBackMember(world, project, member));
     world.pool.setWorking(id, { what, sinceMs: world.clock.now(), abort: stop });
     await (member ? refreshMember(world, preparing, member) : prepareMember(world, preparing));
     world.pool.setProblem(id, null);

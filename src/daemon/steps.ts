@@ -7,6 +7,7 @@ import type { Lease } from "../environment/ledger.ts";
 import { WtError } from "../errors/wt-error.ts";
 import type { BranchPlan } from "../git/branches.ts";
 import { deleteBranch } from "../git/branches.ts";
+import { finishMove } from "../git/pool-worktree.ts";
 import { readSkipped, saveBranchRescue, saveRescue } from "../git/rescue.ts";
 import { isWorktreeThere, moveRemains } from "../git/worktree-remains.ts";
 import { addWorktree, removeWorktree, undoAddWorktree } from "../git/worktrees.ts";
@@ -234,6 +235,7 @@ async function undoWorktree(context: StepContext): Promise<void> {
   const { branch, slug } = environment;
   const member = memberLease(worktreeLease(context));
   if (branch === null && member === null) return;
+  if (member?.from) await finishMove(session.git, { root: project.root, from: member.from, to: environment.path });
   // It may lie where it lay in the pool still.
   const path = member?.from && isWorktreeThere(member.from) ? member.from : environment.path;
   const detached = { branch: branch ?? "", detachedAt: member?.commit ?? null };

@@ -7,7 +7,7 @@ import type { BranchPlan } from "./branches.ts";
 import { retryConfigLock } from "./config-lock.ts";
 import { type Git, gitStderr } from "./git.ts";
 import { readGitDirectory } from "./repository.ts";
-import { ceilingAt } from "./status.ts";
+import { ceilingAt, parseStatus } from "./status.ts";
 import { addFailure, branchMoved } from "./worktree-errors.ts";
 import { undoAddWorktree } from "./worktrees.ts";
 
@@ -34,8 +34,15 @@ export async function addDetachedWorktree(git: Git, { root, path, commit, abort 
 
 /** Idempotent. The registration stays the same one. */
 export async function moveWorktree(git: Git, { root, from, to }: { root: string; from: string; to: string }): Promise<void> {
-  if (entryAt(from) === null && entryAt(join(to, ".git")) !== null) return;
+  if (await finishMove(git, { root, from, to })) return;
   await git.run(root, ["worktree", "move", from, to]);
+}
+
+/** Idempotent; for after a crash: git moves the directory first and says so to the registration then. False where the directory was not moved. */
+export async function finishMove(git: Git, { root, from, to }: { root: string; from: string; to: string }): Promise<boolean> {
+  if (entryAt(from) !== null || entryAt(join(to, ".git")) === null) return false;
+  await git.run(root, ["worktree", "repair", to]);
+  return true;
 }
 
 /** With initialised submodules git moves no worktree, and their own files name its path. */
@@ -51,9 +58,14 @@ export async function readDetachedHead(path: string): Promise<string | null> {
   return /^[0-9a-f]{40,64}$/.test(head.trim()) ? head.trim() : null;
 }
 
-/** What `git status` says, ignored files left out; equal texts: nobody changed anything but the content of what was changed already. */
+/** What `git status` says, ignored files left out, and the size and time of each file that it names; equal texts: nobody changed any. */
 export async function readStatusText(git: Git, path: string): Promise<string> {
-  return git.run(path, ["status", "--porcelain=v2", "-z", "--untracked-files=normal"], { env: ceilingAt(path) });
+  const output = await git.run(path, ["status", "--porcelain=v2", "-z", "--untracked-files=all"], { env: ceilingAt(path) });
+  const marks = parseStatus(output).entries.map((entry) => {
+    const stat = entryAt(join(path, entry.path));
+    return stat === null ? "absent" : `${stat.size} ${stat.mtimeMs}`;
+  });
+  return [output, ...marks].join("\0");
 }
 
 /** Tracked files that differ from HEAD, staged or not. */

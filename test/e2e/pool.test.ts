@@ -254,6 +254,26 @@ describe("what stands in the way is said", () => {
 
 describe("members and everybody else", () => {
   test(
+    "who changed a file in one without committing keeps it too: a create takes it not, and it becomes an environment",
+    async () => {
+      await using world = await shop(1);
+      const [name] = members(world);
+      const path = join(parent(world), name!);
+      await world.write({ "lock.txt": "mine\n" }, path);
+      await world.ok(["create", "a"]);
+      expect(readFileSync(join(parent(world), "a/lock.txt"), "utf8")).toBe("1\n");
+      await isWhole(world, "a");
+      expect(readFileSync(join(path, "lock.txt"), "utf8")).toBe("mine\n");
+      await full(world);
+      expect((await world.list()).environments.map(({ slug }) => slug)).toContain(name!.slice(1));
+      expect(readFileSync(join(path, "lock.txt"), "utf8")).toBe("mine\n");
+      await world.ok(["pool", "set", "0"]);
+      expect(members(world)).toEqual([name!]);
+    },
+    2 * minute,
+  );
+
+  test(
     "who works in one keeps it, as an environment; one that was removed is replaced",
     async () => {
       await using world = await shop(1);

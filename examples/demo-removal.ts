@@ -1,6 +1,7 @@
 // Deletes everything the demo made and looks whether it is really gone: directories, processes, ports, databases.
-import { existsSync, readdirSync, readFileSync, readlinkSync, rmSync } from "node:fs";
-import { join } from "node:path";
+import { existsSync, readdirSync, readFileSync, readlinkSync, rmSync, statSync } from "node:fs";
+import { basename, join } from "node:path";
+import { findContainerLeaks } from "../scripts/container-leaks.ts";
 import { type World, wt } from "./demo-world.ts";
 
 interface Holding {
@@ -13,7 +14,7 @@ interface Holding {
 export async function removeWorld(world: World, say: (line: string) => void): Promise<string[]> {
   const problems: string[] = [];
   if (existsSync(world.repository)) {
-    for (const holding of await holdings(world)) problems.push(...(await removeEnvironment(world, holding, say)));
+    for (const holding of apart(await holdings(world))) problems.push(...(await removeEnvironment(world, holding, say)));
     problems.push(...leftInState(world));
     const stopped = await wt(world, ["daemon", "stop", "--services"]);
     if (stopped.code !== 0) problems.push(`wt daemon stop ended with code ${stopped.code}: ${stopped.stderr.trim()}`);
@@ -22,6 +23,7 @@ export async function removeWorld(world: World, say: (line: string) => void): Pr
     problems.push(`The process ${pid} (${command}) was still there.`);
     killQuietly(pid);
   }
+  problems.push(...(await removeContainers(world, say)));
   const worktrees = `${world.repository}.worktrees`;
   if (existsSync(worktrees) && readdirSync(worktrees).length > 0) problems.push(`The worktrees in ${worktrees} were still there.`);
   rmSync(world.root, { recursive: true, force: true, maxRetries: 3 });
@@ -45,6 +47,20 @@ async function holdings(world: World): Promise<Holding[]> {
         return { slug, path, ports: [...services.flatMap(({ port }) => port ?? []), ...(url ? [Number(url.port)] : [])] };
       }),
   );
+}
+
+/** A server that all share goes on listening. */
+function apart(all: readonly Holding[]): Holding[] {
+  const owners = (port: number) => all.filter(({ ports }) => ports.includes(port)).length;
+  return all.map((holding) => ({ ...holding, ports: holding.ports.filter((port) => owners(port) === 1) }));
+}
+
+/** What ran once for all environments goes with the world; of anything else nothing may be left. */
+async function removeContainers(world: World, say: (line: string) => void): Promise<string[]> {
+  const found = await findContainerLeaks(world.root);
+  const shared = found.filter((sentence) => sentence.includes("-shared"));
+  if (shared.length > 0) say("Removed the containers, network and volume that all branches shared");
+  return found.filter((sentence) => !shared.includes(sentence));
 }
 
 interface Listed {
@@ -72,11 +88,23 @@ async function removeEnvironment(world: World, { slug, path, ports }: Holding, s
 /** Databases and logs of environments, and what should be gone from the trash. Templates stay for the next environment, until the world goes. */
 function leftInState(world: World): string[] {
   const state = join(world.env.XDG_STATE_HOME ?? "", "worldtree");
-  const places = ["environments", "postgres/trash", "postgres/building"].map((name) => join(state, name));
-  const left = places.flatMap((place) =>
-    existsSync(place) ? readdirSync(place, { recursive: true }).map((name) => join(place, String(name))) : [],
-  );
+  const left = [
+    ...filesBelow(join(state, "environments")).filter((place) => !holdsSharedLogs(place)),
+    ...["postgres/trash", "postgres/building"].flatMap((name) => filesBelow(join(state, name))),
+  ];
   return left.length > 0 ? [`These were still there: ${left.slice(0, 8).join(", ")}${left.length > 8 ? " and more" : ""}.`] : [];
+}
+
+function filesBelow(place: string): string[] {
+  return existsSync(place) ? readdirSync(place, { recursive: true }).map((name) => join(place, String(name))) : [];
+}
+
+/** The logs of services that ran once for all stand with the main worktree's environment, which stays. */
+function holdsSharedLogs(place: string): boolean {
+  const isLog = (name: string) => name.startsWith("shared-");
+  if (isLog(basename(place))) return true;
+  const names = statSync(place).isDirectory() ? readdirSync(place) : [];
+  return names.length > 0 && names.every(isLog);
 }
 
 async function isOpen(port: number): Promise<boolean> {

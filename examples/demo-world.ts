@@ -1,7 +1,8 @@
 // The demo's own little world: directories, variables and a gateway port that no other worldtree shares.
-import { cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, realpathSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, realpathSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { basename, dirname, join, resolve } from "node:path";
+import type { Story } from "./demo-story.ts";
 
 export interface World {
   root: string;
@@ -18,15 +19,14 @@ export interface Finished {
 }
 
 const program = process.env.WT_TEST_BINARY ?? resolve(import.meta.dir, "../bin/wt");
-const example = resolve(import.meta.dir, "fibonacci");
 const prefix = "worldtree-demo-";
 
-/** Makes the directories and a git repository with the example in it. */
-export async function makeWorld(): Promise<World> {
+/** Makes the directories and a git repository with the story's example in it. */
+export async function makeWorld(story: Story): Promise<World> {
   const root = realpathSync(mkdtempSync(join(tmpdir(), prefix)));
-  const world = describeWorld(root, freePort());
+  const world = describeWorld({ root, name: story.name, gatewayPort: freePort() });
   try {
-    await fillWorld(world);
+    await fillWorld(world, story);
     return world;
   } catch (error) {
     rmSync(root, { recursive: true, force: true });
@@ -34,10 +34,11 @@ export async function makeWorld(): Promise<World> {
   }
 }
 
-async function fillWorld(world: World): Promise<void> {
+async function fillWorld(world: World, story: Story): Promise<void> {
   const { root } = world;
   for (const name of ["XDG_STATE_HOME", "XDG_CONFIG_HOME", "XDG_RUNTIME_DIR"]) mkdirSync(world.env[name] ?? root, { mode: 0o700 });
-  cpSync(example, world.repository, { recursive: true, filter: (path) => basename(path) !== "node_modules" && basename(path) !== "dist" });
+  mkdirSync(world.repository);
+  story.writeFiles(world.repository);
   writeFileSync(join(root, "demo-env.sh"), environmentScript(world));
   for (const command of [
     ["init", "-q", "-b", "main"],
@@ -45,7 +46,7 @@ async function fillWorld(world: World): Promise<void> {
     ["config", "user.email", "demo@example.com"],
     ["config", "commit.gpgsign", "false"],
     ["add", "."],
-    ["commit", "-q", "-m", "Fibonacci: a page, an API, a worker and a database"],
+    ["commit", "-q", "-m", story.subject],
   ]) {
     await git(world, command);
   }
@@ -55,11 +56,13 @@ async function fillWorld(world: World): Promise<void> {
 export function findWorld(root: string): World | null {
   const script = join(root, "demo-env.sh");
   if (!basename(root).startsWith(prefix) || !existsSync(script)) return null;
-  const port = /WT_GATEWAY_PORT='(\d+)'/.exec(readFileSync(script, "utf8"))?.[1];
-  return port === undefined ? null : describeWorld(realpathSync(root), Number(port));
+  const text = readFileSync(script, "utf8");
+  const port = /WT_GATEWAY_PORT='(\d+)'/.exec(text)?.[1];
+  const name = /^cd '.*\/([^/]+)'$/m.exec(text)?.[1];
+  return port === undefined || name === undefined ? null : describeWorld({ root: realpathSync(root), name, gatewayPort: Number(port) });
 }
 
-function describeWorld(root: string, gatewayPort: number): World {
+function describeWorld({ root, name, gatewayPort }: { root: string; name: string; gatewayPort: number }): World {
   const own = {
     XDG_STATE_HOME: join(root, "state"),
     XDG_CONFIG_HOME: join(root, "config"),
@@ -69,7 +72,7 @@ function describeWorld(root: string, gatewayPort: number): World {
   const inherited = Object.entries(process.env).filter(([key, value]) => value !== undefined && !/^(WT_|GIT_|XDG_|npm_|PORT$)/.test(key));
   return {
     root,
-    repository: join(root, "fibonacci"),
+    repository: join(root, name),
     gatewayPort,
     env: { ...Object.fromEntries(inherited), ...own } as Record<string, string>,
   };

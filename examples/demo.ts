@@ -1,9 +1,11 @@
 // `npm run demo`: three branches of a small app, each in a running environment with a database of its own, made at once by the real `wt`.
+// With `--compose` the app is a Compose project, and the environments are containers.
 import { parseArgs } from "node:util";
-import { commitVariants, type Variant, variants } from "./demo-branches.ts";
-import { checkEnvironment, checkStranger, type RunningEnvironment } from "./demo-checks.ts";
-import { type Branch, checkApart, checkSleep, showDatabase } from "./demo-databases.ts";
+import type { RunningEnvironment } from "./demo-checks.ts";
+import { composeStory } from "./demo-compose.ts";
+import { fibonacciStory } from "./demo-fibonacci.ts";
 import { removeWorld } from "./demo-removal.ts";
+import type { Stage, StoryBranch } from "./demo-story.ts";
 import { cleanCommand, findWorld, makeWorld, need, type World, wt } from "./demo-world.ts";
 
 const onTerminal = Boolean(process.stdout.isTTY && process.stdin.isTTY);
@@ -14,18 +16,22 @@ process.on("SIGINT", () => interrupt());
 process.on("SIGTERM", () => interrupt());
 
 const { values } = parseArgs({
-  options: { clean: { type: "string" }, keep: { type: "boolean" }, delete: { type: "boolean" } },
+  options: { clean: { type: "string" }, compose: { type: "boolean" }, keep: { type: "boolean" }, delete: { type: "boolean" } },
   strict: true,
 });
+const story = values.compose ? composeStory : fibonacciStory;
 process.exit(values.clean === undefined ? await demo() : await clean(values.clean));
 
 async function demo(): Promise<number> {
+  const reason = story.prevented();
+  if (reason !== null) {
+    print(reason);
+    return 1;
+  }
   heading("A repository with three branches");
-  const world = await makeWorld();
+  const world = await makeWorld(story);
   try {
-    await commitVariants(world);
-    for (const { branch, label, migration } of variants)
-      print(`  ${branch.padEnd(20)} computes Fibonacci numbers its own way (${label}) and has a migration ${migration}`);
+    await story.prepare(world, (line) => print(`  ${line}`));
     await need(world, ["trust", "--yes"]);
     stopIfInterrupted();
     await createAll(world);
@@ -49,59 +55,45 @@ async function demo(): Promise<number> {
 
 async function createAll(world: World): Promise<void> {
   heading("wt create, three times at once");
+  const width = Math.max(...story.branches.map(({ label }) => label.length)) + 1;
   const created = await Promise.all(
-    variants.map(async (variant, index) => {
-      const label = paint(colours[index] ?? "0", variant.label.padEnd(14));
-      const finished = await wt(world, ["create", variant.branch], (line) => {
-        if (tellsSomething(line)) print(`  ${label} ${line}`);
+    story.branches.map(async (branch) => {
+      const label = inColour(branch, branch.label.padEnd(width));
+      const finished = await wt(world, ["create", branch.branch], (line) => {
+        if (story.tellsSomething(line)) print(`  ${label} ${line}`);
       });
-      return { variant, finished };
+      return { branch, finished };
     }),
   );
   stopIfInterrupted();
   const failed = created.filter(({ finished }) => finished.code !== 0);
   if (failed.length > 0) {
-    throw new Error(failed.map(({ variant, finished }) => `wt create ${variant.branch} ended with code ${finished.code}.`).join("\n"));
+    const sentence = ({ branch, finished }: (typeof created)[number]) =>
+      `wt create ${branch.branch} ended with code ${finished.code}.\n${finished.stderr.trim()}`;
+    throw new Error(failed.map(sentence).join("\n"));
   }
   print(`  three environments after ${seconds()} s`);
-}
-
-/** Steps that ended, migrations, services; not what npm says, nor what the list below says again. */
-function tellsSomething(line: string): boolean {
-  return /: done in |: Running|applied 0|^\S+ {2}(?!URL)\w+ {2}\//.test(line) || /fail|error/i.test(line);
 }
 
 async function showAll(world: World): Promise<void> {
   heading("wt list");
   for (const line of (await need(world, ["list"])).split("\n")) print(`  ${line}`);
   const { environments } = JSON.parse(await need(world, ["list", "--json"])) as { environments: RunningEnvironment[] };
-  const branches = variants.map((variant) => ({ variant, environment: findHealthy(environments, variant) }));
-  heading("Each URL answers with its own branch's code");
-  await each(branches, ({ environment, variant }, say) => checkEnvironment(environment, variant, say));
-  failOn(await checkStranger(environments.flatMap((environment) => environment.url ?? [])));
-  heading("Each branch has its own schema and its own rows");
-  await each(branches, (branch, say) => showDatabase(world, branch, say));
-  heading("None reaches another's");
-  failOn(await checkApart(world, branches, (line) => print(`  ${line}`)));
-  heading("What nobody uses sleeps, and a connection wakes it");
-  await each(branches.slice(1, 2), (branch, say) => checkSleep(world, branch, say));
+  for (const branch of story.branches) requireHealthy(environments, branch);
+  const stage: Stage = {
+    heading,
+    say: (line) => print(`  ${line}`),
+    sayOf: (branch) => (line) => print(`  ${inColour(branch, line)}`),
+    failOn,
+    goOn: stopIfInterrupted,
+  };
+  await story.show(world, environments, stage);
 }
 
-async function each(branches: readonly Branch[], check: (branch: Branch, say: (line: string) => void) => Promise<string[]>): Promise<void> {
-  const problems: string[] = [];
-  for (const branch of branches) {
-    stopIfInterrupted();
-    const colour = colours[variants.indexOf(branch.variant)] ?? "0";
-    problems.push(...(await check(branch, (line) => print(`  ${paint(colour, line)}`))));
-  }
-  failOn(problems);
-}
-
-function findHealthy(environments: readonly RunningEnvironment[], { branch }: Variant): RunningEnvironment {
+function requireHealthy(environments: readonly RunningEnvironment[], { branch }: StoryBranch): void {
   const environment = environments.find((candidate) => candidate.branch === branch);
   if (!environment) throw new Error(`wt list does not show the branch ${branch}.`);
   if (environment.status !== "Healthy") throw new Error(`${environment.slug} is ${environment.status}, not Healthy.`);
-  return environment;
 }
 
 function failOn(problems: readonly string[]): void {
@@ -111,11 +103,7 @@ function failOn(problems: readonly string[]): void {
 function sayHowToLookAround(world: World): void {
   heading("They are running. Look around:");
   print(`  . ${world.root}/demo-env.sh        # this shell then sees the demo's world`);
-  print("  wt list --watch");
-  print("  wt status ada-fib-1-memoised");
-  print("  wt logs -f -e ada-fib-1-memoised");
-  print("  wt db psql -e ada-fib-1-memoised    # \\dt shows its tables");
-  print("  wt open -e ada-fib-1-memoised       # or click a URL above; edit frontend/src/app.jsx and watch the page change");
+  for (const line of story.lookAround) print(`  ${line}`);
   heading("Clean up:");
   print(`  ${cleanCommand(world)}`);
 }
@@ -147,6 +135,10 @@ function stopIfInterrupted(): void {
 
 function seconds(): string {
   return ((Date.now() - startedAtMs) / 1000).toFixed(1);
+}
+
+function inColour(branch: StoryBranch, text: string): string {
+  return paint(colours[story.branches.indexOf(branch)] ?? "0", text);
 }
 
 function paint(colour: string, text: string): string {

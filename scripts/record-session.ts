@@ -2,6 +2,7 @@
 // With WT_TEST_BINARY, by that program; else by the checkout's own.
 import { mkdirSync, symlinkSync } from "node:fs";
 import { dirname, join, resolve } from "node:path";
+import { fibonacciStory } from "../examples/demo-fibonacci.ts";
 import { removeWorld } from "../examples/demo-removal.ts";
 import { makeWorld, type World } from "../examples/demo-world.ts";
 import { type SessionCommand, story } from "./session-story.ts";
@@ -19,7 +20,7 @@ await Bun.write(
 console.log(recorded);
 
 async function record(): Promise<string> {
-  const world = await makeWorld();
+  const world = await makeWorld(fibonacciStory);
   try {
     const env = environmentOf(world);
     let session = "";

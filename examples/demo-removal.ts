@@ -1,6 +1,6 @@
 // Deletes everything the demo made and looks whether it is really gone: directories, processes, ports, databases.
-import { existsSync, readdirSync, readFileSync, readlinkSync, rmSync, statSync } from "node:fs";
-import { basename, join } from "node:path";
+import { existsSync, readdirSync, readFileSync, readlinkSync, rmSync } from "node:fs";
+import { join } from "node:path";
 import { findContainerLeaks } from "../scripts/container-leaks.ts";
 import { type World, wt } from "./demo-world.ts";
 
@@ -15,6 +15,7 @@ export async function removeWorld(world: World, say: (line: string) => void): Pr
   const problems: string[] = [];
   if (existsSync(world.repository)) {
     for (const holding of apart(await holdings(world))) problems.push(...(await removeEnvironment(world, holding, say)));
+    problems.push(...(await removeShared(world, say)));
     problems.push(...leftInState(world));
     const stopped = await wt(world, ["daemon", "stop", "--services"]);
     if (stopped.code !== 0) problems.push(`wt daemon stop ended with code ${stopped.code}: ${stopped.stderr.trim()}`);
@@ -23,7 +24,7 @@ export async function removeWorld(world: World, say: (line: string) => void): Pr
     problems.push(`The process ${pid} (${command}) was still there.`);
     killQuietly(pid);
   }
-  problems.push(...(await removeContainers(world, say)));
+  problems.push(...(await findContainerLeaks(world.root)));
   const worktrees = `${world.repository}.worktrees`;
   if (existsSync(worktrees) && readdirSync(worktrees).length > 0) problems.push(`The worktrees in ${worktrees} were still there.`);
   rmSync(world.root, { recursive: true, force: true, maxRetries: 3 });
@@ -55,12 +56,15 @@ function apart(all: readonly Holding[]): Holding[] {
   return all.map((holding) => ({ ...holding, ports: holding.ports.filter((port) => owners(port) === 1) }));
 }
 
-/** What ran once for all environments goes with the world; of anything else nothing may be left. */
-async function removeContainers(world: World, say: (line: string) => void): Promise<string[]> {
-  const found = await findContainerLeaks(world.root);
-  const shared = found.filter((sentence) => sentence.includes("-shared"));
-  if (shared.length > 0) say("Removed the containers, network and volume that all branches shared");
-  return found.filter((sentence) => !shared.includes(sentence));
+/** What ran once for all environments. */
+async function removeShared(world: World, say: (line: string) => void): Promise<string[]> {
+  const listed = await wt(world, ["shared", "--json"]);
+  const services = listed.code === 0 ? (JSON.parse(listed.stdout) as { services: { name: string }[] }).services : [];
+  if (services.length === 0) return [];
+  const removed = await wt(world, ["shared", "down", "--volumes"]);
+  if (removed.code !== 0) return [`wt shared down --volumes ended with code ${removed.code}: ${removed.stderr.trim()}`];
+  say(`Removed what all shared: ${services.map(({ name }) => name).join(", ")}`);
+  return [];
 }
 
 interface Listed {
@@ -88,23 +92,11 @@ async function removeEnvironment(world: World, { slug, path, ports }: Holding, s
 /** Databases and logs of environments, and what should be gone from the trash. Templates stay for the next environment, until the world goes. */
 function leftInState(world: World): string[] {
   const state = join(world.env.XDG_STATE_HOME ?? "", "worldtree");
-  const left = [
-    ...filesBelow(join(state, "environments")).filter((place) => !holdsSharedLogs(place)),
-    ...["postgres/trash", "postgres/building"].flatMap((name) => filesBelow(join(state, name))),
-  ];
+  const places = ["environments", "postgres/trash", "postgres/building"].map((name) => join(state, name));
+  const left = places.flatMap((place) =>
+    existsSync(place) ? readdirSync(place, { recursive: true }).map((name) => join(place, String(name))) : [],
+  );
   return left.length > 0 ? [`These were still there: ${left.slice(0, 8).join(", ")}${left.length > 8 ? " and more" : ""}.`] : [];
-}
-
-function filesBelow(place: string): string[] {
-  return existsSync(place) ? readdirSync(place, { recursive: true }).map((name) => join(place, String(name))) : [];
-}
-
-/** The logs of services that ran once for all stand with the main worktree's environment, which stays. */
-function holdsSharedLogs(place: string): boolean {
-  const isLog = (name: string) => name.startsWith("shared-");
-  if (isLog(basename(place))) return true;
-  const names = statSync(place).isDirectory() ? readdirSync(place) : [];
-  return names.length > 0 && names.every(isLog);
 }
 
 async function isOpen(port: number): Promise<boolean> {

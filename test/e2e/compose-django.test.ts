@@ -1,4 +1,6 @@
 import { expect, test } from "bun:test";
+import { readdirSync } from "node:fs";
+import { join } from "node:path";
 import { ownDatabase, sharedDatabase } from "../../examples/bookshelf.ts";
 import { apiKey, bookshelfWorld, create, madeBy, type Shelf, shelf } from "../support/bookshelf-world.ts";
 import { docker, dockerReason } from "../support/docker.ts";
@@ -35,8 +37,15 @@ test.skipIf(dockerReason() !== null)(
     expect(tested).toMatchObject({ code: 0 });
     expect(tested.stderr).toContain("Ran 4 tests");
 
+    const refused = await world.wt(["shared", "down", "--volumes"]);
+    expect(refused.code).toBe(5);
+    expect(refused.stderr).toContain("The shared services are used by a, b, c.");
     for (const slug of slugs) await world.ok(["delete", slug, "--force", "--branch"]);
     expectOnlyShared(world);
+    await world.ok(["shared", "down", "--volumes"]);
+    expect(madeBy(world)).toEqual([]);
+    expect(JSON.parse(await world.ok(["shared", "--json"]))).toMatchObject({ composeProject: null, services: [] });
+    expect(readdirSync(join(world.directory, "state/worldtree/environments"))).toEqual([]);
   },
   deadlineMs,
 );

@@ -1,10 +1,12 @@
 // The services of a compose file that run once per project: one stack for all environments, made from the main worktree's files when the first needs it.
+import { readdirSync } from "node:fs";
 import { join } from "node:path";
 import type { Config } from "../config/config.ts";
 import type { Door } from "../environment/container-variables.ts";
 import type { EnvironmentRecord, ProjectRecord } from "../environment/ledger.ts";
 import type { ServicePlan } from "../environment/service-plan.ts";
 import { type JsonValue, WtError } from "../errors/wt-error.ts";
+import { entryAt, removeTree } from "../os/files.ts";
 import { repositoryFiles } from "../os/repository-files.ts";
 import type { ComposeModel, ComposeObject } from "../runtime/compose/transform/compose-model.ts";
 import { transformModel } from "../runtime/compose/transform/transform-model.ts";
@@ -92,9 +94,17 @@ export async function removeShared(world: World, project: ProjectRecord, call: C
       world.shared.forget(main.id, name);
       if (plan) await world.driver.removeLogs(plan.spec.logPath);
     }
+    await removeTraces(world, main);
     releaseShared(world, main.id);
   };
   await world.locks.run(sharedLock(project), remove, call.abort);
+}
+
+/** What the driver noted of their containers. The main worktree's own environment lives on in the same directory. */
+async function removeTraces(world: World, main: EnvironmentRecord): Promise<void> {
+  const directory = join(world.paths.environments, main.id);
+  if (!projectLease(world, main.id, "environment")) await removeTree(join(directory, "containers"));
+  if (entryAt(directory) && readdirSync(directory).length === 0) await removeTree(directory);
 }
 
 function stillUsed(users: readonly EnvironmentRecord[]): WtError {

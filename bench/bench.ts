@@ -2,6 +2,7 @@
 import { resolve } from "node:path";
 import { type BenchWorld, benchDirectory, endChildren, makeWorld } from "./bench-world.ts";
 import { benchClones } from "./clones.ts";
+import { benchCompose } from "./compose.ts";
 import { benchDaemonCost } from "./daemon-cost.ts";
 import { placesParent } from "./database-places.ts";
 import { benchDatabases } from "./databases.ts";
@@ -38,6 +39,7 @@ const suites: Record<string, Suite> = {
   clones: (world, { quick }) => benchClones(world, quick ? 1 : 3),
   databases: (world, { quick }) => benchDatabases(world, quick),
   pool: (world, { quick }) => benchPool(world, quick ? 2 : 7),
+  compose: (world, { quick }) => benchCompose(world, quick),
 };
 
 const partNames = Object.keys(parts) as Part[];
@@ -57,6 +59,7 @@ async function main(args: readonly string[]): Promise<number> {
     clones: { rows: [], tables: [], machine: onDisk },
     databases: { rows: [], tables: [], machine: onDisk },
     pool: { rows: [], tables: [], machine },
+    compose: { rows: [], tables: [], machine },
     "everything else": { rows: [], tables: [], machine },
   };
   try {
@@ -102,7 +105,7 @@ function parseArguments(args: readonly string[]): Asked | null {
   const whole = names.every((name) => asked.only.includes(name) || asked.only.every((other) => partOf(other) !== partOf(name)));
   if (asked.write && (asked.quick || !whole)) {
     console.error(
-      "--write is for a whole run, or for all of `start list shell`, `clones`, `databases` or `pool`; leave out --quick and other names.",
+      "--write is for a whole run, or for all of `start list shell`, `clones`, `databases`, `pool` or `compose`; leave out --quick and other names.",
     );
     return null;
   }

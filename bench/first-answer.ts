@@ -141,7 +141,7 @@ export async function handMade(world: BenchWorld, { repository, name, setup, ser
 }
 
 /** When the first 200 came. */
-async function untilAnswer(port: number, headers: Record<string, string>): Promise<number> {
+export async function untilAnswer(port: number, headers: Record<string, string>): Promise<number> {
   const deadline = performance.now() + deadlineMs;
   while (performance.now() < deadline) {
     const options = { headers, signal: AbortSignal.timeout(deadlineMs), redirect: "manual" as const, keepalive: false };

@@ -29,6 +29,7 @@ export const parts = {
   clones: ["clones"],
   databases: ["databases"],
   pool: ["pool"],
+  compose: ["compose"],
   "everything else": [],
 } as const satisfies Record<string, readonly string[]>;
 export type Part = keyof typeof parts;
@@ -103,6 +104,8 @@ export function describeMachine(directory: string): string[] {
     ["Node", versionOf(["node", "--version"])],
     ["Caddy", versionOf(["caddy", "version"])],
     ["wrk", versionOf(["wrk", "--version"])],
+    ["Docker", versionOf(["docker", "version", "--format", "{{.Server.Version}}"])],
+    ["Compose", versionOf(["docker", "compose", "version", "--short"])],
     ["PostgreSQL (of the comparison)", embeddedVersion.replace(/\.0-.*/, "")],
   ];
   return [

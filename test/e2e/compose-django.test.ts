@@ -2,16 +2,18 @@ import { expect, test } from "bun:test";
 import { readdirSync } from "node:fs";
 import { join } from "node:path";
 import { ownDatabase, sharedDatabase } from "../../examples/bookshelf.ts";
-import { apiKey, bookshelfWorld, create, madeBy, type Shelf, shelf } from "../support/bookshelf-world.ts";
-import { docker, dockerReason } from "../support/docker.ts";
+import { apiKey, bookshelfReason, bookshelfWorld, create, madeBy, type Shelf, shelf } from "../support/bookshelf-world.ts";
+import { docker } from "../support/docker.ts";
 import { eventually, type HermeticWorld } from "../support/hermetic-world.ts";
 import { listenForUpdates } from "../support/hot-updates.ts";
 
+const reason = await bookshelfReason();
+if (reason !== null) console.log(`Skipped: ${reason}`);
 const slugs = ["a", "b", "c"];
 /** Nothing is built before, and pip and npm are slow on a machine that does something else too. */
 const deadlineMs = 7 * 60_000;
 
-test.skipIf(dockerReason() !== null)(
+test.skipIf(reason !== null)(
   "Django, Vite, Celery, PostgreSQL and Redis in three worktrees: each answers with its own code, tasks and database",
   async () => {
     await using world = await bookshelfWorld(ownDatabase, slugs);
@@ -50,7 +52,7 @@ test.skipIf(dockerReason() !== null)(
   deadlineMs,
 );
 
-test.skipIf(dockerReason() !== null)(
+test.skipIf(reason !== null)(
   "with the compose file's own database for all, rows are seen everywhere and tasks are still done by the own worker",
   async () => {
     await using world = await bookshelfWorld(sharedDatabase, slugs.slice(0, 2));

@@ -4,7 +4,7 @@ import { ensureComposeImages } from "../../scripts/compose-images.ts";
 import { findContainerLeaks } from "../../scripts/container-leaks.ts";
 import type { EnvironmentDocument } from "../../src/api/environment.ts";
 import { composeLabels, labels } from "../../src/runtime/compose/labels.ts";
-import { docker } from "./docker.ts";
+import { docker, dockerReason } from "./docker.ts";
 import { eventually, type HermeticWorld, hermeticWorld } from "./hermetic-world.ts";
 
 export type Environment = EnvironmentDocument["environment"];
@@ -31,6 +31,19 @@ export interface Book {
 }
 
 export const apiKey = "key-of-a-person-1234";
+
+/** Why the example cannot run here; null: it can, and its images are there. In CI it must. */
+export async function bookshelfReason(): Promise<string | null> {
+  const reason = dockerReason();
+  if (reason !== null) return reason;
+  try {
+    await ensureComposeImages(console.log);
+    return null;
+  } catch (error) {
+    if (process.env.CI) throw error;
+    return error instanceof Error ? error.message : String(error);
+  }
+}
 
 /** The repository on `main`, trusted, with a branch for each name that says so, and a `.env` in the main worktree. */
 export async function bookshelfWorld(settings: string, branches: readonly string[]): Promise<HermeticWorld> {

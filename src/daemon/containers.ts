@@ -4,7 +4,7 @@ import { WtError } from "../errors/wt-error.ts";
 import type { StackMark } from "../runtime/compose/compose-stack.ts";
 import { never } from "./journaled-run.ts";
 import { stackCall } from "./prepare-stack.ts";
-import { connectShared, disconnectShared, dropUnstartable } from "./shared-connections.ts";
+import { connectShared, disconnectShared, dropStale } from "./shared-connections.ts";
 import { releaseStack, stackLeases } from "./stack-leases.ts";
 import { containerServices, markOf, refuseUnsafe, sharedMark, transformFor } from "./stack-model.ts";
 import type { StepContext } from "./steps.ts";
@@ -20,7 +20,8 @@ export async function makeContainers(context: StepContext, names: readonly strin
   if (!stack || services.length === 0) return;
   const { model, refusals, aliases } = transformFor(world, session, { stack, services, variables: true });
   refuseUnsafe(refusals);
-  await dropUnstartable(world, markOf(environment), context.abort);
+  const known = containerServices(session.config).map(({ container }) => container.service);
+  await dropStale(world, { mark: markOf(environment), services: known }, context.abort);
   await world.stack.create(
     { project: stack.project, directory: environment.path, model, mark: markOf(environment) },
     stackCall(context, "start"),

@@ -139,7 +139,7 @@ async function createNew(world: World, creation: Creation & { planning: Promise<
   const config = await readConfig(project, files);
   const elsewhere = config.worktrees !== null && leavesNeighbourhood(config.worktrees);
   const hooked = request.hooks !== false && Object.keys(config.hooks).length > 0;
-  const prepares = hooked || config.setup.length > 0 || Object.keys(config.resources).length > 0;
+  const prepares = hooked || config.compose !== null || config.setup.length > 0 || Object.keys(config.resources).length > 0;
   if (elsewhere || prepares || (request.up && config.services.length > 0)) {
     const name = branch.kind === "new" ? (request.from ?? branch.commit.slice(0, 12)) : request.branch;
     await requireTrust(world, project, { config, files, name });

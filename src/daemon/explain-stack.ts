@@ -8,11 +8,11 @@ import { composeModelText } from "../runtime/compose/transform/compose-model.ts"
 import { explainRewrites } from "../runtime/compose/transform/explain-rewrites.ts";
 import { transformModel } from "../runtime/compose/transform/transform-model.ts";
 import type { TransformResult } from "../runtime/compose/transform/transform-result.ts";
-import { readConfig } from "./config-reader.ts";
+import { readConfig, requireTrust } from "./config-reader.ts";
 import { callerEnvironment, type EnvironmentSession } from "./environment-session.ts";
 import { never } from "./journaled-run.ts";
 import { mainEnvironment } from "./main-environment.ts";
-import { locateTarget } from "./projects.ts";
+import { locateTarget, seenFrom } from "./projects.ts";
 import { sharedFacts } from "./shared-facts.ts";
 import { projectLease } from "./stack-leases.ts";
 import { composeSource, containerServices, type StackPlace, sharedMark, transformFor } from "./stack-model.ts";
@@ -57,11 +57,15 @@ export async function explainStack(world: World, request: StackRequest): Promise
 /** The environment's own containers, as they would be made now. */
 export async function composeCall(world: World, request: StackRequest): Promise<ComposeCall> {
   const session = await stackSession(world, request);
-  if (!projectLease(world, session.environment.id, "environment")) throw nothingMade(session.environment.slug);
+  const { project, environment, config } = session;
+  if (!projectLease(world, environment.id, "environment")) throw nothingMade(environment.slug);
+  // Compose may be told to build and start what the files say now.
+  const files = repositoryFiles(environment.path);
+  await requireTrust(world, project, { config, files, environment: seenFrom(world, request.target.cwd, environment) });
   const place = await placeOf(world, session);
-  const services = containerServices(session.config).map(({ name }) => name);
+  const services = containerServices(config).map(({ name }) => name);
   const { model } = transformFor(world, session, { stack: place, services, variables: true });
-  return { project: place.project, directory: session.environment.path, model: composeModelText(model) };
+  return { project: place.project, directory: environment.path, model: composeModelText(model) };
 }
 
 export async function stackSession(world: World, request: StackRequest): Promise<EnvironmentSession> {

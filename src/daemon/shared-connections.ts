@@ -47,12 +47,17 @@ export async function disconnectShared(world: World, environment: EnvironmentRec
   }
 }
 
-/** Somebody has removed networks (`docker network prune`): what hangs on them cannot start, and is made anew from what its volumes hold. */
-export async function dropUnstartable(world: World, mark: StackMark, abort: AbortSignal): Promise<void> {
+/**
+ * Containers of services that are no more go. So do those whose network somebody has removed (`docker network prune`), which could not start: they are
+ * made anew, with what their volumes hold. None that runs.
+ */
+export async function dropStale(world: World, stack: { mark: StackMark; services: readonly string[] }, abort: AbortSignal): Promise<void> {
+  const { mark, services } = stack;
   const [{ containers }, taken] = await Promise.all([world.stack.observe(mark, abort), world.stack.takenSubnets(abort)]);
   const there = new Set([...taken.map(({ network }) => network), "host", "none", "bridge"]);
   for (const { ref, state, networks } of containers) {
-    if (state === "running" || state === "paused" || networks.every((name) => there.has(name))) continue;
+    const isWhole = services.includes(ref.service) && networks.every((name) => there.has(name));
+    if (state === "running" || state === "paused" || isWhole) continue;
     await world.stack.remove(mark, { volumes: false, images: false, service: ref.service }, abort);
   }
 }

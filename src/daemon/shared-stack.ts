@@ -4,27 +4,26 @@ import { join } from "node:path";
 import type { Config } from "../config/config.ts";
 import type { Door } from "../environment/container-variables.ts";
 import type { EnvironmentRecord, ProjectRecord } from "../environment/ledger.ts";
-import type { ServicePlan } from "../environment/service-plan.ts";
 import { type JsonValue, WtError } from "../errors/wt-error.ts";
 import { entryAt, removeTree } from "../os/files.ts";
 import { repositoryFiles } from "../os/repository-files.ts";
-import type { ComposeModel, ComposeObject } from "../runtime/compose/transform/compose-model.ts";
+import type { ComposeModel } from "../runtime/compose/transform/compose-model.ts";
 import { transformModel } from "../runtime/compose/transform/transform-model.ts";
 import type { TransformResult } from "../runtime/compose/transform/transform-result.ts";
 import { readConfig, requireTrust } from "./config-reader.ts";
 import { removeMarked } from "./containers.ts";
 import type { EnvironmentSession } from "./environment-session.ts";
-import { lastLines } from "./health.ts";
 import { type Call, never } from "./journaled-run.ts";
 import { mainEnvironment } from "./main-environment.ts";
 import { ensurePort } from "./port-leases.ts";
 import { leaseSubnets, stackCall, takenProjects } from "./prepare-stack.ts";
 import { leasedResources } from "./resources.ts";
 import { isReady } from "./service-waits.ts";
-import { connectAll, dropUnstartable } from "./shared-connections.ts";
+import { connectAll, dropStale } from "./shared-connections.ts";
 import { type SharedFacts, sharedFacts } from "./shared-facts.ts";
 import { sharedName } from "./shared-names.ts";
 import { sharedServers, sharedTargets } from "./shared-servers.ts";
+import { awaitShared, sharedDefinition, startShared } from "./shared-services.ts";
 import {
   claimComposeProject,
   claimParts,
@@ -169,13 +168,14 @@ async function applyShared(world: World, applying: Applying, call: Call): Promis
   await makeShared(world, { main, name, made, doors, model, services, directory: project.root, anew: applying.anew }, call);
   keepFacts(world, main, { doors, servers: sharedServers(model, services) });
   await connectAll(world, project, call.abort);
-  for (const service of services) startShared(world, { main, name, service, model, doors });
+  for (const service of services) startShared(world, { main, name, service, model: made.model, doors });
   await awaitShared(world, main, { services, abort: call.abort });
 }
 
-async function mainConfig(world: World, { session, main, wanted }: Applying): Promise<Config> {
+async function mainConfig(world: World, { session, main, wanted, anew }: Applying): Promise<Config> {
   const { project } = session;
-  if (session.environment.id === main.id) return session.config;
+  // Whoever brings the main environment up was asked about trust already.
+  if (session.environment.id === main.id && !anew) return session.config;
   const files = repositoryFiles(main.path);
   const config = await readConfig(project, files);
   if (!config.compose) throw notInMain(main, wanted);
@@ -254,12 +254,12 @@ async function makeShared(world: World, making: Making, call: Call): Promise<voi
   await world.stack.ensureImages(stack, stackCall(call));
   const changed = services.filter((service) => {
     const runner = world.shared.runner(main.id, sharedName(service));
-    return runner?.status.live && runner.plan?.definition !== definitionOf(made.model, service);
+    return runner?.status.live && runner.plan?.definition !== sharedDefinition(made.model, service);
   });
   if (making.anew) await world.shared.stop(main.id, changed.map(sharedName));
   // One that runs and is not to be made anew stays as it is: other environments use it at this moment.
   const still = services.filter((service) => !world.shared.runner(main.id, sharedName(service))?.status.live);
-  await dropUnstartable(world, stack.mark, call.abort);
+  await dropStale(world, { mark: stack.mark, services }, call.abort);
   if (still.length > 0) await world.stack.create({ ...stack, model: onlyServices(made.model, still) }, stackCall(call));
 }
 
@@ -269,77 +269,8 @@ function onlyServices(model: ComposeModel, services: readonly string[]): Compose
   return { ...model, services: Object.fromEntries(kept.map(([name, { depends_on: _, ...service }]) => [name, service])) };
 }
 
-function definitionOf(model: ComposeModel, service: string): string {
-  return JSON.stringify(model.services[service] ?? null);
-}
-
 function keepFacts(world: World, main: EnvironmentRecord, facts: SharedFacts): void {
   const lease = projectLease(world, main.id, "shared");
   // Plain JSON by their types; TypeScript's interfaces have no index signature to say so.
   if (lease) updateProjectLease(world, lease, facts as unknown as { [key: string]: JsonValue });
-}
-
-function startShared(
-  world: World,
-  shared: { main: EnvironmentRecord; name: string; service: string; model: ComposeModel; doors: readonly Door[] },
-): void {
-  const { main, name, service, model, doors } = shared;
-  const described: ComposeObject = model.services[service] ?? {};
-  const port = doors.find((door) => door.service === service)?.port ?? null;
-  const plan: ServicePlan = {
-    spec: {
-      environmentId: main.id,
-      nonce: sharedMark(main).nonce,
-      service: sharedName(service),
-      command: "",
-      directory: main.path,
-      env: {},
-      port,
-      logPath: join(world.paths.environments, main.id, `shared-${service}.log`),
-      stop: { signal: "SIGTERM", graceMs: 10_000 },
-      container: { project: name, service },
-    },
-    ready: hasHealthcheck(described) ? { kind: "healthcheck" } : port === null ? { kind: "none" } : { kind: "tcp" },
-    readyTimeoutMs: 120_000,
-    needs: [],
-    restart: "always",
-    successCodes: [],
-    routes: [],
-    definition: definitionOf(model, service),
-  };
-  world.shared.start(main.id, plan);
-}
-
-function hasHealthcheck({ healthcheck }: ComposeObject): boolean {
-  if (typeof healthcheck !== "object" || healthcheck === null || Array.isArray(healthcheck)) return false;
-  const test = Array.isArray(healthcheck.test) ? healthcheck.test[0] : healthcheck.test;
-  return healthcheck.disable !== true && test !== undefined && test !== "NONE";
-}
-
-async function awaitShared(
-  world: World,
-  main: EnvironmentRecord,
-  wait: { services: readonly string[]; abort: AbortSignal },
-): Promise<void> {
-  await world.shared.whenSettled(main.id, wait.services.map(sharedName), wait.abort);
-  const sick = wait.services.flatMap((service) => {
-    const runner = world.shared.runner(main.id, sharedName(service));
-    return runner && !isReady(runner) ? [{ service, runner }] : [];
-  });
-  if (sick.length === 0) return;
-  const logs = await Promise.all(sick.map(async ({ service, runner }) => ({ service, lines: await lastLines(world, runner) })));
-  throw new WtError({
-    kind: "unhealthy",
-    code: "shared_unhealthy",
-    message: sick
-      .map(
-        ({ service, runner }) =>
-          `The shared service ${service} is ${runner.status.phase}: ${runner.status.reason ?? "no reason is known."}`,
-      )
-      .join(" "),
-    hints: [
-      ...logs.flatMap(({ service, lines }) => lines.map((line) => `  ${service} | ${line}`)),
-      "Mend it, then try again: wt shared up",
-    ],
-  });
 }

@@ -1,7 +1,7 @@
 // The commands around containers: run, explain, compose, shared, env, doctor and gc.
 import { describe, expect, test } from "bun:test";
 import { labels } from "../../src/runtime/compose/labels.ts";
-import { composeWorld } from "../support/compose-app.ts";
+import { composeWorld, projectName } from "../support/compose-app.ts";
 import { docker, dockerReason } from "../support/docker.ts";
 import { eventually } from "../support/hermetic-world.ts";
 
@@ -31,7 +31,7 @@ describe.skipIf(reason !== null)(`commands around containers${reason === null ? 
       expect((await world.wt(["run", "-e", "a", "--", "sh", "-c", "exit 5"])).code).toBe(5);
       const abort = new AbortController();
       const running = world.wt(["run", "-e", "a", "--", "sh", "-c", "sleep 4711 & exec sleep 4712"], { abort: abort.signal });
-      const sleeping = () => docker("top", "shop-a-web-1").match(/sleep 471\d/g)?.length ?? 0;
+      const sleeping = () => docker("top", `${projectName}-a-web-1`).match(/sleep 471\d/g)?.length ?? 0;
       expect(await eventually(sleeping, (count) => count === 2, 15_000)).toBe(2);
       abort.abort();
       expect((await running).code).toBe(130);
@@ -39,7 +39,7 @@ describe.skipIf(reason !== null)(`commands around containers${reason === null ? 
 
       expect(await world.ok(["compose", "-e", "a", "--", "ps", "--services"])).toContain("web\n");
       const env = Object.fromEntries((await world.ok(["env", "a"])).split("\n").map((line) => line.split("=") as [string, string]));
-      expect(env.COMPOSE_PROJECT_NAME).toBe("shop-a");
+      expect(env.COMPOSE_PROJECT_NAME).toBe(`${projectName}-a`);
       const path = (await world.status("a")).path;
       expect(env.COMPOSE_FILE).toBe(`${path}/compose.yaml`);
       await world.ok(["down", "a"]);

@@ -1,11 +1,12 @@
 // The daemon is killed with SIGKILL at the points of the journal where containers are made and removed; the next one leaks nothing.
 import { describe, expect, test } from "bun:test";
-import { type ComposeWorld, composeWorld } from "../support/compose-app.ts";
+import { type ComposeWorld, composeApp, composeWorld, projectName } from "../support/compose-app.ts";
 import { docker, dockerReason } from "../support/docker.ts";
 import { eventually, leftovers } from "../support/hermetic-world.ts";
 
 const reason = dockerReason();
 const minute = 60_000;
+const ofA = new RegExp(`${projectName}-a`);
 const points = (steps: string[]) => steps.flatMap((step) => [`before:${step}`, `after:${step}`]);
 
 async function armed({ world }: ComposeWorld, point: string): Promise<Record<string, string>> {
@@ -19,7 +20,7 @@ async function settled({ world }: ComposeWorld): Promise<void> {
   expect(await eventually(inFlight, (count) => count === 0, 30_000)).toBe(0);
 }
 
-const ofA = ({ things }: ComposeWorld) => things().filter((thing) => / shop-a/.test(thing));
+const made = ({ things }: ComposeWorld) => things().filter((thing) => ofA.test(thing));
 
 describe.skipIf(reason !== null)(`SIGKILL while containers are made${reason === null ? "" : ` (left out: ${reason})`}`, () => {
   test.each(points(["stack", "start"]))(
@@ -35,11 +36,35 @@ describe.skipIf(reason !== null)(`SIGKILL while containers are made${reason === 
       } else {
         expect((await world.list()).environments.map(({ slug }) => slug)).toEqual(["main"]);
         expect(leftovers(world, "a")).toEqual([]);
-        expect(ofA(compose)).toEqual([]);
+        expect(made(compose)).toEqual([]);
       }
       await world.ok(["create", "a"]);
       await world.ok(["up", "a"]);
       expect(await (await world.fetch("a.localhost")).text()).toBe("web of a: hello\n");
+    },
+    3 * minute,
+  );
+
+  test(
+    "create, while a command runs in a container",
+    async () => {
+      await using compose = await composeWorld((image) => {
+        const files = composeApp(image);
+        return { ...files, "wt.yaml": `${files["wt.yaml"]}setup:\n  - { run: "sleep 1000", service: web }\n` };
+      });
+      const { world } = compose;
+      const creating = world.wt(["create", "a"]);
+      await eventually(
+        async () => compose.running(),
+        (names) => names.some((name) => /setup-0/.test(name)),
+        30_000,
+      );
+      process.kill(await world.daemonPid(), "SIGKILL");
+      expect((await creating).code).not.toBe(0);
+      await settled(compose);
+      expect((await world.list()).environments.map(({ slug }) => slug)).toEqual(["main"]);
+      expect(made(compose)).toEqual([]);
+      expect(leftovers(world, "a")).toEqual([]);
     },
     3 * minute,
   );
@@ -54,7 +79,7 @@ describe.skipIf(reason !== null)(`SIGKILL while containers are made${reason === 
       expect(died.code).not.toBe(0);
       await settled(compose);
       expect((await world.list()).environments.map(({ slug }) => slug)).toEqual(["main"]);
-      expect(ofA(compose)).toEqual([]);
+      expect(made(compose)).toEqual([]);
       expect(leftovers(world, "a")).toEqual([]);
     },
     3 * minute,
@@ -68,13 +93,13 @@ describe.skipIf(reason !== null)(`SIGKILL of an idle daemon${reason === null ? "
       await using compose = await composeWorld();
       const { world } = compose;
       await world.ok(["create", "a"]);
-      const started = () => docker("inspect", "--format", "{{.State.StartedAt}}", "shop-a-web-1", "shop-shared-db-1");
+      const started = () => docker("inspect", "--format", "{{.State.StartedAt}}", `${projectName}-a-web-1`, `${projectName}-shared-db-1`);
       const before = started();
       process.kill(await world.daemonPid(), "SIGKILL");
-      expect(await (await fetch(`http://127.0.0.1:${docker("port", "shop-a-web-1", "8000").split(":").at(-1)}/`)).text()).toBe(
+      expect(await (await fetch(`http://127.0.0.1:${docker("port", `${projectName}-a-web-1`, "8000").split(":").at(-1)}/`)).text()).toBe(
         "web of a: hello\n",
       );
-      docker("kill", "shop-a-worker-1");
+      docker("kill", `${projectName}-a-worker-1`);
       const after = await eventually(
         () => world.status("a"),
         ({ status, services }) => status === "Healthy" && services.some(({ name, state }) => name === "worker" && state === "Running"),
@@ -85,7 +110,7 @@ describe.skipIf(reason !== null)(`SIGKILL of an idle daemon${reason === null ? "
       expect(JSON.parse(await world.ok(["shared", "--json"])).services).toMatchObject([{ name: "db", state: "Running" }]);
       expect((await world.ok(["logs", "worker", "-e", "a"])).match(/working for a/g)?.length).toBe(2);
       await world.ok(["delete", "a", "--force"]);
-      expect(ofA(compose)).toEqual([]);
+      expect(made(compose)).toEqual([]);
     },
     3 * minute,
   );

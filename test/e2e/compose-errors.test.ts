@@ -2,13 +2,14 @@
 import { describe, expect, test } from "bun:test";
 import { existsSync } from "node:fs";
 import { chmod } from "node:fs/promises";
-import { type ComposeWorld, composeApp, composeWorld } from "../support/compose-app.ts";
+import { type ComposeWorld, composeApp, composeWorld, projectName } from "../support/compose-app.ts";
 import { dockerReason } from "../support/docker.ts";
 import { hermeticWorld, leftovers, type Ran } from "../support/hermetic-world.ts";
 import { smallApp } from "../support/small-app.ts";
 
 const reason = dockerReason();
 const minute = 60_000;
+const ofA = new RegExp(`${projectName}-a`);
 const changed = (from: string, to: string) => (image: string) => {
   const files = composeApp(image);
   return { ...files, "compose.yaml": files["compose.yaml"]?.replace(from, to) ?? "" };
@@ -24,7 +25,7 @@ async function refused(
   const ran = await world.wt(["create", "a"], { env });
   expect((await world.list()).environments.map(({ slug }) => slug)).toEqual(["main"]);
   expect(leftovers(world, "a")).toEqual([]);
-  return { ...ran, left: compose.things().filter((thing) => / shop-a/.test(thing)) };
+  return { ...ran, left: compose.things().filter((thing) => ofA.test(thing)) };
 }
 
 describe.skipIf(reason !== null)(`what keeps containers from being made${reason === null ? "" : ` (left out: ${reason})`}`, () => {
@@ -95,12 +96,23 @@ describe.skipIf(reason !== null)(`what keeps containers from being made${reason 
       while (!compose.running().some((name) => /setup-0/.test(name))) await Bun.sleep(100);
       abort.abort();
       expect((await creating).code).toBe(130);
-      expect(compose.things().filter((thing) => / shop-a/.test(thing))).toEqual([]);
+      expect(compose.things().filter((thing) => ofA.test(thing))).toEqual([]);
       expect(leftovers(world, "a")).toEqual([]);
     },
     2 * minute,
   );
 });
+
+test(
+  "no image of a repository is built that nobody trusts, also without services",
+  async () => {
+    await using world = await hermeticWorld({ files: composeApp("scratch"), trust: false });
+    const refused = await world.wt(["create", "a", "--no-up"], { env: { DOCKER_HOST: "unix:///nowhere/docker.sock" } });
+    expect(refused.stderr).toContain("have not been trusted yet");
+    expect(refused.code).toBe(6);
+  },
+  minute,
+);
 
 test(
   "a project of processes never asks Docker",

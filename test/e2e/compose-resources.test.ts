@@ -1,17 +1,18 @@
 // Databases of their own inside the shared server of a compose file, commands in containers, and what `wt undelete` brings back.
 import { describe, expect, test } from "bun:test";
 import { ensureComposeImages } from "../../scripts/compose-images.ts";
-import { composeApp, composeWorld, lines } from "../support/compose-app.ts";
+import { composeApp, composeWorld, lines, projectName } from "../support/compose-app.ts";
 import { docker, dockerReason } from "../support/docker.ts";
 
 const reason = dockerReason();
 const minute = 60_000;
+const ofA = new RegExp(`${projectName}-a`);
 
 async function app(image: string): Promise<Record<string, string>> {
   const { POSTGRES_IMAGE } = await ensureComposeImages(console.error);
   return {
     ...composeApp(image),
-    "wt.yaml": `project: shop
+    "wt.yaml": `project: ${projectName}
 runtime: compose
 compose: { shared: [db] }
 setup:
@@ -53,7 +54,7 @@ describe.skipIf(reason !== null)(`databases in a shared service${reason === null
         return stdout.trim();
       };
       const databases = () =>
-        lines(docker("exec", "shop-shared-db-1", "psql", "-U", "shop", "-d", "shop", "-Atc", "select datname from pg_database"))
+        lines(docker("exec", `${projectName}-shared-db-1`, "psql", "-U", "shop", "-d", "shop", "-Atc", "select datname from pg_database"))
           .filter((name) => /^wt_/.test(name))
           .sort();
       const env = { WT_UNDELETE_DAYS: "7" };
@@ -62,7 +63,7 @@ describe.skipIf(reason !== null)(`databases in a shared service${reason === null
       expect(created.stderr).toContain("set up in /app");
       expect(created.code).toBe(0);
       await world.ok(["create", "b"]);
-      expect(databases()).toEqual(["wt_shop_a_data", "wt_shop_b_data"]);
+      expect(databases()).toEqual([`wt_${projectName}_a_data`, `wt_${projectName}_b_data`]);
       await sql("a", "insert into thing values ('of a')");
       expect(await sql("a", "select name from thing")).toBe("of a");
       expect(await sql("b", "select count(*) from thing")).toBe("0");
@@ -71,23 +72,23 @@ describe.skipIf(reason !== null)(`databases in a shared service${reason === null
       expect((await world.wt(["run", "--", "pwd"], { cwd: `${path}/deep/er` })).stdout).toBe("/app/deep/er\n");
       expect((await run("a", "sh", "-c", "exit 7")).code).toBe(7);
       expect((await world.ok(["run", "--host", "-e", "a", "--", "sh", "-c", 'echo "$DATABASE_URL"'])).trim()).toMatch(
-        /^postgres:\/\/wt_shop_a_data:[^@]+@127\.0\.0\.1:\d+\/wt_shop_a_data$/,
+        new RegExp(`^postgres://wt_${projectName}_a_data:[^@]+@127\\.0\\.0\\.1:\\d+/wt_${projectName}_a_data$`),
       );
       // One-off containers are gone with their commands.
       expect(compose.things().filter((thing) => /setup|resource/.test(thing))).toEqual([]);
 
       await world.ok(["shared", "down"]);
       await world.ok(["delete", "a", "--force"]);
-      expect(compose.things().filter((thing) => /shop-a/.test(thing))).toEqual(["volume shop-a_media"]);
-      expect(databases()).toEqual(["wt_shop_b_data"]);
+      expect(compose.things().filter((thing) => ofA.test(thing))).toEqual([`volume ${projectName}-a_media`]);
+      expect(databases()).toEqual([`wt_${projectName}_b_data`]);
       // A database on a server is not kept; it is made anew, and that is said.
       expect(await world.ok(["undelete", "a"])).toContain("Healthy");
       expect(await sql("a", "select count(*) from thing")).toBe("0");
       expect((await run("a", "cat", "/media/seen")).stdout).toBe("first\n");
 
       await world.ok(["delete", "a", "--force", "--purge"]);
-      expect(compose.things().filter((thing) => /shop-a/.test(thing))).toEqual([]);
-      expect(databases()).toEqual(["wt_shop_b_data"]);
+      expect(compose.things().filter((thing) => ofA.test(thing))).toEqual([]);
+      expect(databases()).toEqual([`wt_${projectName}_b_data`]);
     },
     5 * minute,
   );

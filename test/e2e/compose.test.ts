@@ -1,11 +1,12 @@
 // Environments of containers, with the real Docker: made, used, stopped, deleted, and beside each other.
 import { describe, expect, test } from "bun:test";
-import { composeWorld } from "../support/compose-app.ts";
+import { composeWorld, projectName } from "../support/compose-app.ts";
 import { docker, dockerReason } from "../support/docker.ts";
 import { eventually } from "../support/hermetic-world.ts";
 
 const reason = dockerReason();
 const minute = 60_000;
+const ofA = new RegExp(`${projectName}-a`);
 const text = async (response: Response | Promise<Response>) => (await response).text();
 
 describe.skipIf(reason !== null)(`environments of containers${reason === null ? "" : ` (left out: ${reason})`}`, () => {
@@ -31,15 +32,15 @@ describe.skipIf(reason !== null)(`environments of containers${reason === null ? 
       expect(status.status).toBe("Healthy");
       expect(await world.ok(["logs", "worker", "-e", "b"])).toContain("working for b");
       const before = compose.things();
-      expect(before.filter((thing) => /shop-shared/.test(thing))).toEqual([
-        "container shop-shared-db-1",
-        "network shop-shared_default",
-        "volume shop-shared_data",
+      expect(before.filter((thing) => new RegExp(`${projectName}-shared`).test(thing))).toEqual([
+        `container ${projectName}-shared-db-1`,
+        `network ${projectName}-shared_default`,
+        `volume ${projectName}-shared_data`,
       ]);
 
       await world.ok(["delete", "a", "--force"]);
-      expect(compose.things().filter((thing) => /shop-a/.test(thing))).toEqual([]);
-      expect(compose.things()).toEqual(before.filter((thing) => !/shop-a/.test(thing)));
+      expect(compose.things().filter((thing) => ofA.test(thing))).toEqual([]);
+      expect(compose.things()).toEqual(before.filter((thing) => !ofA.test(thing)));
       expect(await text(world.fetch("b.localhost", "/cgi-bin/db"))).toBe("the shared db\n");
     },
     3 * minute,
@@ -51,7 +52,7 @@ describe.skipIf(reason !== null)(`environments of containers${reason === null ? 
       await using compose = await composeWorld();
       const { world } = compose;
       await world.ok(["create", "a"]);
-      const id = () => docker("ps", "--all", "--quiet", "--no-trunc", "--filter", "name=shop-a-web-1");
+      const id = () => docker("ps", "--all", "--quiet", "--no-trunc", "--filter", `name=${projectName}-a-web-1`);
       const first = id();
       await world.ok(["down", "a"]);
       expect((await world.status("a")).services.find(({ name }) => name === "web")?.state).toBe("Stopped");
@@ -76,7 +77,7 @@ describe.skipIf(reason !== null)(`environments of containers${reason === null ? 
       await using compose = await composeWorld();
       const { world } = compose;
       await world.ok(["create", "a"]);
-      docker("kill", "shop-a-worker-1");
+      docker("kill", `${projectName}-a-worker-1`);
       const again = await eventually(
         () => world.status("a"),
         ({ services }) => services.some(({ name, restarts, state }) => name === "worker" && restarts === 1 && state === "Running"),

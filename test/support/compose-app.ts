@@ -3,11 +3,14 @@ import { labels } from "../../src/runtime/compose/labels.ts";
 import { busyboxImage, docker, type TestImage } from "./docker.ts";
 import { type HermeticWorld, hermeticWorld } from "./hermetic-world.ts";
 
+/** Of this process: tests that run beside this one have others, and worlds on one engine choose names without knowing of each other. */
+export const projectName = `shop${process.pid}`;
+
 export function composeApp(image: string, change: { wt?: string; compose?: string } = {}): Record<string, string> {
   return {
     "wt.yaml":
       change.wt ??
-      `project: shop
+      `project: ${projectName}
 runtime: compose
 compose: { shared: [db] }
 services:

@@ -106,6 +106,8 @@ export interface EnvironmentView {
   incomplete?: IncompleteView;
   /** Only while directories are being cloned into it; `since` is ISO 8601, UTC. */
   copying?: { directory: string; since: string }[];
+  /** Of the main environment: the services that run once for the project; absent where there are none. */
+  shared?: { name: string; state: string }[];
 }
 
 /** `wt list --json`. */

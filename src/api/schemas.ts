@@ -125,6 +125,12 @@ const environmentView = v.strictObject({
       "Where `wt create` stopped. Only with status `Incomplete`, and while it is carried on.",
     ),
   ),
+  shared: v.optional(
+    described(
+      v.array(v.strictObject({ name: v.string(), state: described(v.string(), "As the states of services.") })),
+      "Of the main environment: the services that run once for the project; absent where there are none.",
+    ),
+  ),
   copying: v.optional(
     described(
       v.array(v.strictObject({ directory: v.string(), since: described(v.string(), "ISO 8601, UTC.") })),

@@ -12,6 +12,7 @@ import { readIncomplete } from "./incomplete.ts";
 import { locate, syncWorktrees } from "./projects.ts";
 import { detailedResourceViews, resourceViews } from "./resource-views.ts";
 import { detailedServiceViews, serviceViews } from "./service-views.ts";
+import { sharedViews } from "./shared-names.ts";
 import { worktreeExists } from "./worktree-exists.ts";
 import type { World } from "./world.ts";
 
@@ -52,8 +53,14 @@ export function environmentView(world: World, { project, environment }: Listed):
     services,
     resources: [],
     ...(incomplete ? { incomplete } : {}),
+    ...sharedServices(world, environment),
     ...(copying.length > 0 ? { copying } : {}),
   };
+}
+
+function sharedServices(world: World, { id, main }: EnvironmentRecord): Pick<EnvironmentView, "shared"> {
+  const shared = main ? sharedViews(world, id) : [];
+  return shared.length > 0 ? { shared } : {};
 }
 
 /** With the states of its resources and agents, which takes a look at each. */

@@ -42,8 +42,10 @@ export async function detailedServiceViews(world: World, environmentId: string):
 async function details(world: World, runner: ServiceRunner): Promise<Partial<ServiceView>> {
   const { plan, instance, status } = runner;
   const observation = instance ? await world.driver.observe(instance) : null;
+  const unhealthy = observation?.state === "alive" && observation.health === "unhealthy" ? "Its health check says unhealthy." : null;
+  const reason = status.reason ?? unhealthy;
   return {
-    ...(status.reason ? { reason: status.reason } : {}),
+    ...(reason ? { reason } : {}),
     routes: plan?.routes ?? [],
     directUrl: plan?.spec.port ? `http://127.0.0.1:${plan.spec.port}` : null,
     ...(plan ? { logPath: plan.spec.logPath } : {}),

@@ -1,3 +1,5 @@
+import type { World } from "./world.ts";
+
 /** Name under which a shared service is kept with the main environment; no service of an environment can be called so. */
 export function sharedName(service: string): string {
   return `shared:${service}`;
@@ -5,4 +7,8 @@ export function sharedName(service: string): string {
 
 export function isSharedName(name: string): boolean {
   return name.startsWith("shared:");
+}
+
+export function sharedViews(world: World, mainId: string): { name: string; state: string }[] {
+  return world.shared.runners(mainId).map(({ name, status }) => ({ name: name.slice(sharedName("").length), state: status.phase }));
 }

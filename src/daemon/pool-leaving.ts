@@ -1,7 +1,7 @@
 // Members that leave the pool: given back whole, or, where somebody works in one, kept as an environment.
 import type { EnvironmentRecord, MemberRecord, ProjectRecord } from "../environment/ledger.ts";
 import { createGit } from "../git/git.ts";
-import { readDetachedHead, readStatusText } from "../git/pool-worktree.ts";
+import { isLocked, readDetachedHead, readStatusText } from "../git/pool-worktree.ts";
 import { listWorktrees } from "../git/worktrees.ts";
 import { entryAt } from "../os/files.ts";
 import { never } from "./journaled-run.ts";
@@ -51,12 +51,13 @@ export function memberNow({ ledger }: World, { environment: { id, projectId } }:
   return ledger.members({ projectId }).find(({ environment }) => environment.id === id);
 }
 
-/** Somebody committed, switched, or changed files that git does not ignore since it was prepared. What cannot be told counts. */
+/** Somebody committed, switched, locked it, or changed files that git does not ignore since it was prepared. What cannot be told counts. */
 export async function isTouched(world: World, { environment, data }: MemberRecord): Promise<boolean> {
   const { commit, status } = memberData(data);
   if ((await readDetachedHead(environment.path)) !== commit) return true;
   // One that never was ready is taken back as a create is.
   if (status === undefined) return false;
+  if (await isLocked(environment.path)) return true;
   const now = await readStatusText(createGit(world.env), environment.path).catch(() => null);
   return now !== status;
 }

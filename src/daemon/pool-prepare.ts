@@ -6,7 +6,7 @@ import type { OperationEvent } from "../api/environment.ts";
 import type { Config } from "../config/config.ts";
 import type { EnvironmentRecord, MemberRecord, ProjectRecord } from "../environment/ledger.ts";
 import { type PlanStep, planEnvironment, refreshPlan, type WantedEnvironment } from "../environment/plan.ts";
-import { type MemberData, memberName, memberSlot, type SetupWindow, stepsThatWrote } from "../environment/pool.ts";
+import { type MemberData, memberName, memberSlot, type SetupWindow, stepsThatMade, stepsThatWrote } from "../environment/pool.ts";
 import { WtError } from "../errors/wt-error.ts";
 import { planBranch } from "../git/branches.ts";
 import { createGit } from "../git/git.ts";
@@ -242,7 +242,9 @@ async function describeMember(
   );
   const tracked = await changedTrackedFiles(git, path);
   const changes = tracked.map((name) => lstatSync(join(path, name), { throwIfNoEntry: false })?.ctimeMs ?? 0);
-  const resources = leasedResources(world, environment.id).map(({ spec }) => spec.name);
+  const leased = leasedResources(world, environment.id);
+  const resources = leased.map(({ spec }) => spec.name);
+  const own = leased.flatMap(({ spec }) => (typeof spec.options.path === "string" ? [spec.options.path] : []));
   return {
     parent: base.parent,
     commit: base.commit,
@@ -250,8 +252,8 @@ async function describeMember(
     fill: { signature: await fillSignature(fill, config), paths: filled },
     bound: {
       entries: held.map(({ path: entry, because }) => ({ path: entry, because })),
-      steps: stepsThatWrote(
-        held.flatMap(({ changedMs }) => changedMs),
+      steps: stepsThatMade(
+        held.map(({ path: entry, changedMs }) => ({ changedMs, otherwise: [...filled, ...own].some((name) => overlap(entry, name)) })),
         windows,
       ),
       fill: held.some((one) => filled.some((name) => overlap(one.path, name))),

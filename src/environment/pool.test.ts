@@ -7,6 +7,7 @@ import {
   type PoolMemberView,
   planPool,
   poolBackOffMs,
+  stepsThatMade,
   stepsThatWrote,
   stepsToRedo,
 } from "./pool.ts";
@@ -78,6 +79,25 @@ test("who wrote an entry is told by the time", () => {
   // A file system's clock may be a tick behind, never ahead.
   expect(stepsThatWrote([2_005], windows)).toEqual([]);
   expect(stepsThatWrote([2_090], windows)).toEqual(["two"]);
+});
+
+test("where no step's time fits, any may have made what was taken away, unless something else brings it", () => {
+  const windows = [
+    { step: "one", fromMs: 1_000, toMs: 2_000 },
+    { step: "two", fromMs: 2_100, toMs: 3_000 },
+  ];
+  expect(stepsThatMade([{ changedMs: [1_500], otherwise: false }], windows)).toEqual(["one"]);
+  expect(stepsThatMade([{ changedMs: [9_000], otherwise: false }], windows)).toEqual(["one", "two"]);
+  expect(stepsThatMade([{ changedMs: [9_000], otherwise: true }], windows)).toEqual([]);
+  expect(
+    stepsThatMade(
+      [
+        { changedMs: [9_000], otherwise: true },
+        { changedMs: [2_500], otherwise: false },
+      ],
+      windows,
+    ),
+  ).toEqual(["two"]);
 });
 
 describe("setup steps to be done again", () => {

@@ -90,6 +90,21 @@ export function stepsThatWrote(changedMs: readonly number[], windows: readonly S
   return [...new Set(windows.filter(wrote).map(({ step }) => step))];
 }
 
+/**
+ * Steps that have to make again what was taken away. Where no step's time fits (a file server has a clock of its own, and clocks are set), any of them may have made it.
+ * `otherwise`: something else than a step brings it again.
+ */
+export function stepsThatMade(
+  entries: readonly { changedMs: readonly number[]; otherwise: boolean }[],
+  windows: readonly SetupWindow[],
+): string[] {
+  const made = entries.flatMap(({ changedMs, otherwise }) => {
+    const wrote = stepsThatWrote(changedMs, windows);
+    return wrote.length > 0 || otherwise ? wrote : windows.map(({ step }) => step);
+  });
+  return [...new Set(made)];
+}
+
 export interface RenewedStep {
   key: string;
   hasInputs: boolean;

@@ -2,7 +2,7 @@ import { describe, expect, test } from "bun:test";
 import { existsSync, renameSync, utimesSync } from "node:fs";
 import { join } from "node:path";
 import { gitRepository } from "../../test/support/git-repository.ts";
-import { addDetachedWorktree, finishMove, moveWorktree, readStatusText } from "./pool-worktree.ts";
+import { addDetachedWorktree, finishMove, isLocked, moveWorktree, readStatusText } from "./pool-worktree.ts";
 
 async function withWorktree() {
   const repository = await gitRepository({ files: { "lock.txt": "1\n", ".gitignore": "deps\n" } });
@@ -40,6 +40,14 @@ describe("the text of a worktree's status", () => {
     repository.write("made/two.txt", "by a person\n", path);
     expect(await readStatusText(repository.git, path)).not.toBe(before);
   });
+});
+
+test("a worktree that somebody locked is known by it", async () => {
+  const { repository, path } = await withWorktree();
+  await using _ = repository;
+  expect(await isLocked(path)).toBe(false);
+  repository.run(["worktree", "lock", path]);
+  expect(await isLocked(path)).toBe(true);
 });
 
 describe("a move that a crash cut off after the directory went", () => {

@@ -51,6 +51,12 @@ export async function hasSubmodules(path: string): Promise<boolean> {
   return directory !== null && entryAt(join(directory, "modules")) !== null;
 }
 
+/** By `git worktree lock`: whoever did that wants to find it here again. */
+export async function isLocked(path: string): Promise<boolean> {
+  const directory = await readGitDirectory(path);
+  return directory !== null && entryAt(join(directory, "locked")) !== null;
+}
+
 /** The commit of a detached HEAD; null on a branch, or where it cannot be read. Reads one file. */
 export async function readDetachedHead(path: string): Promise<string | null> {
   const directory = await readGitDirectory(path);

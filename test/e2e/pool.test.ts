@@ -204,6 +204,39 @@ describe("several at once", () => {
   );
 });
 
+describe("a member that waits to be refreshed", () => {
+  test(
+    "can be claimed meanwhile, and that is no failure of the pool",
+    async () => {
+      const yaml = files["wt.yaml"].replace("echo install", "while test -e ../hold; do sleep 0.05; done; echo install");
+      await using world = await shop(1, { "wt.yaml": yaml });
+      await world.write({ hold: "" }, parent(world));
+      const held = world.wt(["create", "a", "--no-pool"]);
+      await world.write({ "page.txt": "new\n" });
+      await world.commit("a page");
+      const waiting = await eventually(
+        () => pool(world),
+        ({ working }) => working?.what === "waiting to prepare",
+        20_000,
+      );
+      expect(waiting.working?.what).toBe("waiting to prepare");
+      await world.ok(["create", "b"]);
+      expect(existsSync(waiting.members[0]!.path)).toBe(false);
+      rmSync(join(parent(world), "hold"));
+      expect((await held).code).toBe(0);
+      const after = await eventually(
+        () => pool(world),
+        ({ problem, members: [member] }) => problem !== null || member?.state === "ready",
+        20_000,
+      );
+      expect(after).toMatchObject({ problem: null, members: [{ state: "ready", current: true }] });
+      for (const slug of ["a", "b"]) await isWhole(world, slug);
+      await world.ok(["pool", "set", "0"]);
+    },
+    2 * minute,
+  );
+});
+
 describe("what stands in the way is said", () => {
   test(
     "a setup that fails: nothing half-made stays, and it is tried again later or when asked",
@@ -267,8 +300,13 @@ describe("members and everybody else", () => {
       await full(world);
       expect((await world.list()).environments.map(({ slug }) => slug)).toContain(name!.slice(1));
       expect(readFileSync(join(path, "lock.txt"), "utf8")).toBe("mine\n");
+      // Nor is one that somebody locked taken from under them.
+      const locked = members(world).find((one) => one !== name)!;
+      await world.git(["worktree", "lock", join(parent(world), locked)]);
       await world.ok(["pool", "set", "0"]);
-      expect(members(world)).toEqual([name!]);
+      expect(members(world).sort()).toEqual([name!, locked].sort());
+      expect((await world.list()).environments.map(({ slug }) => slug)).toContain(locked.slice(1));
+      await world.git(["worktree", "unlock", join(parent(world), locked)]);
     },
     2 * minute,
   );

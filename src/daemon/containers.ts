@@ -6,7 +6,7 @@ import { never } from "./journaled-run.ts";
 import { stackCall } from "./prepare-stack.ts";
 import { connectShared, disconnectShared, dropStale } from "./shared-connections.ts";
 import { releaseStack, stackLeases } from "./stack-leases.ts";
-import { containerServices, markOf, refuseUnsafe, sharedMark, transformFor } from "./stack-model.ts";
+import { containerServices, markOf, refuseUnsafe, sharedMark, stackOf, transformFor } from "./stack-model.ts";
 import type { StepContext } from "./steps.ts";
 import type { World } from "./world.ts";
 
@@ -18,14 +18,11 @@ export async function makeContainers(context: StepContext, names: readonly strin
     .map(({ name }) => name)
     .filter((name) => names.includes(name) && !world.supervisor.runner(environment.id, name)?.status.live);
   if (!stack || services.length === 0) return;
-  const { model, refusals, aliases } = transformFor(world, session, { stack, services, variables: true });
+  const { model, refusals, aliases } = transformFor(world, session, { stack, services, variables: services });
   refuseUnsafe(refusals);
   const known = containerServices(session.config).map(({ container }) => container.service);
   await dropStale(world, { mark: markOf(environment), services: known }, context.abort);
-  await world.stack.create(
-    { project: stack.project, directory: environment.path, model, mark: markOf(environment) },
-    stackCall(context, "start"),
-  );
+  await world.stack.create(stackOf(session, stack, model), stackCall(context, "start"));
   await connectShared(world, project, { aliases, abort: context.abort });
 }
 

@@ -23,7 +23,7 @@ export async function explainStack(world: World, request: StackRequest): Promise
   const { environment, config, project } = session;
   const place = await placeOf(world, session);
   const services = containerServices(config).map(({ name }) => name);
-  const own = transformFor(world, session, { stack: place, services, variables: true });
+  const own = transformFor(world, session, { stack: place, services, variables: services });
   const shared = (config.compose?.shared ?? []).filter((service) => place.model.services[service] !== undefined);
   const main = mainEnvironment(world, { project }) ?? environment;
   const apart = transformModel(place.model, {
@@ -64,7 +64,7 @@ export async function composeCall(world: World, request: StackRequest): Promise<
   await requireTrust(world, project, { config, files, environment: seenFrom(world, request.target.cwd, environment) });
   const place = await placeOf(world, session);
   const services = containerServices(config).map(({ name }) => name);
-  const { model } = transformFor(world, session, { stack: place, services, variables: true });
+  const { model } = transformFor(world, session, { stack: place, services, variables: services });
   return { project: place.project, directory: environment.path, model: composeModelText(model) };
 }
 

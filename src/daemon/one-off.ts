@@ -9,7 +9,7 @@ import { never } from "./journaled-run.ts";
 import { prepareStack, stackCall } from "./prepare-stack.ts";
 import type { CommandContainer } from "./setup-runner.ts";
 import { connectShared } from "./shared-connections.ts";
-import { containerServices, markOf, refuseUnsafe, transformFor } from "./stack-model.ts";
+import { containerServices, markOf, refuseUnsafe, stackOf, transformFor } from "./stack-model.ts";
 import type { StepContext } from "./steps.ts";
 
 export interface OneOffWish {
@@ -42,14 +42,23 @@ export function oneOffContainer(context: StepContext, wish: OneOffWish): Command
       const { stack } = session;
       const service = containerServices(session.config).find((one) => one.name === wish.service);
       if (!stack || !service) throw unknownContainer(session.config, wish);
-      const wanted = { stack, services: [service.name], variables: true, ...(wish.variables ? { extra: wish.variables } : {}) };
+      // All of them: it may be in the network of another, or have its mounts. Only its own variables: those of others may not be there yet.
+      const services = containerServices(session.config).map(({ name }) => name);
+      const extra = wish.variables ? { extra: wish.variables } : {};
+      const wanted = { stack, services, variables: [service.name], ...extra };
       const { model, refusals, aliases, names } = transformFor(world, session, wanted);
       refuseUnsafe(refusals);
-      const place = { project: stack.project, directory: environment.path, model: withImages(model, names), mark: markOf(environment) };
-      const request = { ...place, service: service.container.service, name, command: ["/bin/sh", "-c", command] };
+      const request = {
+        ...stackOf(session, stack, withImages(model, names)),
+        service: service.container.service,
+        name,
+        command: ["/bin/sh", "-c", command],
+      };
       try {
         const ref = await world.stack.createOneOff(request, { ...stackCall(context, wish.name), abort });
-        await connectShared(world, project, { aliases, abort });
+        const { containers } = await world.stack.observe(markOf(environment), abort);
+        const networks = containers.find((one) => one.ref.service === ref.service)?.networks ?? [];
+        await connectShared(world, project, { aliases: aliases.filter(({ networkName }) => networks.includes(networkName)), abort });
         return ref;
       } catch (error) {
         await remove().catch(world.report);

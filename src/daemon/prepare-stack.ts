@@ -6,6 +6,8 @@ import { WtError } from "../errors/wt-error.ts";
 import { entryAt } from "../os/files.ts";
 import { readRoutes } from "../os/routes.ts";
 import type { StackCall } from "../runtime/compose/compose-stack.ts";
+import { requireVariables } from "../runtime/compose/given-files.ts";
+import { imageIdOf } from "../runtime/compose/image-id-of.ts";
 import type { StackNames, TransformResult } from "../runtime/compose/transform/transform-result.ts";
 import { composeProgress } from "./compose-progress.ts";
 import { mainEnvironment } from "./main-environment.ts";
@@ -19,7 +21,16 @@ import {
   subnetsOf,
   updateProjectLease,
 } from "./stack-leases.ts";
-import { composeSource, containerServices, markOf, refuseUnsafe, type StackPlace, sharedMark, transformFor } from "./stack-model.ts";
+import {
+  composeSource,
+  containerServices,
+  markOf,
+  projectDirectory,
+  refuseUnsafe,
+  type StackPlace,
+  sharedMark,
+  transformFor,
+} from "./stack-model.ts";
 import type { StepContext } from "./steps.ts";
 import { together } from "./together.ts";
 import type { World } from "./world.ts";
@@ -29,18 +40,23 @@ export async function prepareStack(context: StepContext): Promise<void> {
   const { environment, project, config } = session;
   if (!config.compose) return;
   const owner: StackOwner = { project, environment, role: "environment" };
+  const isFirst = projectLease(world, environment.id, "environment") === null;
   const [, taken] = await Promise.all([world.stack.checkEngine(abort), takenProjects(world, owner, abort)]);
   const place = { project: claimComposeProject(world, owner, taken), sharedProject: sharedProject(context, taken) };
-  const model = await world.stack.readModel(composeSource(world, session, place.project), abort);
+  const source = composeSource(world, session, place.project);
+  const model = await world.stack.readModel(source, abort);
+  const from = { directory: projectDirectory(source), env: await world.stack.readVariables(source, model, abort) };
   const services = containerServices(config).map(({ name }) => name);
-  const draft = transformFor(world, session, { stack: { ...place, model, doors: [] }, services, variables: false });
+  const draft = transformFor(world, session, { stack: { ...place, model, doors: [] }, services, variables: [] });
   refuseUnsafe(draft.refusals);
+  // Before anything is built. Later only what is made anew needs them, and another shell may not have them.
+  if (isFirst) requireVariables(draft.model, from.env);
   claimParts(world, owner, draft.names);
   await leaseSubnets(world, owner, { draft, abort });
   await ensureSharedVolumes(context, place.sharedProject, draft.names);
   await makeBinds(draft, environment.path);
   for (const { message } of draft.warnings) context.emit({ type: "note", message });
-  const stack = { project: place.project, directory: environment.path, model: draft.model, mark: markOf(environment) };
+  const stack = { ...from, project: place.project, model: draft.model, mark: markOf(environment) };
   const [, doors] = await together(abort, [
     (abort) => world.stack.ensureImages(stack, { ...stackCall(context), abort }),
     (abort) => ensureShared(world, session, { ...context, abort }),
@@ -48,6 +64,7 @@ export async function prepareStack(context: StepContext): Promise<void> {
   const { names, aliases, binds } = draft;
   session.stack = {
     ...place,
+    ...from,
     model,
     names,
     aliases,
@@ -118,11 +135,11 @@ async function makeBinds({ binds }: TransformResult, worktree: string): Promise<
 /** With the images as they are now: one that was built anew means another container. */
 async function readDefinitions({ world, session, abort }: StepContext, stack: StackPlace): Promise<Record<string, string>> {
   const services = containerServices(session.config).map(({ name }) => name);
-  const { model, names } = transformFor(world, session, { stack, services, variables: false });
+  const { model, names } = transformFor(world, session, { stack, services, variables: [] });
   const { images } = await world.stack.observe(markOf(session.environment), abort);
   const imageOf = (service: string) => {
     const name = names.images.find((one) => one.service === service)?.name;
-    return images.find(({ tags }) => name !== undefined && tags.includes(name))?.id ?? null;
+    return name === undefined ? null : imageIdOf(images, name);
   };
   const hash = (value: unknown) => createHash("sha256").update(JSON.stringify(value)).digest("hex");
   return Object.fromEntries(Object.entries(model.services).map(([name, service]) => [name, hash([service, imageOf(name)])]));

@@ -33,7 +33,7 @@ import {
   subnetsOf,
   updateProjectLease,
 } from "./stack-leases.ts";
-import { composeSource, refuseUnsafe, sharedMark } from "./stack-model.ts";
+import { composeSource, projectDirectory, refuseUnsafe, sharedMark } from "./stack-model.ts";
 import type { World } from "./world.ts";
 
 /** Afterwards the shared services that the environment names run and are ready. Gives where the host reaches them. The caller holds no lock of the main environment but its own. */
@@ -153,7 +153,9 @@ async function applyShared(world: World, applying: Applying, call: Call): Promis
   const taken = await takenProjects(world, owner, call.abort);
   const name = claimComposeProject(world, owner, taken);
   const mainSession: EnvironmentSession = { ...session, environment: main, config };
-  const model = await world.stack.readModel(composeSource(world, mainSession, name), call.abort);
+  const source = composeSource(world, mainSession, name);
+  const model = await world.stack.readModel(source, call.abort);
+  const from = { directory: projectDirectory(source), env: await world.stack.readVariables(source, model, call.abort) };
   const services = (config.compose?.shared ?? []).filter((service) => model.services[service] !== undefined);
   const absent = wanted.filter((service) => !services.includes(service));
   if (absent.length > 0) throw notInMain(main, absent);
@@ -165,7 +167,7 @@ async function applyShared(world: World, applying: Applying, call: Call): Promis
   const subnets = subnetsOf(world, main.id, "shared");
   const made = transformModel(model, { ...sharedRequest({ project, main, config, name }), services, ports: portsOf(doors), subnets });
   call.emit({ type: "output", step: "stack", stream: "stdout", line: `Shared services: ${services.join(", ")}` });
-  await makeShared(world, { main, name, made, doors, model, services, directory: project.root, anew: applying.anew }, call);
+  await makeShared(world, { ...from, main, name, made, services, anew: applying.anew }, call);
   keepFacts(world, main, { doors, servers: sharedServers(model, services) });
   await connectAll(world, project, call.abort);
   for (const service of services) startShared(world, { main, name, service, model: made.model, doors });
@@ -241,16 +243,15 @@ interface Making {
   main: EnvironmentRecord;
   name: string;
   made: TransformResult;
-  doors: readonly Door[];
-  model: ComposeModel;
   services: readonly string[];
   directory: string;
+  env: Readonly<Record<string, string>>;
   anew: boolean;
 }
 
 async function makeShared(world: World, making: Making, call: Call): Promise<void> {
-  const { main, name, made, services, directory } = making;
-  const stack = { project: name, directory, model: made.model, mark: sharedMark(main) };
+  const { main, name, made, services, directory, env } = making;
+  const stack = { project: name, directory, env, model: made.model, mark: sharedMark(main) };
   await world.stack.ensureImages(stack, stackCall(call));
   const changed = services.filter((service) => {
     const runner = world.shared.runner(main.id, sharedName(service));

@@ -1,11 +1,12 @@
 // From what Compose reads in the worktree to what is made of it: the request of the transform, and what its answer means for the operation.
 import { homedir } from "node:os";
+import { dirname } from "node:path";
 import type { Config, ServiceConfig } from "../config/config.ts";
 import { containerInput, containerVariables, type Door } from "../environment/container-variables.ts";
 import type { EnvironmentRecord } from "../environment/ledger.ts";
 import { contractVariables } from "../environment/variables.ts";
 import { WtError } from "../errors/wt-error.ts";
-import type { ComposeSource, StackMark } from "../runtime/compose/compose-stack.ts";
+import type { ComposeSource, StackMark, StackModel } from "../runtime/compose/compose-stack.ts";
 import type { ComposeModel } from "../runtime/compose/transform/compose-model.ts";
 import { transformModel } from "../runtime/compose/transform/transform-model.ts";
 import type { PublishedPort, ServiceVariable, TransformRequest } from "../runtime/compose/transform/transform-request.ts";
@@ -20,8 +21,12 @@ export interface PreparedStack {
   /** Compose projects. */
   project: string;
   sharedProject: string;
+  /** Of the first compose file. */
+  directory: string;
   /** As Compose reads it. */
   model: ComposeModel;
+  /** What its secrets and configs take from the caller's shell and from `.env`. Never kept longer than the operation. */
+  env: Readonly<Record<string, string>>;
   names: StackNames;
   aliases: SharedAlias[];
   binds: BindMount[];
@@ -63,12 +68,22 @@ export function composeSource(world: World, session: EnvironmentSession, project
   };
 }
 
+/** The stack of the session with a model made of it, as Compose gets it. */
+export function stackOf({ environment }: EnvironmentSession, { project, directory, env }: PreparedStack, model: ComposeModel): StackModel {
+  return { project, directory, env, model, mark: markOf(environment) };
+}
+
+/** Compose sees paths from there, and reads its `.env`. */
+export function projectDirectory({ directory, files }: ComposeSource): string {
+  return files[0] === undefined ? directory : dirname(files[0]);
+}
+
 export interface WantedContainers {
   stack: StackPlace;
   /** Names of services of wt.yaml; containers of others are left out. */
   services: readonly string[];
-  /** With their variables, which need all resources. */
-  variables: boolean;
+  /** Those of them that get their variables, which need all resources. */
+  variables: readonly string[];
   /** Over all others, for one-off commands. */
   extra?: Readonly<Record<string, string>>;
 }
@@ -97,9 +112,13 @@ function requestFor(world: World, session: EnvironmentSession, wanted: WantedCon
     sharedVolumes: compose.sharedVolumes,
     allow: compose.allow,
     ports: chosen.flatMap((service) => publishedPorts(leasedPorts(world, environment.id), service)),
-    variables: wanted.variables
-      ? Object.fromEntries(chosen.map((service) => [service.container.service, serviceVariables(world, session, { service, wanted })]))
-      : {},
+    variables: Object.fromEntries(
+      chosen.flatMap((service) =>
+        wanted.variables.includes(service.name)
+          ? [[service.container.service, serviceVariables(world, session, { service, wanted })] as const]
+          : [],
+      ),
+    ),
     subnets: subnetsOf(world, environment.id, "environment"),
     sharedProject: stack.sharedProject,
   };

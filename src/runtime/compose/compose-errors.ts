@@ -37,8 +37,8 @@ export function variableMissing(name: string): WtError {
   return new WtError({
     kind: "config",
     code: "variable_missing",
-    message: `A secret or config of the compose file is the variable ${name}, which is not set.`,
-    hints: [`Set ${name} in the .env file beside the compose file or in your shell, and run the command again.`],
+    message: `A container needs the variable ${name} for a secret or config of the compose file, and neither this shell nor the .env beside that file sets it (wt keeps no values of earlier shells).`,
+    hints: [`Give it in this shell: ${name}=… wt up. Or write it into that .env, so that every shell has it.`],
   });
 }
 

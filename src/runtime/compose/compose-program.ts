@@ -49,6 +49,8 @@ export function createComposeProgram(env: Readonly<Record<string, string>>, endp
           COMPOSE_EXPERIMENTAL_GIT_REMOTE: "false",
           COMPOSE_EXPERIMENTAL_OCI_REMOTE: "false",
           DOCKER_CLI_HINTS: "false",
+          // With them an image that did not change may get another id.
+          BUILDX_NO_DEFAULT_ATTESTATIONS: "1",
           // A part of a stack is made alone, and the rest of it is no orphan.
           COMPOSE_IGNORE_ORPHANS: "true",
           COMPOSE_REMOVE_ORPHANS: "false",

@@ -25,10 +25,11 @@ export interface ComposeSource {
 export interface StackModel {
   /** Compose project name. */
   project: string;
+  /** That of the first compose file. */
   directory: string;
   model: ComposeModel;
   mark: StackMark;
-  /** What the model was read with, the values of the project's `.env` among it. Only what its secrets and configs take from there (`environment: NAME`) reaches Compose. */
+  /** What `readVariables` gave. Only what the model's secrets and configs take from there (`environment: NAME`) reaches Compose. */
   env?: Readonly<Record<string, string>>;
 }
 
@@ -144,6 +145,12 @@ export interface ComposeStack {
    * the place it leads to. Remote includes are refused. Needs no engine.
    */
   readModel(source: ComposeSource, abort: AbortSignal): Promise<ComposeModel>;
+
+  /**
+   * What secrets and configs of that model (`environment: NAME`) take from variables, for `StackModel.env`: `env` of the source, over the `.env` beside its first file, as Compose reads it.
+   * A variable that is nowhere is left out. Needs no engine.
+   */
+  readVariables(source: ComposeSource, model: ComposeModel, abort: AbortSignal): Promise<Record<string, string>>;
 
   /** Builds the image of every service of the model that has `build`, and fetches those that are not on the machine. Idempotent; what is up to date costs a look. */
   ensureImages(stack: StackModel, call: StackCall): Promise<void>;

@@ -327,6 +327,33 @@ describe.skipIf(whyNot !== null)(`stacks on a real engine${whyNot ? ` (skipped: 
       await harness.logged(spec, "t0ken");
     });
 
+    test("variables of secrets and configs come from the caller's shell, else from the .env beside the first file", async () => {
+      mkdirSync(join(harness.directory, "apart"));
+      writeFileSync(
+        join(harness.directory, "apart/.env"),
+        'TOKEN=of-the-file\nBOTH=of-the-file\nMADE="${BASE:-base} $$5" # said\nEMPTY=\nOTHER=x\n',
+      );
+      writeFileSync(join(harness.directory, ".env"), "LOST=of-another-directory\n");
+      const source = {
+        directory: harness.directory,
+        files: [join(harness.directory, "apart/compose.yaml")],
+        profiles: [],
+        project: "wt-test-read",
+        env: { BOTH: "of$the-shell", COMPOSE_ENV_FILES: "/nowhere.env" },
+      };
+      const secrets = Object.fromEntries(
+        ["TOKEN", "BOTH", "MADE", "LOST"].map((environment) => [environment.toLowerCase(), { environment }]),
+      );
+      const model = { name: "wt-test-read", services: {}, secrets, configs: { empty: { environment: "EMPTY" }, file: { file: "/x" } } };
+      expect(await harness.stack.readVariables(source, model, abort)).toEqual({
+        TOKEN: "of-the-file",
+        BOTH: "of$the-shell",
+        MADE: "base $5",
+        EMPTY: "",
+      });
+      expect(await harness.stack.readVariables(source, { name: "x", services: {} }, abort)).toEqual({});
+    });
+
     test("fetches nothing from the network", async () => {
       const remote = await failure(read("include: ['https://github.com/docker/compose.git']\nservices: { web: { image: x } }"));
       expect(remote).toMatchObject({ kind: "config", code: "compose_remote" });

@@ -3,7 +3,7 @@ import { dirname } from "node:path";
 import { WtError } from "../../errors/wt-error.ts";
 import { type DockerEngine, EngineRefusal } from "../../os/docker-engine.ts";
 import { tarFiles } from "../../os/tar-files.ts";
-import { buildError, composeFileError, createError, variableMissing, withoutSecrets } from "./compose-errors.ts";
+import { buildError, composeFileError, createError, withoutSecrets } from "./compose-errors.ts";
 import { type ComposeProgram, createComposeProgram } from "./compose-program.ts";
 import type {
   Attachment,
@@ -17,7 +17,7 @@ import type {
 } from "./compose-stack.ts";
 import type { EngineAccess } from "./engine-access.ts";
 import { engineRefusal } from "./engine-errors.ts";
-import { givenFiles, missingVariables } from "./given-files.ts";
+import { givenFiles, requireVariables, variablesOfFiles } from "./given-files.ts";
 import { composeLabels, labels } from "./labels.ts";
 import { containerOf, containersOf, filterOf, observeStack } from "./observe-stack.ts";
 import { oneOffModel } from "./one-off-model.ts";
@@ -55,6 +55,7 @@ export function createComposeStack(options: ComposeStackOptions): ComposeStack {
       return { endpoint: await endpoint(), kind, engineVersion: Version, composeVersion };
     },
     readModel: (source, abort) => readModel(parts, source, abort),
+    readVariables: (source, model, abort) => readVariables(parts, { source, model }, abort),
     ensureImages: (stack, call) => ensureImages(parts, stack, call),
     create: (stack, call) => create(parts, stack, call),
     async createOneOff(request, call) {
@@ -115,6 +116,30 @@ async function readModel({ program }: Parts, { files, profiles, project, env }: 
   return withRealPaths(parseComposeModel(stdout), directory);
 }
 
+/** Compose has its own rules for what a `.env` means, so it is asked: a variable without a value is passed on, or null. */
+async function readVariables(
+  { program }: Parts,
+  { source, model }: { source: ComposeSource; model: ComposeModel },
+  abort: AbortSignal,
+): Promise<Record<string, string>> {
+  const names = variablesOfFiles(model);
+  const [first] = source.files;
+  if (names.length === 0 || first === undefined) return {};
+  const directory = dirname(first);
+  const environment = Object.fromEntries(names.map((name) => [name, null]));
+  const question = { name: source.project, services: { variables: { image: "none", environment } } };
+  const { code, stdout, stderr } = await program.run({
+    args: ["--project-directory", directory, "--project-name", source.project, "--file", "-", "config", "--format", "json"],
+    directory,
+    model: composeModelText(question),
+    env: ofTheUser(source.env),
+    abort,
+  });
+  if (code !== 0) throw composeFileError(stderr);
+  const answer = asObject(parseComposeModel(stdout).services.variables?.environment);
+  return Object.fromEntries(Object.entries(answer).flatMap(([key, value]) => (typeof value === "string" ? [[key, value] as const] : [])));
+}
+
 /** Without what would choose other files, projects, profiles or engines than those asked for. */
 function ofTheUser(env: Readonly<Record<string, string>>): Record<string, string> {
   return Object.fromEntries(Object.entries(env).filter(([key]) => !/^(COMPOSE|DOCKER)_/.test(key)));
@@ -156,8 +181,7 @@ function imagesMissing(images: string[], output: string): WtError {
 }
 
 async function create(parts: Parts, stack: StackModel, call: StackCall): Promise<StackContainer[]> {
-  const [missing] = missingVariables(stack.model, stack.env ?? {});
-  if (missing !== undefined) throw variableMissing(missing);
+  requireVariables(stack.model, stack.env ?? {});
   const args = ["up", "--no-start", "--no-build", "--pull", "never", "--quiet-pull"];
   const { code, output } = await compose(parts, stack, { args, call });
   if (code !== 0) throw createError(stack.project, output);

@@ -1,5 +1,5 @@
 import { expect, test } from "bun:test";
-import { givenFiles, missingVariables } from "./given-files.ts";
+import { givenFiles, requireVariables } from "./given-files.ts";
 import type { ComposeModel } from "./transform/compose-model.ts";
 
 test("what has its content in the model or the shell is given, at the place the service asks for; files of the host are mounts", () => {
@@ -23,5 +23,6 @@ test("what has its content in the model or the shell is given, at the place the 
     { path: "plain", content: "", mode: 0o444, ...owner },
   ]);
   expect(givenFiles(model, "other", {})).toEqual([]);
-  expect(missingVariables(model, { TOKEN: "t0ken", PLAIN: "" })).toEqual(["UNSET"]);
+  expect(() => requireVariables(model, { TOKEN: "t0ken", PLAIN: "" })).toThrow("needs the variable UNSET for");
+  expect(() => requireVariables(model, { TOKEN: "t0ken", PLAIN: "", UNSET: "" })).not.toThrow();
 });

@@ -1,6 +1,7 @@
 // Secrets and configs that are no file of the host: Compose puts them into a container only when it starts it itself, and wt starts containers. Pure.
 import type { JsonValue } from "../../errors/wt-error.ts";
 import type { TarFile } from "../../os/tar-files.ts";
+import { variableMissing } from "./compose-errors.ts";
 import { asObject } from "./stamp-model.ts";
 import type { ComposeModel } from "./transform/compose-model.ts";
 
@@ -16,13 +17,16 @@ export function givenFiles(model: ComposeModel, service: string, env: Readonly<R
   return [...of("secrets"), ...of("configs")];
 }
 
-/** Variables that secrets and configs of the model are made of, and that nobody has given. */
-export function missingVariables(model: ComposeModel, env: Readonly<Record<string, string>>): string[] {
+/** Variables that secrets and configs of the model are made of. */
+export function variablesOfFiles(model: ComposeModel): string[] {
   const sources = [...Object.values(asObject(model.secrets)), ...Object.values(asObject(model.configs))].map((source) => asObject(source));
-  const names = sources.flatMap(({ environment }) =>
-    typeof environment === "string" && !Object.hasOwn(env, environment) ? [environment] : [],
-  );
-  return [...new Set(names)];
+  return [...new Set(sources.flatMap(({ environment }) => (typeof environment === "string" ? [environment] : [])))];
+}
+
+/** Throws `WtError` (`config`, `variable_missing`) for the first of them that nobody has given. */
+export function requireVariables(model: ComposeModel, env: Readonly<Record<string, string>>): void {
+  const missing = variablesOfFiles(model).find((name) => !Object.hasOwn(env, name));
+  if (missing !== undefined) throw variableMissing(missing);
 }
 
 function contentOf({ content, environment }: Record<string, JsonValue>, env: Readonly<Record<string, string>>): string | null {

@@ -72,6 +72,27 @@ describe.skipIf(reason !== null)(`environments of containers${reason === null ? 
   );
 
   test(
+    "rift#19, super-productivity#9995, overdeck#469: a worktree that is removed by raw git takes its containers, networks and volumes along",
+    async () => {
+      await using compose = await composeWorld();
+      const { world } = compose;
+      await world.ok(["create", "a"]);
+      await world.ok(["create", "b"]);
+      expect(compose.things().filter((thing) => ofA.test(thing)).length).toBeGreaterThan(3);
+      const others = compose.things().filter((thing) => !ofA.test(thing));
+      await world.git(["worktree", "remove", "--force", (await world.status("a")).path]);
+      await eventually(
+        () => compose.things().filter((thing) => ofA.test(thing)),
+        (left) => left.length === 0,
+        minute,
+      );
+      expect(compose.things()).toEqual(others);
+      expect(await text(world.fetch("b.localhost"))).toBe("web of b: hello\n");
+    },
+    3 * minute,
+  );
+
+  test(
     "a service that ends is started again, and one that cannot stay is named with its last lines",
     async () => {
       await using compose = await composeWorld();

@@ -61,7 +61,7 @@ describe("a worktree that others made", () => {
   );
 
   test(
-    "shepherd#1133: after rm -rf its processes end at once, and wt doctor --fix gives the rest back",
+    "shepherd#1133, kube-dojo#2065: after rm -rf its processes end at once, and wt doctor --fix gives the rest back",
     async () => {
       await using world = await hermeticWorld({ files });
       await world.ok(["create", "a"]);

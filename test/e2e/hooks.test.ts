@@ -22,7 +22,7 @@ function noted(world: HermeticWorld): unknown[] {
 
 describe.skipIf(!Bun.which("jq"))("hooks", () => {
   test(
-    "each event runs its hook once, in its place, with the context on its input",
+    "superset#1178: each event runs its hook once, in its place, with the context on its input",
     async () => {
       await using world = await hermeticWorld({ files: { "wt.yaml": everyHook } });
       const worktree = `${world.repository}.worktrees/a`;

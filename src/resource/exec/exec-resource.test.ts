@@ -177,7 +177,7 @@ describe("the exec driver", () => {
     return thrown as WtError;
   };
 
-  test("the specification goes in as JSON, with what create printed for the commands after it", async () => {
+  test("superset#1394: the specification goes in as JSON, with what create printed for the commands after it", async () => {
     const keep = (name: string) => `cat > "$SERVER/${name}.json"`;
     const answer = `echo '{"variables":{"A_URL":"a"},"values":{"url":"a"}}'`;
     const spec = place.spec({

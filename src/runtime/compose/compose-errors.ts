@@ -79,7 +79,7 @@ export function withoutSecrets(text: string, model: ComposeModel, env: Readonly<
   const secrets = new Set<string>();
   // Programs print a text of several lines line by line.
   const add = (secret: string) => {
-    if (secret.length >= 4) secrets.add(secret);
+    if (secret.length >= 3) secrets.add(secret);
     if (secret.includes("\n")) for (const line of secret.split("\n")) if (line.trim().length >= 8) secrets.add(line.trim());
   };
   for (const service of Object.values(asObject(model.services))) {
@@ -87,6 +87,7 @@ export function withoutSecrets(text: string, model: ComposeModel, env: Readonly<
     for (const variables of [asObject(environment), asObject(asObject(build ?? null).args)]) {
       for (const [key, value] of Object.entries(variables)) {
         if (typeof value === "string" && (secretKey.test(key) || /:\/\/[^/\s]*:[^/\s]*@/.test(value))) add(value);
+        if (typeof value === "string") add(/:\/\/[^/\s:@]*:([^/\s@]*)@/.exec(value)?.[1] ?? "");
       }
     }
   }
@@ -95,5 +96,27 @@ export function withoutSecrets(text: string, model: ComposeModel, env: Readonly<
     if (typeof content === "string") add(content);
   }
   for (const value of Object.values(shellOf(model, env))) add(value);
-  return [...secrets].sort((a, b) => b.length - a.length).reduce((clean, secret) => clean.replaceAll(secret, "•••"), text);
+  const names = publicNames(model);
+  return [...secrets]
+    .sort((a, b) => b.length - a.length)
+    .reduce((clean, secret) => {
+      const isPlainWord = secret.length < 8 || names.some((name) => name.includes(secret));
+      return isPlainWord ? withoutPassword(clean, secret) : clean.replaceAll(secret, "•••");
+    }, text);
+}
+
+/** What every sentence about the stack has in it: a password that is one of them is no secret by itself, and the sentence must stay readable. */
+function publicNames(model: ComposeModel): string[] {
+  const sections = [model.services, model.networks, model.volumes, model.secrets, model.configs].map((section) => asObject(section));
+  const images = Object.values(asObject(model.services)).map((service) => asObject(service).image);
+  return [model.name, ...sections.flatMap((section) => Object.keys(section)), ...images].filter((name) => typeof name === "string");
+}
+
+/** A word that is also a password is left out where it stands as one: in a URL, or after a key or an option that says so. */
+function withoutPassword(text: string, secret: string): string {
+  const word = secret.replace(/[.*+?^${}()|[\]\\]/g, "\\$&");
+  const key = `(?:PASS|${secretKey.source})[\\w-]{0,64}["']?\\s{0,4}[=:\\s]\\s{0,4}["']?`;
+  return text
+    .replace(new RegExp(`(://[^/\\s@:]*:)${word}(?=@)`, "g"), "$1•••")
+    .replace(new RegExp(`(${key})${word}(?![\\w-])`, "gi"), "$1•••");
 }

@@ -59,6 +59,25 @@ test("values that look like secrets are left out of a text, wherever they stand;
   expect(withoutSecrets("abcd1234-longer abcd1234 development redis://:pw@cache/0 contents", model)).toBe("••• ••• development ••• •••");
 });
 
+test("a password that is a name of the stack, or a short word, is left out only where it stands as a password", () => {
+  const services = {
+    db: {
+      image: "postgres:16",
+      environment: { POSTGRES_PASSWORD: "bookshelf", ADMIN_TOKEN: "dev", PGPASSWORD: "postgres", URL: "redis://:shh@q/0" },
+    },
+  };
+  const model = { name: "bookshelf-a", services };
+  const clean = (text: string) => withoutSecrets(text, model);
+  expect(clean("Container bookshelf-a-db-1 Created, dev postgres:16 Pulled")).toBe(
+    "Container bookshelf-a-db-1 Created, dev postgres:16 Pulled",
+  );
+  expect(clean("redis://:shh@q/1 shh")).toBe("redis://:•••@q/1 shh");
+  expect(clean("postgres://bookshelf:bookshelf@db/bookshelf")).toBe("postgres://bookshelf:•••@db/bookshelf");
+  expect(clean('POSTGRES_PASSWORD=bookshelf {"ADMIN_TOKEN": "dev"} --requirepass bookshelf')).toBe(
+    'POSTGRES_PASSWORD=••• {"ADMIN_TOKEN": "•••"} --requirepass •••',
+  );
+});
+
 test.each([
   ["2.26.1-4", true],
   ["v2.20.0", true],

@@ -6,6 +6,7 @@ import { join } from "node:path";
 import { WtError } from "../../errors/wt-error.ts";
 import type { Clock } from "../../os/clock.ts";
 import { writeFileAtomic } from "../../os/files.ts";
+import { freeBytes } from "../../os/free-bytes.ts";
 import { isPortFree, observePortHolder } from "../../os/ports.ts";
 import { observeProcess, type ProcessIdentity, readProcessIdentity, signalProcess } from "../../os/process-identity.ts";
 import { asRoot } from "./mysql-session.ts";
@@ -172,16 +173,22 @@ async function endLeftovers(place: ServerHome, clock: Clock): Promise<void> {
   }
 }
 
+/** A log of InnoDB that is made anew, and what a start notes. */
+const leastStartBytes = 16 * 1024 * 1024;
+
 async function startError({ place, programs, port }: ServerStart, lines: string[]): Promise<WtError> {
   const text = lines.join("\n");
   if (port !== null && /Address already in use|Bind on TCP\/IP port/.test(text)) return portTaken(port);
   const details = { log: place.log, lines };
-  if (/No space left on device|error: 28\b|errno: 28\b/i.test(text)) {
+  const errors = lines.filter((line) => /\[ERROR\]|\bFATAL\b|error:/i.test(line));
+  // On a full disk there may be no room for the line that says so.
+  const silent = errors.length === 0 && freeBytes(place.data) < leastStartBytes;
+  if (silent || /No space left on device|error: 28\b|errno: 28\b/i.test(text)) {
     const message = `${programTitle(programs)} did not start: the disk of ${place.data} is full.`;
     return new WtError({ kind: "machine", code: "disk_full", message, hints: ["Free some space, then run `wt up`."], details });
   }
-  const errors = lines.filter((line) => /\[ERROR\]|\bFATAL\b|error:/i.test(line));
-  const reason = (errors.find((line) => !/Aborting/.test(line)) ?? errors[0] ?? lines.at(-1) ?? "it printed nothing").replace(
+  const last = lines.findLast((line) => line.trim() !== "");
+  const reason = (errors.find((line) => !/Aborting/.test(line)) ?? errors[0] ?? last ?? "it printed nothing").replace(
     /^.*?\[ERROR\]\s*(\[MY-\d+\]\s*\[\w+\]\s*)?|^mount: /,
     "",
   );

@@ -1,9 +1,10 @@
 // One PostgreSQL server on one data directory: started so that it outlives us, found again by proof, stopped and verified gone.
-import { closeSync, existsSync, openSync, renameSync, statfsSync, statSync } from "node:fs";
+import { closeSync, existsSync, openSync, renameSync, statSync } from "node:fs";
 import { readFile, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { WtError } from "../../errors/wt-error.ts";
 import type { Clock } from "../../os/clock.ts";
+import { freeBytes } from "../../os/free-bytes.ts";
 import { fileIn, sharedPlace } from "../../os/overlay-directory.ts";
 import { observePortHolder } from "../../os/ports.ts";
 import { observeProcess, type ProcessIdentity, readProcessIdentity, signalProcess } from "../../os/process-identity.ts";
@@ -225,11 +226,6 @@ export function asAdmin<T>(place: ServerPlace, port: number, use: (session: Sess
 
 /** A segment of the log, and what a start notes. */
 const leastStartBytes = 16 * 1024 * 1024;
-
-function freeBytes(path: string): number {
-  const { bavail, bsize } = statfsSync(path);
-  return bavail * bsize;
-}
 
 async function startError({ place, programs, settings }: ServerStart, lines: string[]): Promise<WtError> {
   const text = lines.join("\n");

@@ -85,7 +85,9 @@ function ownDatabaseLines({ compose, databases }: ConfigToWrite): string[] {
   const steps = databases
     .filter(({ type }) => servers.some(({ resource }) => resource === type || (resource === "mariadb" && type === "mysql")))
     .map(({ migrate }) => `  - { run: ${flow(literal(inContainer(migrate)))}, service: ${web?.name} }`);
-  const lines = servers.map(({ name, resource }) => `  ${serviceName(name)}: ${flow({ type: resource, service: name })}`);
+  // Celery, Sidekiq and their like put no prefix before their keys, so each environment gets a numbered database.
+  const own = (resource: string | null) => (resource === "redis" ? { database: "auto" } : {});
+  const lines = servers.map(({ name, resource }) => `  ${serviceName(name)}: ${flow({ type: resource, service: name, ...own(resource) })}`);
   return [
     "# Content of its own for every worktree, in the server that all share. Take the marks away to use it.",
     ...["resources:", ...lines, ...(steps.length > 0 ? ["setup:", ...steps] : [])].map((line) => `# ${line}`),

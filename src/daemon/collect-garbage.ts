@@ -9,6 +9,7 @@ import type { ResourceSpec, ResourceTemplates } from "../resource/resource-drive
 import { noEnvironment } from "./changes.ts";
 import { dayMs, planGarbage } from "./garbage-plan.ts";
 import type { Call } from "./journaled-run.ts";
+import { keptOf, keptSpecs } from "./kept-environment.ts";
 import { type Orphan, readOrphans } from "./orphans.ts";
 import { leasedResources } from "./resources.ts";
 import { readNeeds } from "./template-needs.ts";
@@ -111,8 +112,13 @@ async function collectOrphans(bin: Bin): Promise<void> {
   for (const [type, driver] of world.resources) {
     if (!driver.findStrays) continue;
     const environments = world.ledger.environments({ members: "with" });
-    const specs = environments.flatMap(({ id }) => leasedResources(world, id).filter((one) => one.type === type)).map(({ spec }) => spec);
-    const search = { specs: specs satisfies ResourceSpec[], living: new Set(environments.map(({ nonce }) => nonce)) };
+    const kept = world.ledger.deleted().map(keptOf);
+    const specs: ResourceSpec[] = [
+      ...environments.flatMap(({ id }) => leasedResources(world, id).filter((one) => one.type === type)).map(({ spec }) => spec),
+      ...kept.flatMap((one) => keptSpecs(one, type)),
+    ];
+    const owners = [...environments, ...kept.map(({ environment }) => environment)];
+    const search = { specs, living: new Set(owners.map(({ nonce }) => nonce)) };
     const { strays, problems } = await driver.findStrays({ ...search, orphans: orphans.map(({ directory }) => directory) });
     for (const { name, where, bytes, sessions, proof, remove } of strays) {
       const orphan = orphans.find(({ directory }) => directory === proof);

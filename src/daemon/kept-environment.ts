@@ -4,6 +4,7 @@ import type { DeletedRecord, EnvironmentRecord, ProjectRecord } from "../environ
 import type { JsonValue } from "../errors/wt-error.ts";
 import type { BranchSettings } from "../git/kept-branch.ts";
 import { repositoryFiles } from "../os/repository-files.ts";
+import type { ResourceSpec } from "../resource/resource-driver.ts";
 import { readConfig } from "./config-reader.ts";
 import type { World } from "./world.ts";
 
@@ -46,6 +47,12 @@ export function keepPlace(project: ProjectRecord, environmentId: string): string
 export function keptOf(record: DeletedRecord): KeptEnvironment {
   // Written by `putKept` below; the ledger keeps JSON as it was given.
   return record.data as unknown as KeptEnvironment;
+}
+
+/** Of its resources; of one type where one is named. */
+export function keptSpecs({ resources }: KeptEnvironment, type?: string): ResourceSpec[] {
+  // They were written as `ResourceSpec` when they were leased.
+  return resources.filter((one) => type === undefined || one.type === type).map(({ spec }) => spec as unknown as ResourceSpec);
 }
 
 export function putKept(world: World, record: Omit<DeletedRecord, "data">, kept: KeptEnvironment): void {

@@ -17,10 +17,10 @@ import { type Call, never } from "./journaled-run.ts";
 import { mainEnvironment } from "./main-environment.ts";
 import { ensurePort } from "./port-leases.ts";
 import { leaseSubnets, stackCall, takenProjects } from "./prepare-stack.ts";
-import { leasedResources } from "./resources.ts";
 import { isReady } from "./service-waits.ts";
 import { connectAll, dropStale } from "./shared-connections.ts";
 import { type SharedFacts, sharedFacts } from "./shared-facts.ts";
+import { refuseHolders } from "./shared-holders.ts";
 import { sharedName } from "./shared-names.ts";
 import { sharedServers, sharedTargets } from "./shared-servers.ts";
 import { awaitShared, sharedDefinition, startShared } from "./shared-services.ts";
@@ -71,18 +71,12 @@ export async function lowerShared(world: World, project: ProjectRecord, call: Ca
   await world.locks.run(sharedLock(project), () => world.shared.stop(main.id, names), call.abort);
 }
 
-/** With what its volumes hold. Throws `WtError` (`refused`) while an environment has containers, which may have their databases there. */
+/** With what its volumes hold, unless that is somebody's (see `refuseHolders`). */
 export async function removeShared(world: World, project: ProjectRecord, call: Call): Promise<void> {
   const main = mainEnvironment(world, { project });
   if (!main) return;
   const remove = async () => {
-    const { doors } = sharedFacts(world, project);
-    const users = world.ledger.environments({ projectId: project.id }).filter((one) => {
-      const options = JSON.stringify(leasedResources(world, one.id).map(({ spec }) => spec.options));
-      const isHolder = doors.some(({ port }) => options.includes(`127.0.0.1:${port}`));
-      return isHolder || (!one.main && projectLease(world, one.id, "environment") !== null);
-    });
-    if (users.length > 0) throw stillUsed(users);
+    refuseHolders(world, project);
     const runners = world.shared.runners(main.id);
     await world.shared.stop(
       main.id,
@@ -104,16 +98,6 @@ async function removeTraces(world: World, main: EnvironmentRecord): Promise<void
   const directory = join(world.paths.environments, main.id);
   if (!projectLease(world, main.id, "environment")) await removeTree(join(directory, "containers"));
   if (entryAt(directory) && readdirSync(directory).length === 0) await removeTree(directory);
-}
-
-function stillUsed(users: readonly EnvironmentRecord[]): WtError {
-  const names = users.map(({ slug }) => slug).join(", ");
-  return new WtError({
-    kind: "refused",
-    code: "shared_in_use",
-    message: `The shared services hold what these environments have made there: ${names}.`,
-    hints: ["Delete them first (of the main worktree: wt db remove), or only stop the services: wt shared down"],
-  });
 }
 
 /** A database in a shared service can be removed only while that one runs; what was never made, or is of another kind, is nobody's to wait for. */

@@ -265,7 +265,8 @@ export interface ResourceDriver {
   /** Verified removal. Removing the absent succeeds; the foreign is refused with `WtError` (`refused`). Clients are disconnected. */
   remove(spec: ResourceSpec): Promise<void>;
   /**
-   * Stops it and keeps its content: no process, no listener, nobody holds its port. `ensure` brings it back with that content and without running
+   * Stops it and keeps its content: no process, no listener, nobody holds its port; on a server that others use too, nobody gets in as its user, and
+   * it keeps its name. `ensure` brings it back with that content and without running
    * commands, with another port too; the worktree then lies where it lay, having been moved away meanwhile with all its files. Idempotent.
    * False: it cannot be kept, and nothing has changed. A driver without it keeps nothing.
    */

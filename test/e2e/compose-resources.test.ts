@@ -42,7 +42,7 @@ volumes: { data: {}, media: {} }
 
 describe.skipIf(reason !== null)(`databases in a shared service${reason === null ? "" : ` (left out: ${reason})`}`, () => {
   test(
-    "each environment has its own, migrated in a container; undelete brings the volumes back",
+    "each environment has its own, migrated in a container; undelete brings it back, and the volumes; what is kept is not removed with the server",
     async () => {
       const files = await app("wt-unused");
       await using compose = await composeWorld(() => files);
@@ -53,10 +53,14 @@ describe.skipIf(reason !== null)(`databases in a shared service${reason === null
         expect({ stderr, code }).toEqual({ stderr: "", code: 0 });
         return stdout.trim();
       };
-      const databases = () =>
-        lines(docker("exec", `${projectName}-shared-db-1`, "psql", "-U", "shop", "-d", "shop", "-Atc", "select datname from pg_database"))
+      const address = async (name: string) =>
+        (await world.ok(["run", "--host", "-e", name, "--", "sh", "-c", 'echo "$DATABASE_URL"'])).trim();
+      const names = (query: string) =>
+        lines(docker("exec", `${projectName}-shared-db-1`, "psql", "-U", "shop", "-d", "shop", "-Atc", query))
           .filter((name) => /^wt_/.test(name))
           .sort();
+      const databases = () => names("select datname from pg_database");
+      const logins = () => names("select rolname from pg_roles where rolcanlogin");
       const env = { WT_UNDELETE_DAYS: "7" };
       await world.ok(["daemon", "stop"]);
       const created = await world.wt(["create", "a"], { env });
@@ -71,24 +75,39 @@ describe.skipIf(reason !== null)(`databases in a shared service${reason === null
       const path = (await world.status("a")).path;
       expect((await world.wt(["run", "--", "pwd"], { cwd: `${path}/deep/er` })).stdout).toBe("/app/deep/er\n");
       expect((await run("a", "sh", "-c", "exit 7")).code).toBe(7);
-      expect((await world.ok(["run", "--host", "-e", "a", "--", "sh", "-c", 'echo "$DATABASE_URL"'])).trim()).toMatch(
+      expect(await address("a")).toMatch(
         new RegExp(`^postgres://wt_${projectName}_a_data:[^@]+@127\\.0\\.0\\.1:\\d+/wt_${projectName}_a_data$`),
       );
       // One-off containers are gone with their commands.
       expect(compose.things().filter((thing) => /setup|resource/.test(thing))).toEqual([]);
 
+      const url = await address("a");
       await world.ok(["shared", "down"]);
       await world.ok(["delete", "a", "--force"]);
       expect(compose.things().filter((thing) => ofA.test(thing))).toEqual([`volume ${projectName}-a_media`]);
-      expect(databases()).toEqual([`wt_${projectName}_b_data`]);
-      // A database on a server is not kept; it is made anew, and that is said.
+      // It waits where it was, and nobody gets in.
+      expect(databases()).toEqual([`wt_${projectName}_a_data`, `wt_${projectName}_b_data`]);
+      expect(logins()).toEqual([`wt_${projectName}_b_data`]);
       expect(await world.ok(["undelete", "a"])).toContain("Healthy");
-      expect(await sql("a", "select count(*) from thing")).toBe("0");
+      expect(await sql("a", "select name from thing")).toBe("of a");
+      expect(await address("a")).toBe(url);
       expect((await run("a", "cat", "/media/seen")).stdout).toBe("first\n");
 
       await world.ok(["delete", "a", "--force", "--purge"]);
       expect(compose.things().filter((thing) => ofA.test(thing))).toEqual([]);
       expect(databases()).toEqual([`wt_${projectName}_b_data`]);
+
+      const volumesDown = () => world.wt(["shared", "down", "--volumes"]);
+      expect((await volumesDown()).stderr).toContain("The shared services hold what these environments have made there: b.");
+      await world.ok(["delete", "b", "--force"]);
+      const refused = await volumesDown();
+      expect(refused.code).toBe(5);
+      expect(refused.stderr).toContain("The shared services hold databases of deleted environments that can be brought back: b.");
+      const [, id = ""] = /wt undelete (\S+) --purge/.exec(refused.stderr) ?? [];
+      expect(databases()).toEqual([`wt_${projectName}_b_data`]);
+      await world.ok(["undelete", id, "--purge"]);
+      expect(databases()).toEqual([]);
+      expect((await volumesDown()).code).toBe(0);
     },
     5 * minute,
   );

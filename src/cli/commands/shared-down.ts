@@ -6,7 +6,7 @@ export const sharedDown = defineCommand({
   summary: "Stop the shared services of this project",
   details: [
     "What their volumes hold stays. The next `wt up` that needs them starts them again.",
-    "--volumes removes all of it, for good. It is refused while environments use it.",
+    "--volumes removes all of it, for good. It is refused while environments use it, or while databases of deleted ones that `wt undelete` can bring back are in it.",
   ],
   arguments: [],
   options: {

@@ -8,7 +8,7 @@ export const undelete = defineCommand({
   name: "undelete",
   summary: "Bring a deleted environment back, whole; without a name, list what can be brought back",
   details: [
-    "For 7 days (or `undelete_days` in wt.yaml) a deleted environment is kept: branch, commits, index, changed, untracked and ignored files, its names, and databases that have a server or a file of their own. It comes back as it was; what ran is started.",
+    "For 7 days (or `undelete_days` in wt.yaml) a deleted environment is kept: branch, commits, index, changed, untracked and ignored files, its names, and databases: those with a server or a file of their own, and those on a PostgreSQL server. It comes back as it was; what ran is started.",
     "Ignored directories of 32 MB and more, such as node_modules, are made again by clone: and setup:. When all that is kept takes more than 10 GB, the oldest goes.",
   ],
   arguments: [{ name: "name", summary: "Its slug, branch or id; of several the one that was deleted last", complete: "deleted" }],

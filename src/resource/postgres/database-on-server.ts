@@ -1,8 +1,6 @@
 // `server:`: a database and a role of its own on a server that is there already. Our notes hold the password; the server holds the rest.
-import { mkdir, readFile } from "node:fs/promises";
-import { join } from "node:path";
 import { WtError } from "../../errors/wt-error.ts";
-import { removeTree, writeFileAtomic } from "../../os/files.ts";
+import { removeTree } from "../../os/files.ts";
 import { databaseAbsent } from "../database-absent.ts";
 import type { ResourceCall, ResourceConnection, ResourceSpec } from "../resource-driver.ts";
 import type { BranchServer } from "./branch-server.ts";
@@ -22,17 +20,13 @@ import {
   openDatabase,
   readHolding,
   refuseUnable,
+  retireHolding,
   takeOwnership,
 } from "./server-database.ts";
 import { type ServerLink, serverRefusal, withServer } from "./server-link.ts";
+import { readNotes, type ServerNotes, writeNotes } from "./server-notes.ts";
 import { serverUrlText } from "./server-url.ts";
 import { checkReachable, placeOf, readServerUrl, sharedLogin } from "./shared-database.ts";
-
-interface Notes {
-  nonce: string;
-  password: string;
-  complete: boolean;
-}
 
 export function createDatabaseOnServer(): BranchServer {
   return {
@@ -44,8 +38,9 @@ export function createDatabaseOnServer(): BranchServer {
         if (state === "absent") return { state };
         if (state === "foreign") return { state, reason: `There is a database or role ${spec.label} that is not ours.` };
         const detail = `${spec.label} on ${placeOf(readServerUrl(optionsOf(spec).url))}`;
-        const whole = state === "whole" && (await readNotes(spec))?.complete;
-        return whole ? { state: "ready", detail } : { state: "broken", reason: "it was left half-made; `wt up` makes it anew." };
+        const notes = await readNotes(spec);
+        if (state !== "whole" || !notes?.complete) return { state: "broken", reason: "it was left half-made; `wt up` makes it anew." };
+        return notes.retired ? { state: "broken", reason: "it was put aside; `wt up` brings it back." } : { state: "ready", detail };
       } catch (error) {
         if (!(error instanceof WtError)) throw error;
         return { state: "broken", reason: error.message };
@@ -69,7 +64,7 @@ export function createDatabaseOnServer(): BranchServer {
   };
 }
 
-function contentVerbs(): Pick<BranchServer, "ensure" | "reset" | "remove"> {
+function contentVerbs(): Pick<BranchServer, "ensure" | "reset" | "remove" | "retire"> {
   return {
     ensure: (spec, call) =>
       onServer(spec, async (link, holding) => {
@@ -77,7 +72,8 @@ function contentVerbs(): Pick<BranchServer, "ensure" | "reset" | "remove"> {
         const state = await readHolding(link, holding);
         refuseForeign(state, holding);
         if (state !== "whole") await refuseUnable(link, holding);
-        const notes = (await readNotes(spec)) ?? { nonce: spec.nonce, password: randomPassword(), complete: false };
+        const notes = (await readNotes(spec)) ?? { nonce: spec.nonce, password: randomPassword(), complete: false, retired: false };
+        if (state !== "whole" && notes.retired) throw await lost(spec, notes);
         await writeNotes(spec, notes);
         try {
           await ensureRole(link, holding, notes.password);
@@ -94,7 +90,7 @@ function contentVerbs(): Pick<BranchServer, "ensure" | "reset" | "remove"> {
             ? error
             : serverRefusal(holding.key, `make the database ${spec.label}`, error);
         }
-        await writeNotes(spec, { ...notes, complete: true });
+        await writeNotes(spec, { ...notes, complete: true, retired: false });
         return connect(spec, spec.label, notes.password);
       }),
     reset: (spec, call) =>
@@ -111,6 +107,19 @@ function contentVerbs(): Pick<BranchServer, "ensure" | "reset" | "remove"> {
           throw error;
         }
         return connect(spec, spec.label, password);
+      }),
+    retire: (spec) =>
+      onServer(spec, async (link, holding) => {
+        const state = await readHolding(link, holding);
+        refuseForeign(state, holding);
+        if (state !== "whole") return false;
+        const notes = (await readNotes(spec)) ?? { nonce: spec.nonce, password: randomPassword() };
+        // Before anything else: what is missing from here on was lost, and is not made a first time.
+        await writeNotes(spec, { ...notes, complete: true, retired: true });
+        await retireHolding(link, holding).catch((error: unknown) => {
+          throw serverRefusal(holding.key, `put the database ${spec.label} aside`, error);
+        });
+        return true;
       }),
     async remove(spec) {
       await onServer(spec, async (link, holding) => {
@@ -228,12 +237,23 @@ function connect(spec: ResourceSpec, database: string, password: string): Resour
   return connectionOf(sharedLogin(url), options.variable);
 }
 
-async function own(spec: ResourceSpec, link: ServerLink, holding: Holding): Promise<Notes> {
+async function own(spec: ResourceSpec, link: ServerLink, holding: Holding): Promise<ServerNotes> {
   const state = await readHolding(link, holding);
   refuseForeign(state, holding);
   const notes = await readNotes(spec);
   if (state === "whole" && notes) return notes;
   throw databaseAbsent(spec.label);
+}
+
+/** Once: whoever asks again, having been told, gets a new one. */
+async function lost(spec: ResourceSpec, notes: ServerNotes): Promise<WtError> {
+  await writeNotes(spec, { ...notes, retired: false });
+  return new WtError({
+    kind: "machine",
+    code: "resource_lost",
+    message: `The database ${spec.label} was kept on ${placeOf(readServerUrl(optionsOf(spec).url))} and is not there any more.`,
+    hints: ["`wt up` makes a new one, without what that one held."],
+  });
 }
 
 function refuseForeign(state: HoldingState, { label, key }: Holding): void {
@@ -252,24 +272,6 @@ function checkpointName(spec: ResourceSpec, id: string): string {
 
 async function exists(link: ServerLink, name: string): Promise<boolean> {
   return (await link.run(`SELECT 1 FROM pg_database WHERE datname = '${name}'`)).length > 0;
-}
-
-function notesFile(spec: ResourceSpec): string {
-  return join(spec.directory, "database.json");
-}
-
-async function readNotes(spec: ResourceSpec): Promise<Notes | null> {
-  try {
-    const notes = JSON.parse(await readFile(notesFile(spec), "utf8")) as Notes;
-    return notes.nonce === spec.nonce && typeof notes.password === "string" ? notes : null;
-  } catch {
-    return null;
-  }
-}
-
-async function writeNotes(spec: ResourceSpec, notes: Notes): Promise<void> {
-  await mkdir(spec.directory, { recursive: true, mode: 0o700 });
-  await writeFileAtomic(notesFile(spec), JSON.stringify(notes), { mode: 0o600 });
 }
 
 function quiet(): void {

@@ -150,7 +150,7 @@ function byMode(modes: Modes): BranchServer {
     },
     async retire(spec) {
       if (shared(spec) !== null) return true;
-      return own(spec) === modes.branch ? ((await modes.branch.retire?.(spec)) ?? false) : false;
+      return (await own(spec).retire?.(spec)) ?? false;
     },
     async connection(spec) {
       const url = shared(spec);

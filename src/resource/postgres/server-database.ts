@@ -96,6 +96,16 @@ export async function dropHolding(link: ServerLink, holding: Holding): Promise<v
   await link.run(`DROP ROLE IF EXISTS ${quoteName(holding.label)}`);
 }
 
+/**
+ * Nobody logs in as the role any more, its sessions end, and its database takes no connections; all of it stays, under its name and mark.
+ * `ensureRole` and `openDatabase` undo it. Sessions of others stay: we may not be allowed to end them, and what they do there is theirs.
+ */
+export async function retireHolding(link: ServerLink, { label }: Holding): Promise<void> {
+  await link.run(`ALTER ROLE ${quoteName(label)} NOLOGIN`);
+  await link.run(`ALTER DATABASE ${quoteName(label)} ALLOW_CONNECTIONS false`);
+  await link.run(`SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = ${quoteLiteral(label)}`);
+}
+
 /** Puts the database `next` in the place of the holding's own. */
 export async function exchangeDatabase(link: ServerLink, holding: Holding, next: string): Promise<void> {
   await dropDatabase(link, holding, holding.label);

@@ -5,6 +5,7 @@ import type * as content from "./content.ts";
 import type * as deleted from "./deleted.ts";
 import type * as environment from "./environment.ts";
 import type * as gc from "./gc.ts";
+import type * as isolation from "./isolation.ts";
 import type * as operations from "./operations.ts";
 import type * as pool from "./pool.ts";
 import type * as resources from "./resources.ts";
@@ -22,6 +23,7 @@ export interface CallEndpoints {
   "/v1/trust/grant": { request: operations.TrustGrantRequest; response: operations.TrustView };
   "/v1/gateway": { request: Record<string, never>; response: operations.GatewayView };
   "/v1/doctor": { request: { cwd: string; fix?: boolean }; response: operations.DoctorReport };
+  "/v1/doctor/isolation": { request: { cwd: string }; response: isolation.IsolationReport };
   "/v1/resources/list": { request: resources.ResourceListRequest; response: resources.ResourceList };
   "/v1/resources/connection": { request: resources.ResourceTarget; response: resources.ResourceConnectionView };
   "/v1/environments/checkpoints": { request: { target: environment.Target }; response: checkpoints.WholeCheckpointList };

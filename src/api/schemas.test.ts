@@ -7,6 +7,7 @@ import type { DiffDocument, DumpResult } from "./content.ts";
 import type { DeletedList, UndeleteResult } from "./deleted.ts";
 import type { CreateResult, EnvironmentDocument, EnvironmentList, HereDocument } from "./environment.ts";
 import type { GcReport, PinResult } from "./gc.ts";
+import type { IsolationReport } from "./isolation.ts";
 import type * as keptSchemas from "./kept-schemas.ts";
 import type { DoctorReport, ErrorBody, LogLine, TrustView, VariablesResult } from "./operations.ts";
 import type { PoolList } from "./pool.ts";
@@ -30,6 +31,7 @@ const logs: Same<LogLine, Output<typeof schemas.logLine>> = true;
 const variables: Same<VariablesResult, Output<typeof schemas.variablesResult>> = true;
 const trust: Same<TrustView, Output<typeof schemas.trustView>> = true;
 const doctor: Same<DoctorReport, Output<typeof schemas.doctorReport>> = true;
+const isolation: Same<IsolationReport, Output<typeof schemas.isolationReport>> = true;
 const resources: Same<ResourceList, Output<typeof schemas.resourceList>> = true;
 const connection: Same<ResourceConnectionView, Output<typeof schemas.resourceConnection>> = true;
 const worked: Same<ResourceDocument, Output<typeof schemas.resourceDocument>> = true;
@@ -67,6 +69,7 @@ test("each schema has the type of its interface", () => {
     trust,
     pool,
     doctor,
+    isolation,
     error,
     errorKeys,
     resources,

@@ -2,6 +2,7 @@
 // schemas.test.ts proves that they say what the interfaces say.
 import * as v from "valibot";
 import type { JsonValue } from "../errors/wt-error.ts";
+import { isolationOutcomes, isolationWays } from "./isolation.ts";
 import { checkpointDiff, deletedList, wholeCheckpointList, wholeCheckpointResult, wholeRestoreResult } from "./kept-schemas.ts";
 import { poolList } from "./pool-schemas.ts";
 import { explainDocument, sharedDocument } from "./stack-schemas.ts";
@@ -383,18 +384,35 @@ export const trustView = v.strictObject({
   ),
 });
 
-export const doctorReport = v.strictObject({
+const doctorFindings = v.array(
+  v.strictObject({
+    code: described(v.string(), "Stable."),
+    level: v.picklist(["ok", "warning", "error"]),
+    message: v.string(),
+    fix: described(v.nullable(v.string()), "The command that mends it, if there is one."),
+    fixable: v.optional(described(v.literal(true), "`wt doctor --fix` mends it.")),
+    fixed: v.optional(described(v.string(), "What `wt doctor --fix` has done about it.")),
+  }),
+);
+
+export const doctorReport = v.strictObject({ schema: v.literal(1), findings: doctorFindings });
+
+export const isolationReport = v.strictObject({
   schema: v.literal(1),
-  findings: v.array(
+  project: v.string(),
+  environments: described(v.array(v.string()), "Slugs of those that run."),
+  tries: v.array(
     v.strictObject({
-      code: described(v.string(), "Stable."),
-      level: v.picklist(["ok", "warning", "error"]),
-      message: v.string(),
-      fix: described(v.nullable(v.string()), "The command that mends it, if there is one."),
-      fixable: v.optional(described(v.literal(true), "`wt doctor --fix` mends it.")),
-      fixed: v.optional(described(v.string(), "What `wt doctor --fix` has done about it.")),
+      from: described(v.string(), "Slug."),
+      to: described(v.string(), "Slug."),
+      way: v.picklist(isolationWays),
+      at: described(v.string(), "Where the try was made: a container's name, or `this machine`."),
+      target: described(v.string(), "What should not be reached."),
+      outcome: v.picklist(isolationOutcomes),
+      detail: described(v.string(), "What answered, or why nothing could be said."),
     }),
   ),
+  findings: described(doctorFindings, "One for each way that is open between two."),
 });
 
 export const errorBody = v.strictObject({
@@ -421,6 +439,7 @@ export const publishedSchemas: Readonly<Record<string, { title: string; schema: 
   logs: { title: "One line of wt logs --json", schema: logLine },
   trust: { title: "wt trust --json", schema: trustView },
   doctor: { title: "wt doctor --json", schema: doctorReport },
+  isolation: { title: "wt doctor --isolation --json", schema: isolationReport },
   error: { title: "Any command with --json that failed", schema: errorBody },
   variables: { title: "wt env --json", schema: variablesResult },
   resources: { title: "wt db list --json, wt db usage --json", schema: resourceList },

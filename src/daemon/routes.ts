@@ -17,6 +17,7 @@ import { dumpOperation, loadOperation } from "./dump-operations.ts";
 import { environmentDocument, listEnvironments, watchEnvironments } from "./environment-views.ts";
 import { composeCall, explainStack } from "./explain-stack.ts";
 import { collect } from "./gc.ts";
+import { isolationReport } from "./isolation-report.ts";
 
 import type { Call } from "./journaled-run.ts";
 import { listAgents } from "./list-agents.ts";
@@ -93,6 +94,7 @@ function calls(options: ControlServerOptions, outcomes: OperationOutcomes): Call
     "/v1/trust/grant": (request) => grantTrust(world, request),
     "/v1/gateway": () => world.gateway.view(),
     "/v1/doctor": (request) => doctorReport(world, { fix: request.fix === true }),
+    "/v1/doctor/isolation": (request) => isolationReport(world, request),
     "/v1/resources/list": (request) => listResources(world, request),
     "/v1/resources/connection": (request) => resourceConnection(world, request),
     "/v1/environments/checkpoints": (request) => listWholeCheckpoints(world, request),

@@ -17,6 +17,7 @@ import {
 import { availableParallelism, tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { Glob } from "bun";
+import { failedTests } from "./failed-tests.ts";
 import { findLeaks } from "./leak-check.ts";
 
 interface Plan {
@@ -38,6 +39,8 @@ interface Counts {
   passed: number;
   failed: number;
   skipped: number;
+  /** Of each failed test the lines to show again at the end. */
+  failures: string[][];
 }
 
 const root = resolve(import.meta.dir, "..");
@@ -58,7 +61,7 @@ async function main(args: string[]): Promise<number> {
   }
   const directory = makeDirectory(plan.user);
   if (plan.runs.some((files) => files[0]?.startsWith("test/e2e/"))) buildProgram();
-  const total: Counts = { passed: 0, failed: 0, skipped: 0 };
+  const total: Counts = { passed: 0, failed: 0, skipped: 0, failures: [] };
   const waiting = [...plan.runs];
   const worker = async () => {
     for (let files = waiting.shift(); files; files = waiting.shift()) {
@@ -66,10 +69,12 @@ async function main(args: string[]): Promise<number> {
       total.passed += counts.passed;
       total.failed += counts.failed;
       total.skipped += counts.skipped;
+      total.failures.push(...counts.failures);
     }
   };
   await Promise.all(Array.from({ length: plan.jobs }, worker));
   const leaks = await findLeaks(directory);
+  if (total.failures.length > 0) console.log(`\n── what failed\n\n${total.failures.map((lines) => lines.join("\n")).join("\n\n")}\n`);
   for (const leak of leaks) console.error(`Left behind: ${leak}`);
   if (total.passed + total.failed === 0) console.error("Nothing ran.");
   console.log(`\n${total.passed} passed, ${total.failed + leaks.length} failed, ${total.skipped} skipped`);
@@ -182,16 +187,18 @@ async function runFiles(files: string[], plan: Plan, directory: string): Promise
   const timer = setTimeout(() => child.kill("SIGKILL"), files.length > 1 ? 2 * fileTimeoutMs : fileTimeoutMs);
   const code = await child.exited;
   clearTimeout(timer);
+  const text = log === null ? "" : readFileSync(output, "utf8");
   if (log !== null) {
     closeSync(log);
     console.log(title);
-    process.stdout.write(readFileSync(output));
+    process.stdout.write(text);
   }
   if (child.signalCode) console.error(`${single} was ended by ${child.signalCode}.`);
-  const counts = existsSync(report) ? readReport(readFileSync(report, "utf8")) : { passed: 0, failed: 0, skipped: 0 };
+  const counts = existsSync(report) ? readReport(readFileSync(report, "utf8")) : { passed: 0, failed: 0, skipped: 0, failures: [] };
   // A crash, or an error outside any test, is a failure that no report counts. That a name filter left nothing to run is none.
   const filtered = plan.options.some((option) => /^(-t|--test-name-pattern)/.test(option));
   if (code !== 0 && counts.failed === 0 && !(filtered && counts.passed === 0 && child.signalCode === null)) counts.failed = 1;
+  if (counts.failed > 0 && text !== "") counts.failures = failedTests(text).map((lines) => [`${single}${who}:`, ...lines]);
   return counts;
 }
 
@@ -200,7 +207,7 @@ function readReport(text: string): Counts {
   const head = /<testsuites[^>]*>/.exec(text)?.[0] ?? "";
   const number = (key: string) => Number(new RegExp(` ${key}="(\\d+)"`).exec(head)?.[1] ?? 0);
   const [failed, skipped] = [number("failures"), number("skipped")];
-  return { passed: number("tests") - failed - skipped, failed, skipped };
+  return { passed: number("tests") - failed - skipped, failed, skipped, failures: [] };
 }
 
 function testEnvironment(directory: string, user: User | null): Record<string, string> {

@@ -1,6 +1,7 @@
 // `server:`: databases on a server that was there before, which for these tests is one of our own with a stranger as its superuser.
 import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
-import { existsSync } from "node:fs";
+import { existsSync, readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
 import { SQL } from "bun";
 import { WtError } from "../../errors/wt-error.ts";
 import { describeResourceDriver } from "../resource-driver.conformance.ts";
@@ -102,6 +103,8 @@ async function createHarness(): Promise<ResourceHarness> {
     async makeHalf(made) {
       await world.driver.ensure(made, world.call());
       await admin(`COMMENT ON DATABASE "${made.label}" IS NULL`);
+      const notes = join(made.directory, "database.json");
+      writeFileSync(notes, JSON.stringify({ ...JSON.parse(readFileSync(notes, "utf8")), complete: false }));
     },
     async dispose() {
       for (const clean of cleanups) await clean();
@@ -179,6 +182,51 @@ describe("a database on a server", () => {
       expect(await admin("SELECT 1 AS there FROM pg_database WHERE datname = 'test_shop'")).toEqual([{ there: 1 }]);
       await world.driver.remove(spec);
       expect(await admin("SELECT 1 AS there FROM pg_database WHERE datname = 'test_shop'")).toEqual([]);
+      expect(await ownDatabases()).toEqual([]);
+    } finally {
+      await world.dispose();
+    }
+  });
+
+  test("keeps what it holds when the app writes a comment of its own on it, or makes it anew", async () => {
+    const world = await createPostgresHarness();
+    try {
+      const spec = await world.spec("commented", { server: url("boss"), migrate: "true" });
+      const value = (await world.driver.ensure(spec, world.call({ run: async () => undefined }))).values.url ?? "";
+      await world.query(value, `COMMENT ON DATABASE "${spec.label}" IS 'the shop'; CREATE TABLE t AS SELECT 1 AS i`);
+      expect((await world.driver.observe(spec)).state).toBe("ready");
+      await world.driver.ensure(spec, world.call());
+      expect(await world.query(value, "SELECT i FROM t")).toEqual([{ i: 1 }]);
+
+      const beside = value.replace(/[^/]*$/, "postgres");
+      await world.query(beside, `DROP DATABASE "${spec.label}"`);
+      expect((await world.driver.observe(spec)).state).toBe("broken");
+      await world.query(beside, `CREATE DATABASE "${spec.label}"`);
+      await world.query(value, "CREATE TABLE t AS SELECT 2 AS i");
+      expect((await world.driver.observe(spec)).state).toBe("ready");
+      await world.driver.ensure(spec, world.call());
+      expect(await world.query(value, "SELECT i FROM t")).toEqual([{ i: 2 }]);
+      await world.driver.remove(spec);
+      expect(await ownDatabases()).toEqual([]);
+    } finally {
+      await world.dispose();
+    }
+  });
+
+  test("that a crash left with a comment of the app's is half-made all the same", async () => {
+    const world = await createPostgresHarness();
+    try {
+      const spec = await world.spec("crashed", { server: url("boss"), migrate: "true" });
+      const notes = join(spec.directory, "database.json");
+      const during: string[] = [];
+      const ensure = () => world.driver.ensure(spec, world.call({ run: async () => void during.push(readFileSync(notes, "utf8")) }));
+      await ensure();
+      await admin(`COMMENT ON DATABASE "${spec.label}" IS 'the shop'`);
+      writeFileSync(notes, during[0] ?? "");
+      expect((await world.driver.observe(spec)).state).toBe("broken");
+      await ensure();
+      expect(during).toHaveLength(2);
+      await world.driver.remove(spec);
       expect(await ownDatabases()).toEqual([]);
     } finally {
       await world.dispose();

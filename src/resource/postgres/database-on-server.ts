@@ -24,7 +24,7 @@ import {
   takeOwnership,
 } from "./server-database.ts";
 import { type ServerLink, serverRefusal, withServer } from "./server-link.ts";
-import { readNotes, type ServerNotes, writeNotes } from "./server-notes.ts";
+import { readNotes, type ServerNotes, stateOf, writeNotes } from "./server-notes.ts";
 import { serverUrlText } from "./server-url.ts";
 import { checkReachable, placeOf, readServerUrl, sharedLogin } from "./shared-database.ts";
 
@@ -34,7 +34,7 @@ export function createDatabaseOnServer(): BranchServer {
     ...checkpointVerbs(),
     async observe(spec) {
       try {
-        const state = await onServer(spec, readHolding);
+        const state = await onServer(spec, (link, holding) => stateOf(spec, link, holding));
         if (state === "absent") return { state };
         if (state === "foreign") return { state, reason: `There is a database or role ${spec.label} that is not ours.` };
         const detail = `${spec.label} on ${placeOf(readServerUrl(optionsOf(spec).url))}`;
@@ -69,12 +69,13 @@ function contentVerbs(): Pick<BranchServer, "ensure" | "reset" | "remove" | "ret
     ensure: (spec, call) =>
       onServer(spec, async (link, holding) => {
         call.abort.throwIfAborted();
-        const state = await readHolding(link, holding);
+        const state = await stateOf(spec, link, holding);
         refuseForeign(state, holding);
         if (state !== "whole") await refuseUnable(link, holding);
-        const notes = (await readNotes(spec)) ?? { nonce: spec.nonce, password: randomPassword(), complete: false, retired: false };
-        if (state !== "whole" && notes.retired) throw await lost(spec, notes);
-        await writeNotes(spec, notes);
+        const notes = (await readNotes(spec)) ?? { nonce: spec.nonce, password: randomPassword(), retired: false };
+        if (state !== "whole" && notes.retired) throw await lost(spec, { ...notes, complete: false });
+        // Before the first of it is made: from now on a database without a mark is half of one.
+        await writeNotes(spec, { ...notes, complete: state === "whole" });
         try {
           await ensureRole(link, holding, notes.password);
           if (state === "whole") await openDatabase(link, spec.label);
@@ -110,7 +111,7 @@ function contentVerbs(): Pick<BranchServer, "ensure" | "reset" | "remove" | "ret
       }),
     retire: (spec) =>
       onServer(spec, async (link, holding) => {
-        const state = await readHolding(link, holding);
+        const state = await stateOf(spec, link, holding);
         refuseForeign(state, holding);
         if (state !== "whole") return false;
         const notes = (await readNotes(spec)) ?? { nonce: spec.nonce, password: randomPassword() };
@@ -123,7 +124,7 @@ function contentVerbs(): Pick<BranchServer, "ensure" | "reset" | "remove" | "ret
       }),
     async remove(spec) {
       await onServer(spec, async (link, holding) => {
-        const state = await readHolding(link, holding);
+        const state = await stateOf(spec, link, holding);
         refuseForeign(state, holding);
         if (state !== "absent") await dropHolding(link, holding);
         if ((await readHolding(link, holding)) !== "absent") throw new Error(`the database ${spec.label} is still there`);
@@ -238,7 +239,7 @@ function connect(spec: ResourceSpec, database: string, password: string): Resour
 }
 
 async function own(spec: ResourceSpec, link: ServerLink, holding: Holding): Promise<ServerNotes> {
-  const state = await readHolding(link, holding);
+  const state = await stateOf(spec, link, holding);
   refuseForeign(state, holding);
   const notes = await readNotes(spec);
   if (state === "whole" && notes) return notes;

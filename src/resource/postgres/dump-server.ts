@@ -10,8 +10,9 @@ import { dumpDatabase } from "./dump-database.ts";
 import { inspectDatabase } from "./inspect-database.ts";
 import { type DumpKind, readDumpKind } from "./load-dump.ts";
 import type { ServerOptions } from "./postgres-options.ts";
-import { createDatabase, dropDatabase, exchangeDatabase, markWhole, readHolding } from "./server-database.ts";
+import { createDatabase, dropDatabase, exchangeDatabase, markWhole } from "./server-database.ts";
 import { withServer } from "./server-link.ts";
+import { stateOf } from "./server-notes.ts";
 
 export interface ServerTools {
   /** null: there is no database. */
@@ -46,7 +47,7 @@ export async function loadOnServer(
   const client = await findClient(kind === "sql" ? "psql" : "pg_restore", { searchPath: path, programs: null, major });
   const holding = { label: spec.label, nonce: spec.nonce, key: `resources.${spec.name}.server` };
   await withServer({ url: options.url, key: holding.key }, async (link) => {
-    if ((await readHolding(link, holding)) !== "whole") throw databaseAbsent(spec.name);
+    if ((await stateOf(spec, link, holding)) !== "whole") throw databaseAbsent(spec.name);
     const next = `${spec.label}_n`;
     await dropDatabase(link, holding, next);
     try {

@@ -1,5 +1,6 @@
 // Databases and roles on a server that is not ours. A role that carries our mark in its comment owns everything we make; what it does not own
-// is never touched. The database's own comment is written last: it says that the database is whole.
+// is never touched. The database's own comment is written last: it says that the database is whole. An app may take that comment away, by one of its
+// own or by making its database anew, as `rails db:reset` does; what this disk noted counts then.
 import { WtError } from "../../errors/wt-error.ts";
 import { quoteLiteral, quoteName } from "./pg-session.ts";
 import { copyDatabase } from "./server-copy.ts";
@@ -13,7 +14,8 @@ export interface Holding {
   key: string;
 }
 
-export type HoldingState = "absent" | "half" | "whole" | "foreign";
+/** `unmarked`: the database is the role's, and nothing on the server tells whether it is whole. */
+export type HoldingState = "absent" | "half" | "unmarked" | "whole" | "foreign";
 
 export async function readHolding(link: ServerLink, { label, nonce }: Holding): Promise<HoldingState> {
   const [row] = await link.run(`
@@ -24,7 +26,7 @@ export async function readHolding(link: ServerLink, { label, nonce }: Holding): 
   if (row.role_mark !== markOf(nonce)) return "foreign";
   if (!row.database) return "half";
   if (!row.owned) return "foreign";
-  return row.mark === markOf(nonce) ? "whole" : "half";
+  return row.mark === markOf(nonce) ? "whole" : "unmarked";
 }
 
 /**

@@ -164,6 +164,8 @@ describe(`a database on a PostgreSQL ${major} server that is kept`, () => {
 
   test("what is half-made or absent cannot be kept, another's is refused", async () => {
     await server.admin(`COMMENT ON DATABASE "${spec.label}" IS NULL`);
+    const notes = join(spec.directory, "database.json");
+    writeFileSync(notes, JSON.stringify({ ...JSON.parse(readFileSync(notes, "utf8")), complete: false }));
     expect(await retire()).toBe(false);
     await world.driver.remove(spec);
     expect(await retire()).toBe(false);

@@ -29,6 +29,14 @@ export interface DeletedList {
   deleted: DeletedView[];
 }
 
+export interface PurgeRequest {
+  cwd: string;
+  /** Id, slug or branch. */
+  name: string;
+  /** Consent to leave what cannot be removed where it is, such as a database whose server is gone. */
+  abandon?: boolean;
+}
+
 export interface UndeleteRequest {
   cwd: string;
   /** Id, slug or branch. */

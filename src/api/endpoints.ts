@@ -56,7 +56,7 @@ export interface OperationEndpoints {
   "/v1/environments/checkpoint": { request: checkpoints.WholeCheckpointRequest; result: checkpoints.WholeCheckpointResult };
   "/v1/environments/checkpoints/delete": { request: { target: environment.Target; id: string }; result: checkpoints.WholeCheckpointList };
   "/v1/environments/restore": { request: checkpoints.WholeRestoreRequest; result: checkpoints.WholeRestoreResult };
-  "/v1/deleted/purge": { request: { cwd: string; name: string }; result: deleted.DeletedList };
+  "/v1/deleted/purge": { request: deleted.PurgeRequest; result: deleted.DeletedList };
   "/v1/resources/branch": { request: resources.BranchRequest; result: resources.ResourceDocument };
   "/v1/resources/reset": { request: resources.ResetRequest; result: resources.ResourceDocument };
   "/v1/resources/start": { request: resources.ResourceTarget; result: resources.ResourceDocument };

@@ -208,6 +208,8 @@ export interface DeleteRequest {
   callerPid?: number;
   /** Keep nothing that `wt undelete` could bring back, and no rescue ref. */
   purge?: boolean;
+  /** Consent to leave what cannot be removed where it is, such as a database whose server is gone. */
+  abandon?: boolean;
   /** The caller's shell environment, for hooks. */
   env?: Record<string, string>;
   /** False leaves the hooks out this time. */
@@ -222,6 +224,8 @@ export interface DeleteResult {
   rescueRefs: string[];
   /** ISO 8601, UTC: until then `wt undelete` brings it back; null: it does not. */
   undeleteUntil: string | null;
+  /** What `--abandon` left where it is, and why it could not be removed. */
+  abandoned: { what: string; reason: string }[];
 }
 
 /**

@@ -8,6 +8,7 @@ import { createGit, type Git } from "../git/git.ts";
 import { assessLoss, type LossReport } from "../git/integration.ts";
 import { defaultBranch } from "../git/repository.ts";
 import { listWorktrees } from "../git/worktrees.ts";
+import type { Abandoning } from "./abandon.ts";
 import { type AgentConsent, endAgents, refuseLiveAgents } from "./agent-end.ts";
 import { emptyConfig } from "./empty-config.ts";
 import { withEnvironment } from "./environment-lock.ts";
@@ -28,13 +29,20 @@ interface Consent {
   branch: boolean;
   /** Nothing is kept, not even under a rescue ref. */
   purge: boolean;
+  /** What cannot be removed may stay where it is. */
+  abandon: boolean;
 }
 
 export async function deleteEnvironment(world: World, request: DeleteRequest, call: Call): Promise<DeleteResult> {
   const git = createGit(world.env);
   const { project, environment } = await locateTarget(world, git, request.target);
   refuseMain(environment);
-  const consent: Consent = { force: request.force, branch: request.branch, purge: request.purge === true };
+  const consent: Consent = {
+    force: request.force,
+    branch: request.branch,
+    purge: request.purge === true,
+    abandon: request.abandon === true,
+  };
   const agents: AgentConsent = { agents: request.agents === true, callerPid: request.callerPid ?? null };
   const callerEnv = callerEnvironment(request.env ?? world.env);
   let hooks = noDeletionHooks;
@@ -94,6 +102,7 @@ interface Deletion {
 async function carryDeletion(world: World, deletion: Deletion, call: Call): Promise<DeleteResult> {
   const { git, project, environment, consent, operation, seen, keepUntilMs } = deletion;
   const session = { project, environment, git, config: emptyConfig(project.name), callerEnv: world.env };
+  const abandoned: DeleteResult["abandoned"] = [];
   const context: StepContext = {
     world,
     session,
@@ -103,6 +112,7 @@ async function carryDeletion(world: World, deletion: Deletion, call: Call): Prom
     branchCommit: null,
     keepUntilMs,
     purge: consent.purge,
+    abandoning: abandoningOf(deletion, abandoned),
     outcome: { rescueRefs: [], branch: null },
   };
   try {
@@ -131,6 +141,7 @@ async function carryDeletion(world: World, deletion: Deletion, call: Call): Prom
       branchOutcome: outcomeOf(context, loss),
       rescueRefs: context.outcome.rescueRefs,
       undeleteUntil: keepUntilMs === null ? null : new Date(keepUntilMs).toISOString(),
+      abandoned,
     };
   } catch (error) {
     const failure = WtError.from(error);
@@ -142,6 +153,15 @@ async function carryDeletion(world: World, deletion: Deletion, call: Call): Prom
   }
 }
 
+function abandoningOf({ environment, consent }: Deletion, abandoned: DeleteResult["abandoned"]): Abandoning {
+  const given = [...(consent.force ? ["--force"] : []), ...(consent.branch ? ["--branch"] : []), ...(consent.purge ? ["--purge"] : [])];
+  return {
+    consent: consent.abandon,
+    command: ["wt delete", environment.slug, ...given, "--abandon"].join(" "),
+    left: (what, reason) => abandoned.push({ what, reason }),
+  };
+}
+
 /** Carries on a deletion that a crash cut off; its consent is in the journal. */
 export async function resumeDeletion(
   world: World,
@@ -149,8 +169,8 @@ export async function resumeDeletion(
   found: { project: ProjectRecord; environment: EnvironmentRecord },
 ): Promise<void> {
   if (endedBeforeDeletion(world, operation)) return;
-  const { force, branch, purge, keepUntilMs } = operation.data;
-  const consent: Consent = { force: force === true, branch: branch === true, purge: purge === true };
+  const { force, branch, purge, abandon, keepUntilMs } = operation.data;
+  const consent: Consent = { force: force === true, branch: branch === true, purge: purge === true, abandon: abandon === true };
   await carryDeletion(
     world,
     {
@@ -273,5 +293,5 @@ function outcomeOf(context: StepContext, loss: LossReport): DeleteResult["branch
 }
 
 function alreadyGone(environment: EnvironmentRecord): DeleteResult {
-  return { slug: environment.slug, branch: environment.branch, branchOutcome: "none", rescueRefs: [], undeleteUntil: null };
+  return { slug: environment.slug, branch: environment.branch, branchOutcome: "none", rescueRefs: [], undeleteUntil: null, abandoned: [] };
 }

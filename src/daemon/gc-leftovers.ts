@@ -117,11 +117,15 @@ async function collectDeleted({ world, dryRun }: Leftovers): Promise<GcItem[]> {
     const item = { kind: "deleted" as const, name: `${project?.name ?? "?"}/${environment.slug}`, path: environment.path, bytes };
     const until = new Date(record.expiresAtMs).toISOString();
     const goes = late.has(record.id) || state === "purging";
-    const reason = record.expiresAtMs <= world.clock.now() ? `Its time was over on ${until}.` : "All that is kept takes too much room.";
+    const reason = late.has(record.id) ? overdueReason(record.expiresAtMs <= world.clock.now(), until) : "It is being thrown away.";
     if (goes) items.push(await removing({ ...item, reason }, dryRun, () => purgeDeleted(world, record.id)));
     else items.push({ ...item, outcome: "kept", reason: `wt undelete ${environment.slug} brings it back until ${until}.` });
   }
   return items;
+}
+
+function overdueReason(late: boolean, until: string): string {
+  return late ? `Its time was over on ${until}.` : "All that is kept takes too much room.";
 }
 
 /** Rows of the ledger that stand for nothing. */
@@ -227,7 +231,8 @@ export async function removing(item: Omit<GcItem, "outcome">, dryRun: boolean, r
     await remove();
     return { ...item, outcome: "removed" };
   } catch (error) {
-    return { ...item, outcome: "failed", reason: `${item.reason} It could not be removed: ${WtError.from(error).message}` };
+    const { message, hints } = WtError.from(error);
+    return { ...item, outcome: "failed", reason: [item.reason, `It could not be removed: ${message}`, ...hints.slice(-1)].join(" ") };
   }
 }
 

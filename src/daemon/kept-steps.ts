@@ -4,9 +4,10 @@ import type { OperationRecord } from "../environment/ledger.ts";
 import { WtError } from "../errors/wt-error.ts";
 import { type BranchSettings, readBranchSettings } from "../git/kept-branch.ts";
 import { keepRefs, keepWorktree } from "../git/kept-worktree.ts";
+import { removeOrAbandon } from "./abandon.ts";
 import { type KeptEnvironment, keepPlace, putKept } from "./kept-environment.ts";
 import { leasedPorts } from "./port-leases.ts";
-import { leasedResources, retireResource } from "./resources.ts";
+import { abandonResource, leasedResources, retireResource } from "./resources.ts";
 import { projectLease, stackLeases } from "./stack-leases.ts";
 import type { StepContext } from "./steps.ts";
 import { removeEmptyParent } from "./trash.ts";
@@ -22,8 +23,11 @@ export function keptPerformers(context: StepContext): KeptSteps {
   return {
     keep_work: (step) => keepWork(context, step.dirty),
     async retire_resource(step) {
-      const kept = await retireResource(world, environment, step.name);
-      if (!kept) context.emit({ type: "note", message: `${step.name} was removed: what it held cannot be kept.` });
+      const retire = () => retireResource(world, environment, step.name);
+      const kept = context.abandoning ? await removeOrAbandon(step.name, context.abandoning, retire) : await retire();
+      // Nothing of it comes back, so nothing of it is kept.
+      if (kept === undefined) abandonResource(world, environment, step.name);
+      if (kept === false) context.emit({ type: "note", message: `${step.name} was removed: what it held cannot be kept.` });
     },
     async keep_worktree() {
       const [lease] = world.ledger.leases({ environmentId: environment.id, kind: "worktree" });

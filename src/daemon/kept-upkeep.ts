@@ -8,6 +8,7 @@ import { exec } from "../os/exec.ts";
 import { moveToTrash, removeTree } from "../os/files.ts";
 import { removeResourcePlace } from "../os/storage-image.ts";
 import type { ResourceSpec } from "../resource/resource-driver.ts";
+import { type Abandoning, removeOrAbandon } from "./abandon.ts";
 import { removeMarked } from "./containers.ts";
 import { discardKept } from "./discard-kept.ts";
 import { type KeptEnvironment, keepPlace, keptOf, putKept } from "./kept-environment.ts";
@@ -31,7 +32,7 @@ export async function settleKept(world: World, id: string): Promise<void> {
     const project = record && world.ledger.project(record.projectId);
     if (!record || !project || world.ledger.environment(id)) return;
     const kept = keptOf(record);
-    if (kept.state === "purging") return purge(world, record, project);
+    if (kept.state === "purging") return purge(world, { record, project });
     change(world, id, { dropped: kept.dropped ?? (await dropMadeAgain(world, project, kept)) });
   };
   await world.locks.run(`environment:${id}`, work).catch(world.report);
@@ -92,25 +93,38 @@ export function overdue(records: readonly DeletedRecord[], nowMs: number, limitB
 }
 
 /** Throws away what is kept of a deleted environment; verified, and carried on by the next daemon where it is cut off. Idempotent. */
-export function purgeDeleted(world: World, id: string): Promise<void> {
+export function purgeDeleted(world: World, id: string, abandoning?: Abandoning): Promise<void> {
   return world.locks.run(`environment:${id}`, async () => {
     const record = world.ledger.deletedRecord(id);
     const project = record && world.ledger.project(record.projectId);
     // On its way back: its environment's row is there again.
     if (!record || !project || world.ledger.environment(id)) return;
-    await purge(world, record, project);
+    await purge(world, { record, project, abandoning });
   });
 }
 
-async function purge(world: World, record: DeletedRecord, project: ProjectRecord): Promise<void> {
+interface Purging {
+  record: DeletedRecord;
+  project: ProjectRecord;
+  /** Absent: nobody was asked. */
+  abandoning?: Abandoning | undefined;
+}
+
+async function purge(world: World, { record, project, abandoning }: Purging): Promise<void> {
   const kept = keptOf(record);
+  const consent = abandoning ?? { consent: false, command: `wt undelete ${record.id} --purge --abandon`, left: () => undefined };
   putKept(world, record, { ...kept, state: "purging" });
   await world.reached("before:purge");
   for (const { type, spec } of kept.resources) {
-    await wakeServer(world, kept.environment, (spec as { options?: unknown }).options ?? {});
-    await driverOf(world, String(type)).remove(spec as unknown as ResourceSpec);
+    await removeOrAbandon(String((spec as { name?: unknown }).name), consent, async () => {
+      await wakeServer(world, kept.environment, (spec as { options?: unknown }).options ?? {});
+      await driverOf(world, String(type)).remove(spec as unknown as ResourceSpec);
+    });
   }
-  if (kept.stack) await removeMarked(world, { slug: kept.environment.slug, mark: markOf(kept.environment), volumes: true });
+  if (kept.stack) {
+    const going = { slug: kept.environment.slug, mark: markOf(kept.environment), volumes: true };
+    await removeOrAbandon("what its volumes hold", consent, () => removeMarked(world, going));
+  }
   const git = createGit(world.env);
   await discardKept(git, project, kept.environment);
   await removeDirectory(join(world.paths.environments, record.id));

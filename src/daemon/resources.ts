@@ -114,6 +114,12 @@ export async function retireResource(world: World, environment: EnvironmentRecor
   return false;
 }
 
+/** Gives up a leased resource, which stays where it is. */
+export function abandonResource(world: World, environment: EnvironmentRecord, name: string): void {
+  const leased = leasedResources(world, environment.id).find((one) => one.spec.name === name);
+  if (leased) world.ledger.release(leased.lease.id);
+}
+
 export async function wakeResources(world: World, environmentId: string): Promise<void> {
   await Promise.all(leasedResources(world, environmentId).map((one) => driverOf(world, one.type).wake(one.spec)));
 }

@@ -130,7 +130,7 @@ function operations(world: World): Operations {
     "/v1/environments/checkpoint": (request, call) => checkpointEnvironment(world, request, call),
     "/v1/environments/checkpoints/delete": (request, call) => removeWholeCheckpoint(world, request, call),
     "/v1/environments/restore": (request, call) => restoreEnvironment(world, request, call),
-    "/v1/deleted/purge": (request) => purgeNamed(world, request),
+    "/v1/deleted/purge": (request, call) => purgeNamed(world, request, call),
     "/v1/resources/branch": (request, call) => branchOperation(world, request, call),
     "/v1/resources/reset": (request, call) => resetOperation(world, request, call),
     "/v1/resources/start": (request, call) => startOperation(world, request, call),

@@ -13,6 +13,7 @@ import { isWorktreeThere, moveRemains } from "../git/worktree-remains.ts";
 import { addWorktree, removeWorktree, undoAddWorktree } from "../git/worktrees.ts";
 import { removeResourcePlace } from "../os/storage-image.ts";
 import type { ResourceCall } from "../resource/resource-driver.ts";
+import { type Abandoning, removeOrAbandon } from "./abandon.ts";
 import { awaitCopies, type BackgroundCopies } from "./background-copies.ts";
 import { performClone } from "./clone-step.ts";
 import { makeContainers, removeContainers } from "./containers.ts";
@@ -57,6 +58,8 @@ export interface StepContext {
   keepUntilMs?: number | null;
   /** Only `delete`: nothing at all is kept. */
   purge?: boolean;
+  /** Only `delete`. */
+  abandoning?: Abandoning;
   outcome: { rescueRefs: string[]; branch: "deleted" | "checked_out" | "raced" | "absent" | null };
   /** Only where a member of the pool is prepared, refreshed or claimed. */
   pool?: PoolWork;
@@ -76,7 +79,7 @@ export function stepPerformers(context: StepContext): StepPerformers {
       }
     },
     stack: () => prepareStack(context),
-    remove_stack: (step) => removeContainers(world, environment, step),
+    remove_stack: (step) => removeStack(context, step.volumes),
     setup: (step) => performSetup(context, step.index),
     setup_together: (step) => performTogether(context, step.steps),
     resource: (step) => performResource(context, step.name),
@@ -92,7 +95,7 @@ export function stepPerformers(context: StepContext): StepPerformers {
       const refs = await saveRescue(session.git, { ...where, nowMs: world.clock.now() });
       context.outcome.rescueRefs.push(...refs);
     },
-    remove_resource: (step) => removeResource(world, environment, step.name),
+    remove_resource: (step) => dropResource(context, step.name),
     remove_worktree: () => dropWorktree(context),
     undo_worktree: () => undoWorktree(context),
     delete_branch: () => dropBranch(context),
@@ -104,6 +107,18 @@ export function stepPerformers(context: StepContext): StepPerformers {
     ...keptPerformers(context),
     ...poolPerformers(context),
   };
+}
+
+async function dropResource({ world, session, abandoning }: StepContext, name: string): Promise<void> {
+  const remove = () => removeResource(world, session.environment, name);
+  if (!abandoning) return remove();
+  await removeOrAbandon(name, abandoning, remove);
+}
+
+async function removeStack({ world, session, abandoning }: StepContext, volumes: boolean): Promise<void> {
+  const remove = () => removeContainers(world, session.environment, { volumes });
+  if (!abandoning) return remove();
+  await removeOrAbandon("its containers", abandoning, remove);
 }
 
 function filling({ session, abort, emit }: StepContext) {

@@ -13,11 +13,12 @@ import {
 } from "node:fs";
 import { join } from "node:path";
 import { type TestWorld, testWorld } from "../../test/support/daemon-world.ts";
+import { WtError } from "../errors/wt-error.ts";
 import { createEnvironment } from "./create-environment.ts";
 import { deleteEnvironment } from "./delete-environment.ts";
 import { keptOf } from "./kept-environment.ts";
 import { overdue, purgeDeleted, settleKept, tidyKept } from "./kept-upkeep.ts";
-import { listDeleted, undeleteEnvironment } from "./undelete-environment.ts";
+import { listDeleted, purgeNamed, undeleteEnvironment } from "./undelete-environment.ts";
 
 const files = {
   "wt.yaml": "project: shop\nresources:\n  db: { type: postgres, branch: own }\nservices: {}\n",
@@ -31,12 +32,28 @@ async function keeping(): Promise<TestWorld> {
   return test;
 }
 
+interface Consents {
+  force?: boolean;
+  branch?: boolean;
+  purge?: boolean;
+  abandon?: boolean;
+}
+
+/** As a database whose server is gone. */
+function breakRemoval({ world }: TestWorld): { mend(): void } {
+  const driver = world.resources.get("postgres")!;
+  const { remove, retire } = driver;
+  const gone = () => Promise.reject(new WtError({ kind: "machine", code: "database_unreachable", message: "The server is gone." }));
+  Object.assign(driver, { remove: gone, retire: gone });
+  return { mend: () => void Object.assign(driver, { remove, retire }) };
+}
+
 const create = (test: TestWorld, branch: string) =>
   createEnvironment(test.world, { cwd: test.repository.root, branch, up: false, env: test.repository.env, git: "skip" }, test.call());
-const remove = (test: TestWorld, name: string, more: { force?: boolean; branch?: boolean; purge?: boolean } = {}) =>
+const remove = (test: TestWorld, name: string, more: Consents = {}) =>
   deleteEnvironment(
     test.world,
-    { target: { ...test.target, name }, force: more.force === true, branch: more.branch === true, purge: more.purge === true },
+    { target: { ...test.target, name }, ...more, force: more.force === true, branch: more.branch === true },
     test.call(),
   );
 const undelete = (test: TestWorld, name: string, call = test.call()) =>
@@ -215,6 +232,44 @@ describe("what is kept", () => {
     await purgeDeleted(test.world, third);
     expect(test.repository.run(["for-each-ref", "refs/wt"])).toBe("");
     expect(test.reported).toEqual([]);
+  });
+
+  test("is given up where it cannot be removed only with that consent; all else of it goes then", async () => {
+    await using test = await keeping();
+    await create(test, "one");
+    await remove(test, "one", { branch: true });
+    const { id } = test.world.ledger.deleted()[0]!;
+    await settleKept(test.world, id);
+    const broken = breakRemoval(test);
+    const purge = (abandon: boolean, call = test.call()) => purgeNamed(test.world, { cwd: test.repository.root, name: id, abandon }, call);
+    for (const _ of [1, 2]) {
+      const error = (await purge(false).catch((thrown: unknown) => thrown)) as WtError;
+      expect(error).toMatchObject({ code: "database_unreachable", message: "The server is gone." });
+      expect(error.hints.at(-1)).toContain(`wt undelete ${id} --purge --abandon`);
+    }
+    expect(await tidyKept(test.world)).toEqual([]);
+    const call = test.call();
+    await purge(true, call);
+    expect(call.events).toContainEqual({ type: "note", message: "db was left where it is: The server is gone." });
+    broken.mend();
+    expect(test.world.ledger.deleted()).toEqual([]);
+    expect(test.repository.run(["for-each-ref", "refs/wt"])).toBe("");
+    expect(existsSync(join(test.repository.root, ".git/wt/deleted", id))).toBe(false);
+    expect(test.databases.postgres?.find("wt_shop_one_db")).not.toBeNull();
+  });
+
+  test.each([false, true])("a delete whose database cannot be reached goes on with that consent, purge: %p", async (purge) => {
+    await using test = await keeping();
+    await create(test, "one");
+    const broken = breakRemoval(test);
+    const error = (await remove(test, "one", { branch: true, purge }).catch((thrown: unknown) => thrown)) as WtError;
+    expect(error.hints.at(-1)).toContain(`wt delete one --branch ${purge ? "--purge " : ""}--abandon`);
+    const result = await remove(test, "one", { branch: true, purge, abandon: true });
+    expect(result.abandoned).toEqual([{ what: "db", reason: "The server is gone." }]);
+    expect(test.world.ledger.environments().map(({ slug }) => slug)).not.toContain("one");
+    broken.mend();
+    if (purge) return;
+    expect((await undelete(test, "one")).removedResources).toEqual(["db"]);
   });
 
   test("does not hold what is made again: a large ignored directory goes, and setup is due when it comes back", async () => {

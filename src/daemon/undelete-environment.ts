@@ -1,7 +1,7 @@
 // `wt undelete`: a deleted environment comes back under its own names. First its rows, then its branch and its files by renames, then its resources;
 // what a crash cuts off is carried on by the next daemon, and what cannot be done is taken back.
 import { existsSync } from "node:fs";
-import type { DeletedList, DeletedView, UndeleteRequest, UndeleteResult } from "../api/deleted.ts";
+import type { DeletedList, DeletedView, PurgeRequest, UndeleteRequest, UndeleteResult } from "../api/deleted.ts";
 import type { DeletedRecord, EnvironmentRecord, OperationRecord, ProjectRecord } from "../environment/ledger.ts";
 import { hostLabelFor, lowestFreeSlot } from "../environment/slug.ts";
 import { WtError } from "../errors/wt-error.ts";
@@ -49,10 +49,16 @@ export async function listDeleted(world: World, request: { cwd: string; all: boo
   return { schema: 1, deleted: records.flatMap((record) => viewOf(world, record)) };
 }
 
-export async function purgeNamed(world: World, request: { cwd: string; name: string }): Promise<DeletedList> {
+export async function purgeNamed(world: World, request: PurgeRequest, call: Call): Promise<DeletedList> {
   const { project } = await locate(world, createGit(world.env), request.cwd);
-  const record = requireDeleted(world, project, request.name);
-  await purgeDeleted(world, record.id);
+  // One whose removal was begun already has no name any more that others may not have.
+  const begun = world.ledger.deleted({ projectId: project.id }).find(({ id }) => id === request.name);
+  const record = begun ?? requireDeleted(world, project, request.name);
+  await purgeDeleted(world, record.id, {
+    consent: request.abandon === true,
+    command: `wt undelete ${record.id} --purge --abandon`,
+    left: (what, reason) => call.emit({ type: "note", message: `${what} was left where it is: ${reason}` }),
+  });
   return { schema: 1, deleted: viewOf(world, record) };
 }
 

@@ -2,7 +2,6 @@
 import { randomUUID } from "node:crypto";
 import { existsSync, readdirSync, readFileSync, readlinkSync } from "node:fs";
 import { readdir, readFile, rm } from "node:fs/promises";
-import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { systemClock } from "../os/clock.ts";
 import type { Git } from "./git.ts";
@@ -19,7 +18,7 @@ export async function readHalfMadeChanges(git: Git, place: string, registration:
   const registered = await readRegisteredBranch(registration);
   const untouched = registered === "unset" || !existsSync(join(registration.directory, "commondir"));
   if (untouched) return (await readdir(place)).filter((name) => name !== ".git");
-  const index = join(tmpdir(), `wt-index-${randomUUID()}`);
+  const index = join(registration.directory, `wt-index-${randomUUID()}`);
   const env = { ...ceilingAt(place), ...temporaryIndex(index) };
   try {
     await git.run(place, ["read-tree", "HEAD"], { env });

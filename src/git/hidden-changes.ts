@@ -1,6 +1,6 @@
 // Changes that `git status` does not show: to files marked "assume unchanged" or "skip worktree", and commits that only a submodule holds.
 import { existsSync } from "node:fs";
-import { copyFile, mkdtemp, rm, stat, utimes } from "node:fs/promises";
+import { copyFile, mkdtemp, readdir, rm, stat, utimes } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Git } from "./git.ts";
@@ -10,7 +10,7 @@ import { ceilingAt, parseStatus } from "./status.ts";
 /** Runs `work` with a copy of the worktree's index, as variables for git; the real one is neither changed nor locked. */
 export async function withTemporaryIndex<T>(path: string, work: (env: Record<string, string>) => Promise<T>): Promise<T> {
   const gitDirectory = await readGitDirectory(path);
-  const folder = await mkdtemp(join(tmpdir(), "wt-index-"));
+  const folder = await makeFolder(gitDirectory);
   try {
     const index = join(folder, "index");
     const real = gitDirectory ? join(gitDirectory, "index") : "";
@@ -19,6 +19,24 @@ export async function withTemporaryIndex<T>(path: string, work: (env: Record<str
   } finally {
     await rm(folder, { recursive: true, force: true });
   }
+}
+
+const prefix = "wt-index-";
+/** No work on a copy takes as long. */
+const abandonedAfterMs = 3600_000;
+
+/** Beside the real index, so that what a crash leaves goes with the worktree, or with the next copy; elsewhere where git's directory takes no files. */
+async function makeFolder(gitDirectory: string | null): Promise<string> {
+  if (gitDirectory === null) return mkdtemp(join(tmpdir(), prefix));
+  for (const name of await readdir(gitDirectory).catch(() => [])) {
+    if (name.startsWith(prefix)) await removeAbandoned(join(gitDirectory, name));
+  }
+  return mkdtemp(join(gitDirectory, prefix)).catch(() => mkdtemp(join(tmpdir(), prefix)));
+}
+
+async function removeAbandoned(path: string): Promise<void> {
+  const { mtimeMs } = await stat(path).catch(() => ({ mtimeMs: Date.now() }));
+  if (Date.now() - mtimeMs > abandonedAfterMs) await rm(path, { recursive: true, force: true }).catch(() => undefined);
 }
 
 /**

@@ -239,7 +239,7 @@ function request({ world, call, cwd, env, name }: Asked, command: Command): Prom
     case "undelete":
       return undeleteEnvironment(world, { cwd, name, up: command.up, env }, call);
     case "purge":
-      return purgeNamed(world, { cwd, name });
+      return purgeNamed(world, { cwd, name }, call);
     case "gc":
       return collect(world, { ...gcRequest, cwd, dryRun: command.dryRun, olderThanMs: command.old ? 0 : null }, call);
     case "up":

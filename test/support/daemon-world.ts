@@ -86,6 +86,7 @@ export async function testWorld(files: Record<string, string>, types: Record<str
     async [Symbol.asyncDispose]() {
       await world.gateway.stop();
       world.supervisor.detach();
+      world.gitStatus.close();
       await services.close();
       await repository[Symbol.asyncDispose]();
     },

@@ -29,6 +29,7 @@ export const deleteCommand = defineCommand({
     force: { type: "boolean", short: "f", summary: "Also with uncommitted or untracked work" },
     branch: { type: "boolean", short: "b", summary: "Also delete a branch that is not merged" },
     purge: { type: "boolean", summary: "Keep nothing that `wt undelete` could bring back" },
+    abandon: { type: "boolean", summary: "Leave where it is what cannot be removed, such as a database whose server is gone" },
     "end-agents": { type: "boolean", summary: "End the agents that live there, with everything they started" },
     "no-hooks": { type: "boolean", summary: "Leave the hooks of wt.yaml out, when one of them refuses or fails" },
   },
@@ -52,6 +53,7 @@ export const deleteCommand = defineCommand({
           force: options.force,
           branch: options.branch,
           purge: options.purge,
+          abandon: options.abandon,
           hooks: !options["no-hooks"],
         });
         deleted.push(result);
@@ -68,7 +70,7 @@ export const deleteCommand = defineCommand({
   },
 });
 
-type DeleteConsent = Pick<DeleteRequest, "force" | "branch" | "purge" | "hooks" | "agents">;
+type DeleteConsent = Pick<DeleteRequest, "force" | "branch" | "purge" | "abandon" | "hooks" | "agents">;
 
 /** A person at a terminal is asked about agents that live there; everybody else is refused. */
 async function deleteOne(context: Context, target: Target, consent: DeleteConsent): Promise<DeleteResult> {

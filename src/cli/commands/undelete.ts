@@ -14,6 +14,10 @@ export const undelete = defineCommand({
   arguments: [{ name: "name", summary: "Its slug, branch or id; of several the one that was deleted last", complete: "deleted" }],
   options: {
     purge: { type: "boolean", summary: "Throw away what is kept of it" },
+    abandon: {
+      type: "boolean",
+      summary: "With --purge: leave where it is what cannot be removed, such as a database whose server is gone",
+    },
     all: { type: "boolean", short: "a", summary: "List those of every project" },
     "no-up": { type: "boolean", summary: "Neither set up nor start anything" },
   },
@@ -24,6 +28,7 @@ export const undelete = defineCommand({
   ],
   async handler({ options, arguments: [name] }, context) {
     const { cwd, terminal, json } = context;
+    if (options.abandon && !options.purge) throw abandonAlone();
     if (name === undefined) {
       if (options.purge) throw nameMissing();
       const list = await context.client.call("/v1/deleted/list", { cwd, all: options.all });
@@ -35,7 +40,11 @@ export const undelete = defineCommand({
       return 0;
     }
     if (options.purge) {
-      const gone = await runOperation(context, { path: "/v1/deleted/purge", request: { cwd, name } }, { target: { cwd } });
+      const gone = await runOperation(
+        context,
+        { path: "/v1/deleted/purge", request: { cwd, name, abandon: options.abandon } },
+        { target: { cwd } },
+      );
       if (json) await terminal.out(`${JSON.stringify(gone)}\n`);
       else await terminal.out(`Threw away what was kept of ${gone.deleted[0]?.slug ?? name}.\n`);
       return 0;
@@ -51,6 +60,15 @@ export const undelete = defineCommand({
     return 0;
   },
 });
+
+function abandonAlone(): WtError {
+  return new WtError({
+    kind: "usage",
+    code: "option_alone",
+    message: "--abandon needs --purge: nothing else removes what is kept.",
+    hints: ["See what is kept: wt undelete"],
+  });
+}
 
 function nameMissing(): WtError {
   return new WtError({

@@ -5,7 +5,7 @@ import { deleteLines, workAtStake } from "./delete-text.ts";
 const paint = createPaint(false);
 
 test("says what became of the branch and where the work is kept", () => {
-  const base = { slug: "one", branch: "feature/one", rescueRefs: [], undeleteUntil: null };
+  const base = { slug: "one", branch: "feature/one", rescueRefs: [], undeleteUntil: null, abandoned: [] };
   expect(deleteLines({ ...base, branchOutcome: "deleted" }, paint)).toEqual(["Deleted one and its branch feature/one."]);
   expect(deleteLines({ ...base, branchOutcome: "kept_unmerged" }, paint)[0]).toContain("--branch deletes it");
   expect(deleteLines({ ...base, branch: null, branchOutcome: "none" }, paint)).toEqual(["Deleted one."]);

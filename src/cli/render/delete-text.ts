@@ -8,6 +8,7 @@ export function deleteLines(result: DeleteResult, paint: Paint): string[] {
   const branch = result.rescueRefs.find((ref) => ref.endsWith("/branch"));
   if (result.undeleteUntil !== null)
     lines.push(`  Until ${result.undeleteUntil.slice(0, 10)} it comes back with: ${paint.accent(`wt undelete ${result.slug}`)}`);
+  for (const { what, reason } of result.abandoned) lines.push(`  Left where it is, ${what}: ${reason}`);
   // Of the refs of a worktree, this one holds everything; the others are named in --json.
   const worktree = result.rescueRefs.filter((ref) => ref !== branch).at(-1);
   if (worktree)

@@ -272,6 +272,48 @@ describe.skipIf(whyNoServer !== null)("a database on a server", () => {
     expect(existsSync(spec.directory)).toBe(true);
   });
 
+  inWorld("put aside, nobody gets in; it comes back under the same URL with what it held, wherever that was cut off", async () => {
+    const { spec, ensure } = await make({ migrate: "true" });
+    const connection = await ensure();
+    const { url: own = "" } = connection.values;
+    await write(connection, "precious");
+    const end = await holdClient(connection);
+    expect(await world.driver.retire?.(spec)).toBe(true);
+    await end().catch(() => undefined);
+    expect((await failureOf(query(own, "SELECT 1"))).message).toMatch(/Access denied/);
+    expect(await admin(`SELECT ID FROM information_schema.processlist WHERE USER = '${accountOf(spec.label)}'`)).toEqual([]);
+    expect(await world.driver.observe(spec)).toEqual({ state: "broken", reason: "it was put aside; `wt up` brings it back." });
+    // As after a kill between our note and the server's.
+    await admin(`ALTER USER '${accountOf(spec.label)}'@'%' IDENTIFIED BY '${loginOfUrl(own).password}'`);
+    expect(await world.driver.retire?.(spec)).toBe(true);
+    expect((await failureOf(query(own, "SELECT 1"))).message).toMatch(/Access denied/);
+    world.next();
+    const calm = world.call({ run: (command) => Promise.reject(new Error(`${command} was run`)) });
+    expect((await world.driver.ensure(spec, calm)).values.url).toBe(own);
+    expect(await read(connection)).toBe("precious");
+    expect((await world.driver.observe(spec)).state).toBe("ready");
+  });
+
+  inWorld("put aside and dropped by others meanwhile: that is said once, not covered by an empty one", async () => {
+    const { spec, ensure } = await make({});
+    await ensure();
+    expect(await world.driver.retire?.(spec)).toBe(true);
+    await admin(`DROP DATABASE \`${spec.label}\``);
+    expect(await failureOf(ensure())).toMatchObject({
+      code: "resource_lost",
+      message: `The database ${spec.label} was kept on 127.0.0.1:${port} and is not there any more.`,
+    });
+    await ensure();
+    expect((await world.driver.observe(spec)).state).toBe("ready");
+  });
+
+  inWorld("what is half-made cannot be put aside", async () => {
+    const { spec, ensure } = await make({});
+    await ensure();
+    await admin(`UPDATE worldtree.holdings SET state = 'made' WHERE name = '${spec.label}'`);
+    expect(await world.driver.retire?.(spec)).toBe(false);
+  });
+
   inWorld("shared: everybody gets the same, and nothing is made or removed", async () => {
     const shared = await world.spec("shared", { branch: "shared", url: url("boss", "shop template") });
     const connection = await world.driver.ensure(shared, world.call());

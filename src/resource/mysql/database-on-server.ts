@@ -14,6 +14,7 @@ import {
   copyContent,
   copyInto,
   type Desk,
+  type Notes,
   never,
   onServer,
   optionsOf,
@@ -37,6 +38,7 @@ import {
   revokeDatabase,
   serverRefusal,
 } from "./server-holding.ts";
+import { lostDatabase, retireDatabase } from "./server-retire.ts";
 
 const noEntry: ReadonlySet<string> = new Set(["database_unreachable", "mysql_server_refused"]);
 
@@ -46,6 +48,7 @@ export function createDatabaseOnServer({ path }: { path: string }): BranchServer
     observe: (spec) => observe(spec, path),
     ensure: (spec, call) => at(spec, (desk) => ensure(desk, call)),
     reset: (spec, call) => at(spec, (desk) => reset(desk, call)),
+    retire: (spec) => at(spec, retireDatabase),
     async remove(spec) {
       await at(spec, remove).catch(async (error: unknown) => {
         // Our notes are there before anything is on the server: without them there is nothing of ours on one that does not let us in.
@@ -81,8 +84,9 @@ async function observe(spec: ResourceSpec, path: string): ReturnType<BranchServe
     if (state === "absent") return { state };
     if (state === "foreign") return { state, reason: `There is a database or user ${spec.label} that is not ours.` };
     const detail = loginDetail({ ...loginOfUrl(optionsOf(spec).url), database: spec.label });
-    const whole = state === "whole" && (await readNotes(spec))?.complete;
-    return whole ? { state: "ready", detail } : { state: "broken", reason: "it was left half-made; `wt up` makes it anew." };
+    const notes = await readNotes(spec);
+    if (state !== "whole" || !notes?.complete) return { state: "broken", reason: "it was left half-made; `wt up` makes it anew." };
+    return notes.retired ? { state: "broken", reason: "it was put aside; `wt up` brings it back." } : { state: "ready", detail };
   } catch (error) {
     if (!(error instanceof WtError)) throw error;
     return { state: "broken", reason: error.message };
@@ -94,11 +98,14 @@ async function ensure(desk: Desk, call: ResourceCall): Promise<ResourceConnectio
   call.abort.throwIfAborted();
   const state = await readHolding(session, holding);
   if (state === "foreign") throw foreignDatabase(holding, spec.label);
-  const notes = (await readNotes(spec)) ?? { nonce: spec.nonce, password: randomPassword(), complete: false };
+  const notes: Notes = (await readNotes(spec)) ?? { nonce: spec.nonce, password: randomPassword(), complete: false };
+  if (state !== "whole" && notes.retired) throw await lostDatabase(desk, notes);
   await writeNotes(spec, notes);
   try {
-    if (state === "whole") await ensureAccount(session, holding, notes.password);
-    else {
+    if (state === "whole") {
+      await ensureAccount(session, holding, notes.password);
+      await grantDatabase(session, holding, spec.label);
+    } else {
       await dropHolding(session, holding);
       await makeContent(desk, { name: spec.label, password: notes.password, call });
     }
@@ -109,7 +116,7 @@ async function ensure(desk: Desk, call: ResourceCall): Promise<ResourceConnectio
     }
     throw call.abort.aborted || mysqlErrno(error) === 0 ? error : serverRefusal(holding.key, `make the database ${spec.label}`, error);
   }
-  await writeNotes(spec, { ...notes, complete: true });
+  await writeNotes(spec, { ...notes, complete: true, retired: false });
   return connect(spec, spec.label, notes.password);
 }
 

@@ -129,7 +129,7 @@ function byMode(modes: Modes): BranchServer {
     },
     async retire(spec) {
       if (sharedUrl(spec) !== null) return true;
-      return own(spec) === modes.branch ? ((await modes.branch.retire?.(spec)) ?? false) : false;
+      return (await own(spec).retire?.(spec)) ?? false;
     },
     async connection(spec) {
       const url = sharedUrl(spec);

@@ -22,10 +22,12 @@ import {
   serverRefusal,
 } from "./server-holding.ts";
 
-interface Notes {
+export interface Notes {
   nonce: string;
   password: string;
   complete: boolean;
+  /** It was put aside with its content; absent in notes from before there was such a thing. */
+  retired?: boolean;
 }
 
 /** Speaks as the user of the URL about one environment's holding. */

@@ -111,6 +111,11 @@ export async function ensureAccount(session: Session, { label, key }: Holding, p
   }
 }
 
+/** Ends the sessions of the account. */
+export async function lockOut(session: Session, { label }: Holding): Promise<void> {
+  await disconnect(session, `USER = ${quoteText(accountOf(label))}`);
+}
+
 /** All of this database and nothing else. */
 export async function grantDatabase(session: Session, { label, key }: Holding, name: string): Promise<void> {
   await session

@@ -18,6 +18,8 @@ export interface SharedRecord {
   database: number | null;
   /** False until it was filled for the first time. */
   made: boolean;
+  /** It was put aside with its keys; absent in records from before there was such a thing. */
+  retired?: boolean;
 }
 
 export interface Claim {
@@ -54,6 +56,7 @@ export const prefixClaim: Claim = {
     await sendInTime(link, ["ACL", "SETUSER", spec.label, "off"]);
     // It is a number of clients, or an error where there is none.
     await sendInTime(link, ["CLIENT", "KILL", "USER", spec.label]);
+    await saveUsers(link);
   },
   async release(link, spec) {
     await sendInTime(link, ["ACL", "DELUSER", spec.label]);

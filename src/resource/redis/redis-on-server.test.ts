@@ -364,6 +364,27 @@ describeWithRedis("on a Redis that is there", () => {
       expect(await ensure(spec)).toEqual(connection);
     });
 
+    test("put aside, nobody gets in and a new daemon lets nobody in; it comes back with its keys, on a server that has forgotten it too", async () => {
+      const spec = place.spec();
+      const connection = await ensure(spec);
+      await ask(connection, "SET", `${spec.label}:note`, "precious");
+      const client = await open(connection);
+      expect(await driver.retire?.(spec)).toBe(true);
+      await expect(client.send("PING")).rejects.toThrow();
+      client.close();
+      for (const again of [() => driver.wake(spec), () => driver.adopt(spec), () => driver.retire?.(spec)]) {
+        await again();
+        await expect(ask(connection, "PING")).rejects.toThrow();
+      }
+      expect(await driver.observe(spec)).toEqual({ state: "broken", reason: "it was put aside; `wt up` brings it back." });
+      await admin("ACL", "DELUSER", spec.label);
+      expect(await driver.retire?.(spec)).toBe(true);
+      expect(await admin("ACL", "LIST")).toContainEqual(expect.stringContaining(`user ${spec.label} off`));
+      expect((await ensure(spec)).values).toEqual(connection.values);
+      expect(await ask(connection, "GET", `${spec.label}:note`)).toBe("precious");
+      expect((await driver.observe(spec)).state).toBe("ready");
+    });
+
     test("is no checkpoint and no dump", async () => {
       const spec = place.spec();
       await ensure(spec);

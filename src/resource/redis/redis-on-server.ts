@@ -15,6 +15,7 @@ import type {
 } from "../resource-driver.ts";
 import { type Claim, databaseClaim, keyPrefix, prefixClaim, removeKeys, type SharedRecord } from "./redis-claims.ts";
 import { type RedisLink, sendInTime } from "./redis-link.ts";
+import { foreign, noCheckpoints, notMade, stillWritten } from "./redis-on-server-refusals.ts";
 import { markOf, newPassword, sharedVariablesOf, variablesOf } from "./redis-record.ts";
 import { keysOf, serverPlace, serverUrl, withServer } from "./redis-server-link.ts";
 
@@ -24,6 +25,7 @@ type Verbs = Pick<
   | "ensure"
   | "reset"
   | "remove"
+  | "retire"
   | "connection"
   | "checkpoint"
   | "restore"
@@ -43,6 +45,7 @@ export function createRedisOnServer(): Verbs {
     ensure,
     reset,
     remove,
+    retire,
     async connection(spec) {
       const record = await ownRecord(spec);
       return record?.made ? connectionOf(spec, record) : null;
@@ -71,6 +74,7 @@ async function observe(spec: ResourceSpec): Promise<ResourceObservation> {
     if (whose === "foreign") return { state: "foreign", reason: foreign(spec).message };
     if (record === null && whose === "absent") return { state: "absent" };
     if (!record?.made) return { state: "broken", reason: `resources.${spec.name} was not made to its end.` };
+    if (record.retired) return { state: "broken", reason: "it was put aside; `wt up` brings it back." };
     if (whose === "absent")
       return { state: "broken", reason: `The Redis at ${placeOf(spec)} has forgotten it; \`wt up\` makes it known again.` };
     return { state: "ready", detail: `${sliceOf(spec, record)} on ${placeOf(spec)}` };
@@ -85,7 +89,8 @@ async function ensure(spec: ResourceSpec, call: ResourceCall): Promise<ResourceC
   call.abort.throwIfAborted();
   const found = await ownRecord(spec);
   if (found?.made) {
-    await repair(spec);
+    if (found.retired) await bringBack(spec, found);
+    else await repair(spec);
     return connectionOf(spec, found);
   }
   return withServer(spec, async (link) => {
@@ -111,12 +116,36 @@ async function ensure(spec: ResourceSpec, call: ResourceCall): Promise<ResourceC
 /** Its user, or its number, where the server has forgotten it: without a file for users a restart does that. */
 async function repair(spec: ResourceSpec): Promise<void> {
   const record = await ownRecord(spec);
-  if (!record?.made) return;
+  if (!record?.made || record.retired) return;
   await withServer(spec, async (link) => {
     const whose = await claimOf(spec).whose(link, spec, record);
     if (whose === "foreign") throw foreign(spec);
     if (whose === "absent") await claimOf(spec).take(link, spec, record);
   });
+}
+
+/** Its keys stay, and nobody gets at them as its user. Numbered databases are too few for that: they are given back. */
+async function retire(spec: ResourceSpec): Promise<boolean> {
+  const record = await ownRecord(spec);
+  if (!record?.made || claimOf(spec) !== prefixClaim) return false;
+  await withServer(spec, async (link) => {
+    const whose = await prefixClaim.whose(link, spec, record);
+    if (whose === "foreign") throw foreign(spec);
+    // Before anything else: a daemon that starts in between must not let anybody in again.
+    await writeRecord(spec, { ...record, retired: true });
+    // With its mark even where the server has forgotten it, so that nobody else takes what lies there for free.
+    if (whose === "absent") await prefixClaim.take(link, spec, record);
+    await prefixClaim.endClients(link, spec, record);
+  });
+  return true;
+}
+
+async function bringBack(spec: ResourceSpec, record: SharedRecord): Promise<void> {
+  await withServer(spec, async (link) => {
+    if ((await prefixClaim.whose(link, spec, record)) === "foreign") throw foreign(spec);
+    await prefixClaim.take(link, spec, record);
+  });
+  await writeRecord(spec, { ...record, retired: false });
 }
 
 async function reset(spec: ResourceSpec, call: ResourceCall): Promise<ResourceConnection> {
@@ -151,7 +180,7 @@ async function removeOwn(link: RedisLink, spec: ResourceSpec, record: SharedReco
 async function giveBack(link: RedisLink, spec: ResourceSpec, record: SharedRecord): Promise<void> {
   const claim = claimOf(spec);
   await claim.endClients(link, spec, record);
-  if (!(await removeKeys(link, await claim.places(link, spec, record)))) throw stillWritten(spec);
+  if (!(await removeKeys(link, await claim.places(link, spec, record)))) throw stillWritten(spec, sliceOf(spec, record));
   await claim.release(link, spec, record);
   await removeMarkedDirectory(spec.directory, markOf(spec));
 }
@@ -247,50 +276,4 @@ function writeRecord(spec: ResourceSpec, record: SharedRecord): Promise<void> {
 
 async function ownRecord(spec: ResourceSpec): Promise<SharedRecord | null> {
   return (await observeMarkedDirectory(spec.directory, markOf(spec))) === "ours" ? readRecord(spec) : null;
-}
-
-function foreign(spec: ResourceSpec): WtError {
-  return new WtError({
-    kind: "refused",
-    code: "redis_foreign",
-    message: `On the Redis at ${placeOf(spec)} there is something called ${spec.label} already that does not carry the mark of this environment.`,
-    hints: [`Look at it: redis-cli -u <url> ACL GETUSER ${spec.label}, and SCAN 0 MATCH '${keyPrefix(spec)}*'`],
-  });
-}
-
-function stillWritten(spec: ResourceSpec): WtError {
-  return new WtError({
-    kind: "machine",
-    code: "redis_in_use",
-    message: `resources.${spec.name}: somebody goes on writing into ${sliceOf(spec, readRecord(spec) ?? emptyRecord)} of the Redis at ${placeOf(spec)}.`,
-    hints: ["End that program (`redis-cli CLIENT LIST` shows it), then try again."],
-  });
-}
-
-function notMade(spec: ResourceSpec): WtError {
-  return new WtError({
-    kind: "not_found",
-    code: "resource_absent",
-    message: `resources.${spec.name} was not made yet.`,
-    hints: ["Run `wt up` to make it."],
-  });
-}
-
-/** Of what lies among the keys of others. */
-export function noFiles(spec: ResourceSpec): WtError {
-  return new WtError({
-    kind: "refused",
-    code: "dump_unsupported",
-    message: `resources.${spec.name} lies on a server that all share, and is neither dumped nor loaded.`,
-    hints: [`Leave \`server:\` out of resources.${spec.name} for a server of its own.`],
-  });
-}
-
-function noCheckpoints(spec: ResourceSpec): WtError {
-  return new WtError({
-    kind: "refused",
-    code: "checkpoints_unsupported",
-    message: `resources.${spec.name} lies on a server that all share, and has no checkpoints.`,
-    hints: [`Leave \`server:\` out of resources.${spec.name} for a server of its own, which has them.`],
-  });
 }

@@ -27,7 +27,8 @@ import {
 import { copyDump, rdbOnly, requireRdb } from "./redis-dump.ts";
 import { type RedisRecord, readRecord, redisFiles, writeRecord } from "./redis-files.ts";
 import { forkRedis, notForkedOnServer, type RedisVerbs } from "./redis-fork.ts";
-import { createRedisOnServer, noFiles } from "./redis-on-server.ts";
+import { createRedisOnServer } from "./redis-on-server.ts";
+import { noFiles } from "./redis-on-server-refusals.ts";
 import { isOnServer, parseRedisOptions, redisIdentity, redisVariableNames } from "./redis-options.ts";
 import { findRedis, killRedis, saveAndStopRedis, tryLink } from "./redis-process.ts";
 import { connectionOf, madeRecord, markOf, newPassword, ownRecord, portOf } from "./redis-record.ts";
@@ -48,7 +49,7 @@ export function createRedisResource(options: RedisResourceOptions): ResourceDriv
       isOnServer(spec) || isOnServer(source) ? Promise.reject(notForkedOnServer(spec)) : own.fork(spec, source, call),
     reset: (spec, call) => of(spec).reset(spec, call),
     remove: (spec) => of(spec).remove(spec),
-    retire: (spec) => (isOnServer(spec) ? Promise.resolve(false) : own.retire(spec)),
+    retire: async (spec) => (await of(spec).retire?.(spec)) ?? false,
     connection: (spec) => of(spec).connection(spec),
     checkpoint: (spec, id) => of(spec).checkpoint(spec, id),
     restore: (spec, id) => of(spec).restore(spec, id),

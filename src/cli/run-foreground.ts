@@ -8,6 +8,8 @@ export interface ForegroundOptions {
   onTerminal: boolean;
   /** Descriptor to read from instead of our own standard input. */
   stdin?: number;
+  /** A signal ended the program itself. */
+  onSignalled?(): void;
 }
 
 const fromTerminal = ["SIGINT", "SIGQUIT"] as const;
@@ -29,8 +31,9 @@ export async function runForeground(command: string[], options: ForegroundOption
   try {
     child = spawnInPlace(command, options);
     await child.exited;
-    if (child.signalCode) return 128 + (constants.signals[child.signalCode as NodeJS.Signals] ?? 0);
-    return child.exitCode ?? 1;
+    if (!child.signalCode) return child.exitCode ?? 1;
+    options.onSignalled?.();
+    return 128 + (constants.signals[child.signalCode as NodeJS.Signals] ?? 0);
   } finally {
     for (const [name, handler] of handlers) process.off(name, handler);
   }

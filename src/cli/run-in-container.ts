@@ -21,23 +21,26 @@ export async function runInContainer(
   const words = [
     ...docker,
     ...["--interactive", "--env", mark],
-    ...(terminal.stdinIsTty && terminal.stdoutIsTty ? ["--tty"] : []),
+    ...(terminal.stdinIsTty && terminal.stdoutIsTty ? ["--tty", "--detach-keys", unusedKeys] : []),
     ...(inside === null ? [] : ["--workdir", inside]),
     id,
     ...command,
   ];
   const env = callerEnvironment(context.env);
   let interruption = 0;
+  let cutOff = false;
   const note = (name: NodeJS.Signals) => {
     interruption = 128 + (constants.signals[name] ?? 0);
   };
   for (const name of endings) process.on(name, note);
   try {
-    const code = await runForeground(words, { cwd, env, onTerminal });
-    if (interruption === 0) return code;
-    // Docker's client is gone by now, with whatever code; what it has started in the container would go on.
-    await endMarked([...docker, id], { mark, env });
-    return interruption;
+    const onSignalled = () => {
+      cutOff = true;
+    };
+    const code = await runForeground(words, { cwd, env, onTerminal, onSignalled });
+    // Docker's client is gone by now, with whatever code (where nobody reads on, by SIGPIPE); what it has started in the container would go on.
+    if (interruption !== 0 || cutOff) await endMarked([...docker, id], { mark, env });
+    return interruption === 0 ? code : interruption;
   } finally {
     for (const name of endings) process.off(name, note);
   }
@@ -45,9 +48,23 @@ export async function runInContainer(
 
 const endings = ["SIGINT", "SIGQUIT", "SIGTERM", "SIGHUP"] as const;
 
-/** By the variable that it and all it started have. An image without a shell has nothing that could do it. */
+/** Docker's client leaves its command behind on Ctrl-P Ctrl-Q, which are keys of every shell. Nothing would lead back to it, so these keys are rather those that nobody presses. */
+const unusedKeys = "ctrl-^,ctrl-@,ctrl-^,ctrl-@";
+
+/** By the variable that it and all it started have; what has not ended two seconds later is killed. An image without a shell has nothing that could do it. */
 async function endMarked(exec: string[], { mark, env }: { mark: string; env: Record<string, string> }): Promise<void> {
-  const script = `for each in /proc/[0-9]*; do tr '\\0' '\\n' < $each/environ 2>/dev/null | grep -qx '${mark}' && kill -TERM \${each#/proc/}; done`;
+  const script = `
+marked() {
+  for each in /proc/[0-9]*; do
+    tr '\\0' '\\n' < $each/environ 2>/dev/null | grep -qx '${mark}' && echo \${each#/proc/}
+  done
+}
+for signal in TERM 0 0 0 0 0 0 0 0 KILL; do
+  pids=$(marked)
+  [ -n "$pids" ] || exit 0
+  kill -$signal $pids 2>/dev/null
+  [ $signal = KILL ] || sleep 0.25 2>/dev/null || sleep 1
+done`;
   const child = Bun.spawn([...exec, "sh", "-c", script], { env, stdio: ["ignore", "ignore", "ignore"] });
   await child.exited;
 }

@@ -1,7 +1,7 @@
 import { describe, expect, test } from "bun:test";
 import { existsSync, mkdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
-import { agentWorld, testedProgram } from "../support/agent-world.ts";
-import { hermeticWorld, leftovers } from "../support/hermetic-world.ts";
+import { agentWorld } from "../support/agent-world.ts";
+import { hermeticWorld, leftovers, testedProgram } from "../support/hermetic-world.ts";
 import { smallApp } from "../support/small-app.ts";
 
 const minute = 60_000;

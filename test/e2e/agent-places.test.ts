@@ -1,6 +1,7 @@
 import { describe, expect, test } from "bun:test";
 import { readFileSync, writeFileSync } from "node:fs";
-import { agentWorld, alive, testedProgram } from "../support/agent-world.ts";
+import { agentWorld, alive } from "../support/agent-world.ts";
+import { atTerminal } from "../support/at-terminal.ts";
 import { eventually, leftovers } from "../support/hermetic-world.ts";
 
 const minute = 60_000;
@@ -113,43 +114,25 @@ describe("where an agent runs", () => {
       await using here = await agentWorld();
       const { world, agent, env } = here;
       await world.ok(["create", "spike", "--no-up"]);
-      const onTerminal = (args: string[]) => {
-        const shown: string[] = [];
-        const child = Bun.spawn([testedProgram(), ...args], {
-          cwd: world.repository,
-          env: { ...world.env, ...env, TERM: "xterm" },
-          terminal: { cols: 200, rows: 50, data: (_terminal, data) => void shown.push(new TextDecoder().decode(data)) },
-        });
-        return {
-          child,
-          shown,
-          until: (text: string) =>
-            eventually(
-              () => shown.join(""),
-              (all) => all.includes(text),
-            ),
-        };
-      };
-      const going = onTerminal(["go", "spike"]);
+      using going = atTerminal(world, ["go", "spike"], { env });
       expect(await agent.started()).toMatchObject({ tty: true, argv: ["--settings", expect.any(String)] });
-      const deleting = onTerminal(["delete", "spike"]);
-      await deleting.until("End all of it and delete?");
-      deleting.child.terminal?.write("n\n");
+      using deleting = atTerminal(world, ["delete", "spike"], { env });
+      await deleting.until(/End all of it and delete\?/);
+      deleting.type("n\n");
       expect(await deleting.child.exited).toBe(5);
       expect(await here.until((one) => one?.live === true)).toMatchObject({ place: "terminal" });
-      going.child.terminal?.write("\u0003");
+      going.type("\u0003");
       expect(await going.child.exited).toBe(130);
       expect(await here.until((one) => one?.live === false)).toMatchObject({ state: "gone", exitCode: 130 });
 
-      const again = onTerminal(["go", "spike"]);
+      using again = atTerminal(world, ["go", "spike"], { env });
       await agent.started(2);
-      const second = onTerminal(["delete", "spike"]);
-      await second.until("End all of it and delete?");
-      second.child.terminal?.write("y\n");
+      using second = atTerminal(world, ["delete", "spike"], { env });
+      await second.until(/End all of it and delete\?/);
+      second.type("y\n");
       expect(await second.child.exited).toBe(0);
       expect(await again.child.exited).toBe(143);
       expect(leftovers(world, "spike")).toEqual([]);
-      for (const { child } of [going, deleting, again, second]) child.terminal?.close();
     },
     minute,
   );

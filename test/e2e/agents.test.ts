@@ -1,8 +1,8 @@
 import { describe, expect, test } from "bun:test";
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { claudeHooks } from "../../src/config/agent-hook-settings.ts";
-import { agentWorld, alive, testedProgram } from "../support/agent-world.ts";
-import { leftovers } from "../support/hermetic-world.ts";
+import { agentWorld, alive } from "../support/agent-world.ts";
+import { leftovers, testedProgram } from "../support/hermetic-world.ts";
 
 const minute = 60_000;
 

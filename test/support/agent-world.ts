@@ -1,6 +1,5 @@
 // A hermetic world with a fake agent on the PATH.
 import { existsSync, readFileSync } from "node:fs";
-import { resolve } from "node:path";
 import type { AgentView } from "../../src/api/agents.ts";
 import { type FakeAgent, fakeAgent } from "./fake-agent.ts";
 import { eventually, type HermeticWorld, hermeticWorld } from "./hermetic-world.ts";
@@ -35,9 +34,6 @@ export async function agentWorld(files: Record<string, string> = smallApp, names
     },
   };
 }
-
-/** The `wt` under test. */
-export const testedProgram = () => process.env.WT_TEST_BINARY ?? resolve(import.meta.dir, "../../bin/wt");
 
 /** Whether a process with this number is there and not only waits to be reaped. */
 export const alive = (pid: number) => existsSync(`/proc/${pid}`) && !/\) Z /.test(readFileSync(`/proc/${pid}/stat`, "utf8"));

@@ -75,7 +75,7 @@ export async function hermeticWorld(options: HermeticOptions = {}): Promise<Herm
 }
 
 /** The command under test: `WT_TEST_BINARY` (the built executable) or the launcher of the checkout. */
-function program(): string {
+export function testedProgram(): string {
   return process.env.WT_TEST_BINARY ?? join(root, "bin/wt");
 }
 
@@ -142,8 +142,8 @@ function operations(place: Place): HermeticWorld {
     if (ran.code !== 0) throw new Error(`${command.slice(0, 4).join(" ")} failed with ${ran.code}\n${ran.stdout}${ran.stderr}`);
     return ran.stdout;
   };
-  const wt = (args: string[], options?: RunOptions) => run([program(), ...args], options);
-  const ok = (args: string[], options?: RunOptions) => must([program(), ...args], options);
+  const wt = (args: string[], options?: RunOptions) => run([testedProgram(), ...args], options);
+  const ok = (args: string[], options?: RunOptions) => must([testedProgram(), ...args], options);
   const git = (args: string[], cwd = repository) => must(["git", ...args], { cwd });
   return {
     directory,

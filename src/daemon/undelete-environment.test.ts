@@ -210,7 +210,7 @@ describe("undelete", () => {
 });
 
 describe("what is kept", () => {
-  test("is thrown away by --purge, after its days, and when all together are too large: the oldest first", async () => {
+  test("gascity#1326: is thrown away by --purge, after its days, and when all together are too large: the oldest first", async () => {
     await using test = await keeping();
     for (const name of ["one", "two", "three"]) {
       await create(test, name);

@@ -60,7 +60,7 @@ test(
 );
 
 test(
-  "copy, .worktreeinclude and clone bring what git does not, with modes, once",
+  "claude-code#27744: copy, .worktreeinclude and clone bring what git does not, with modes, once",
   async () => {
     const files = {
       "wt.yaml": "copy: [.env]\nclone: [node_modules, .venv]\nservices: { web: sleep 1000 }\n",
@@ -89,7 +89,7 @@ test(
 );
 
 test(
-  "what a step makes is taken from an environment that made it from the same inputs, and made anew where they differ",
+  "claude-code#69874: what a step makes is taken from an environment that made it from the same inputs, and made anew where they differ",
   async () => {
     const install = "mkdir node_modules && cp deps.lock node_modules/installed && echo installed";
     const yaml = `setup: [{ run: ${JSON.stringify(install)}, inputs: [deps.lock], makes: node_modules }]\n`;

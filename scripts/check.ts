@@ -12,13 +12,19 @@ interface Step {
   command: string[];
 }
 
-/** Real servers, real trees of processes, thousands of random histories. */
+/** Real servers, real trees of processes, crashes at every instant, thousands of random histories. */
 const slowTests = [
   "src/resource/postgres/**",
   "src/resource/mysql/**",
   "src/resource/redis/**",
   "src/runtime/process/**",
   "src/runtime/compose/*.test.ts",
+  "src/runtime/compose/transform/transform-model.properties.test.ts",
+  "src/runtime/compose/transform/compose-round-trip.test.ts",
+  "src/state/ledger-{recovery,crash,model}.test.ts",
+  "src/git/undo-add-worktree.test.ts",
+  "src/gateway/memory.test.ts",
+  "src/os/change-watch.test.ts",
   "src/daemon/git-status-cache.test.ts",
 ];
 

@@ -189,6 +189,7 @@ test("delete takes several names, names what was kept, and tells of each that fa
     branchOutcome: "deleted",
     rescueRefs: [`refs/wt/rescue/${name}/1`],
     undeleteUntil: null,
+    abandoned: [],
   });
   const answer = ({ target }: { target: { name: string } }) =>
     target.name === "dirty"

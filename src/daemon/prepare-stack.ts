@@ -42,7 +42,7 @@ export async function prepareStack(context: StepContext): Promise<void> {
   const owner: StackOwner = { project, environment, role: "environment" };
   const isFirst = projectLease(world, environment.id, "environment") === null;
   const [, taken] = await Promise.all([world.stack.checkEngine(abort), takenProjects(world, owner, abort)]);
-  const place = { project: claimComposeProject(world, owner, taken), sharedProject: sharedProject(context, taken) };
+  const place = { project: claimComposeProject(world, owner, taken), sharedProject: await sharedProject(context) };
   const source = composeSource(world, session, place.project);
   const model = await world.stack.readModel(source, abort);
   const from = { directory: projectDirectory(source), env: await world.stack.readVariables(source, model, abort) };
@@ -86,18 +86,21 @@ export function stackCall({ emit, abort }: Pick<StepContext, "emit" | "abort">, 
   return { abort, report: composeProgress((line) => emit({ type: "output", step, stream: "stdout", line })) };
 }
 
-/** Asked only while a name has to be chosen. */
+/** Asked only while that owner's name has to be chosen. */
 export async function takenProjects(world: World, { environment, role }: StackOwner, abort: AbortSignal): Promise<ReadonlySet<string>> {
   if (projectLease(world, environment.id, role)) return new Set();
   return new Set(await world.stack.takenProjects(abort));
 }
 
-function sharedProject({ world, session }: StepContext, taken: ReadonlySet<string>): string {
+async function sharedProject({ world, session, abort }: StepContext): Promise<string> {
   const { project, config } = session;
   const { shared, sharedVolumes } = config.compose ?? { shared: [], sharedVolumes: [] };
   if (shared.length === 0 && sharedVolumes.length === 0) return "";
   const main = mainEnvironment(world, session);
-  if (main) return claimComposeProject(world, { project, environment: main, role: "shared" }, taken);
+  if (main) {
+    const owner: StackOwner = { project, environment: main, role: "shared" };
+    return claimComposeProject(world, owner, await takenProjects(world, owner, abort));
+  }
   throw new WtError({
     kind: "config",
     code: "main_worktree_missing",

@@ -134,7 +134,7 @@ export interface TakenSubnet {
 
 /**
  * Every method throws `WtError` when the engine or Compose refuses: kind `machine` (`docker_missing`, `engine_down`, `engine_denied`, `compose_missing`, `compose_old`,
- * `image_missing`, `build_failed`, `port_taken`, `disk_full`, `address_pool_exhausted`, `container_failed`) or `config` (`compose_invalid`, `compose_remote`, `variable_missing`); and the reason of `abort` when it fires.
+ * `image_missing`, `build_failed`, `port_taken`, `disk_full`, `address_pool_exhausted`, `container_failed`), `config` (`compose_invalid`, `compose_remote`, `variable_missing`) or `refused`; and the reason of `abort` when it fires.
  */
 export interface ComposeStack {
   /** That an engine answers and Compose is new enough (2.20). Asked again each time. */
@@ -158,7 +158,8 @@ export interface ComposeStack {
   /**
    * Creates networks, volumes and containers of the model without starting any. Images must be there. A container whose configuration changed is made anew (one that runs
    * is stopped for it); others stay. Puts `dev.wt.state` on everything, and secrets and configs that are no files of the host into the
-   * containers. After a throw, what was made carries the labels and `remove` removes it.
+   * containers. After a throw, what was made carries the labels and `remove` removes it. Throws (`refused`, `stack_foreign`) where something that bears the stack's names
+   * is somebody else's: Compose would take it over.
    * Containers of the shared stack are attached (`connect`) after it and before the first start.
    */
   create(stack: StackModel, call: StackCall): Promise<StackContainer[]>;
@@ -195,7 +196,7 @@ export interface ComposeStack {
   stop(mark: StackMark, role: string, abort: AbortSignal): Promise<void>;
 
   /**
-   * Compose projects that anything on this engine belongs to (containers, networks, volumes, running or not), whoever made it. A name for a new
+   * Compose projects that anything on this engine belongs to (containers, networks, volumes, images, running or not), whoever made it. A name for a new
    * environment is chosen outside of these: Compose would take over what is there.
    */
   takenProjects(abort: AbortSignal): Promise<string[]>;

@@ -22,6 +22,7 @@ import { composeLabels, labels } from "./labels.ts";
 import { containerOf, containersOf, filterOf, observeStack } from "./observe-stack.ts";
 import { oneOffModel } from "./one-off-model.ts";
 import { withRealPaths } from "./real-paths.ts";
+import { refuseForeign } from "./refuse-foreign.ts";
 import { removeStack } from "./remove-stack.ts";
 import { asObject, shellOf, stampModel } from "./stamp-model.ts";
 import { stopContainer } from "./stop-container.ts";
@@ -88,7 +89,12 @@ export function createComposeStack(options: ComposeStackOptions): ComposeStack {
     async takenProjects(abort) {
       const engine = await access.engine();
       const any = { [composeLabels.project]: null };
-      const all = await Promise.all([engine.containers(any, abort), engine.networks(any, abort), engine.volumes(any, abort)]);
+      const all = await Promise.all([
+        engine.containers(any, abort),
+        engine.networks(any, abort),
+        engine.volumes(any, abort),
+        engine.images(any, abort),
+      ]);
       return [...new Set(all.flat().map(({ Labels }) => Labels?.[composeLabels.project] ?? ""))].sort();
     },
     async takenSubnets(abort) {
@@ -182,6 +188,7 @@ function imagesMissing(images: string[], output: string): WtError {
 
 async function create(parts: Parts, stack: StackModel, call: StackCall): Promise<StackContainer[]> {
   requireVariables(stack.model, stack.env ?? {});
+  await refuseForeign(await parts.access.engine(), stack, call.abort);
   const args = ["up", "--no-start", "--no-build", "--pull", "never", "--quiet-pull"];
   const { code, output } = await compose(parts, stack, { args, call });
   if (code !== 0) throw createError(stack.project, output);

@@ -52,6 +52,8 @@ export interface ComposeCall {
   project: string;
   directory: string;
   model: string;
+  /** What secrets and configs of the model take from variables. */
+  env: Record<string, string>;
 }
 
 export interface SharedRequest extends StackRequest {

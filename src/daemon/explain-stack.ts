@@ -15,7 +15,7 @@ import { mainEnvironment } from "./main-environment.ts";
 import { locateTarget, seenFrom } from "./projects.ts";
 import { sharedFacts } from "./shared-facts.ts";
 import { projectLease } from "./stack-leases.ts";
-import { composeSource, containerServices, type StackPlace, sharedMark, transformFor } from "./stack-model.ts";
+import { composeSource, containerServices, refuseUnsafe, type StackPlace, sharedMark, transformFor } from "./stack-model.ts";
 import type { World } from "./world.ts";
 
 export async function explainStack(world: World, request: StackRequest): Promise<ExplainDocument> {
@@ -64,8 +64,10 @@ export async function composeCall(world: World, request: StackRequest): Promise<
   await requireTrust(world, project, { config, files, environment: seenFrom(world, request.target.cwd, environment) });
   const place = await placeOf(world, session);
   const services = containerServices(config).map(({ name }) => name);
-  const { model } = transformFor(world, session, { stack: place, services, variables: services });
-  return { project: place.project, directory: environment.path, model: composeModelText(model) };
+  const { model, refusals } = transformFor(world, session, { stack: place, services, variables: services });
+  refuseUnsafe(refusals);
+  const env = await world.stack.readVariables(composeSource(world, session, place.project), model, never());
+  return { project: place.project, directory: environment.path, model: composeModelText(model), env };
 }
 
 export async function stackSession(world: World, request: StackRequest): Promise<EnvironmentSession> {

@@ -46,6 +46,16 @@ describe.skipIf(reason !== null)(`commands around containers${reason === null ? 
       const stopped = await world.wt(["run", "-e", "a", "--", "true"]);
       expect(stopped.stderr).toContain("web of a is Stopped, and commands run in its container.");
       expect(stopped.code).toBe(8);
+
+      // Approved is not accepted: Compose by hand gets no model either that says such a thing.
+      const written = await Bun.file(`${path}/compose.yaml`).text();
+      await world.write({ "compose.yaml": written.replace("container_name: shop-web", "privileged: true") }, path);
+      expect((await world.wt(["compose", "-e", "a", "--", "ps"])).code).toBe(6);
+      await world.ok(["trust", "a", "--yes"]);
+      expect(await world.wt(["compose", "-e", "a", "--", "up"])).toMatchObject({
+        code: 5,
+        stderr: expect.stringContaining("web is privileged"),
+      });
     },
     3 * minute,
   );

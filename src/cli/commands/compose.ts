@@ -29,8 +29,13 @@ export const compose = defineCommand({
       const file = join(directory, "compose.json");
       await writeFile(file, call.model, { mode: 0o600 });
       const onTerminal = context.terminal.stdinIsTty || context.terminal.stderrIsTty;
-      const command = ["docker", "compose", "-p", call.project, "--project-directory", call.directory, "-f", file, ...words];
-      return await runForeground(command, { cwd: context.cwd, env, onTerminal });
+      // What a repository's `.env` says is in the model; Compose would hand it to the programs that it starts as well.
+      const fixed = ["--env-file", "/dev/null", "-p", call.project, "--project-directory", call.directory, "-f", file];
+      return await runForeground(["docker", "compose", ...fixed, ...words], {
+        cwd: context.cwd,
+        env: { ...env, ...call.env },
+        onTerminal,
+      });
     } finally {
       await rm(directory, { recursive: true, force: true });
     }

@@ -45,6 +45,10 @@ export function createComposeProgram(env: Readonly<Record<string, string>>, endp
           ...base,
           ...added,
           DOCKER_HOST: await endpoint(),
+          // Set, so that a repository's `.env` cannot set them: files and profiles are those of the arguments.
+          COMPOSE_FILE: "",
+          COMPOSE_PROFILES: "",
+          COMPOSE_ENV_FILES: "",
           // A repository's file may not have anything fetched before a person has agreed to it.
           COMPOSE_EXPERIMENTAL_GIT_REMOTE: "false",
           COMPOSE_EXPERIMENTAL_OCI_REMOTE: "false",

@@ -1,6 +1,6 @@
 import { afterAll, afterEach, beforeEach, describe, expect, setDefaultTimeout, test } from "bun:test";
 import { randomUUID } from "node:crypto";
-import { chmodSync, mkdirSync, readdirSync, readFileSync, realpathSync, symlinkSync, writeFileSync } from "node:fs";
+import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, realpathSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { busyboxImage, docker, dockerReason, runLabels, type TestImage } from "../../../test/support/docker.ts";
 import { type JsonValue, WtError } from "../../errors/wt-error.ts";
@@ -93,6 +93,19 @@ describe.skipIf(whyNot !== null)(`stacks on a real engine${whyNot ? ` (skipped: 
       for (let round = 0; round < 2; round++)
         expect(await harness.stack.remove(stack.mark, { volumes: true, images: true }, abort)).toEqual([]);
       expect(await harness.stack.observe(null, abort)).toEqual({ containers: [], networks: [], volumes: [], images: [] });
+    });
+
+    test("variables of a repository's .env reach no program that Compose starts on the host", async () => {
+      const trace = join(harness.directory, "trace");
+      writeFileSync(join(harness.directory, ".env"), `GIT_TRACE=${trace}\nGIT_CONFIG_COUNT=1\n`);
+      writeFileSync(join(harness.directory, "Dockerfile"), `FROM ${image?.name}\n`);
+      const build = { context: harness.directory, labels: ownLabels(harness.nonce) };
+      const stack = stackOf({ web: { build } });
+      Object.assign(asObject(stack.model.services.web), { image: `${stack.project}-web` });
+      await harness.stack.ensureImages(stack, harness.call);
+      await harness.stack.create(stack, harness.call);
+      expect(existsSync(trace)).toBe(false);
+      expect(await harness.stack.remove(stack.mark, { volumes: true, images: true }, abort)).toEqual([]);
     });
 
     test("zeroshot#402, #543, dot-files#992: what carries another nonce stays, whatever else is the same", async () => {
@@ -298,14 +311,15 @@ describe.skipIf(whyNot !== null)(`stacks on a real engine${whyNot ? ` (skipped: 
     };
 
     test("gives what Compose understands, with values that survive being created", async () => {
-      writeFileSync(join(harness.directory, ".env"), "FROM_FILE=file\n");
+      writeFileSync(join(harness.directory, ".env"), "FROM_FILE=file\nCOMPOSE_PROFILES=extra\nCOMPOSE_FILE=nowhere.yaml\n");
       const model = await read(
-        `services: { web: { image: ${image?.name}, profiles: [dev], command: [sleep, "1"], network_mode: none, environment: { A: "\${FROM_FILE}", B: "\${FROM_SHELL}", C: "a$$b" } } }`,
+        `services: { web: { image: ${image?.name}, profiles: [dev], command: [sleep, "1"], network_mode: none, environment: { A: "\${FROM_FILE}", B: "\${FROM_SHELL}", C: "a$$b" } }, more: { image: x, profiles: [extra] } }`,
         {
           env: { FROM_SHELL: "shell", COMPOSE_FILE: "/nowhere.yaml", COMPOSE_PROFILES: "other" },
           profiles: ["dev"],
         },
       );
+      expect(Object.keys(model.services)).toEqual(["web"]);
       const web = (model.services as { web: JsonObject }).web;
       expect(web.environment).toEqual({ A: "file", B: "shell", C: "a$b" });
       const stack = stackOf({ web: { ...web, profiles: [] } });

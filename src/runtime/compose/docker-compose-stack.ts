@@ -40,6 +40,8 @@ interface Parts extends ComposeStackOptions {
   program: ComposeProgram;
 }
 
+const noEnvFile = ["--env-file", "/dev/null"] as const;
+
 /** Time that a container of the shared stack has to end. */
 const sharedGraceMs = 10_000;
 
@@ -208,7 +210,10 @@ async function create(parts: Parts, stack: StackModel, call: StackCall): Promise
   return made;
 }
 
-/** Runs Compose with the model on its standard input. */
+/**
+ * Runs Compose with the model on its standard input. Without the project's `.env`: everything of it is in the model already, and Compose would give it to programs that it
+ * starts (`git`, credential helpers), where variables such as LD_PRELOAD or GIT_CONFIG_COUNT say what runs on the host.
+ */
 async function compose(
   { program, state }: Parts,
   { project, directory, model, env }: StackModel,
@@ -216,7 +221,7 @@ async function compose(
 ): Promise<{ code: number; output: string }> {
   const clean = (text: string) => withoutSecrets(text, model, env);
   const { code, stdout, stderr } = await program.run({
-    args: ["--project-directory", directory, "--project-name", project, "--file", "-", "--profile", "*", ...args],
+    args: [...noEnvFile, "--project-directory", directory, "--project-name", project, "--file", "-", "--profile", "*", ...args],
     directory,
     model: composeModelText(stampModel(model, state)),
     env: ofTheUser(shellOf(model, env ?? {})),

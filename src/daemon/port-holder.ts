@@ -4,5 +4,7 @@ import { observePortHolder } from "../os/ports.ts";
 export async function portHolderName(port: number): Promise<string> {
   const holder = await observePortHolder(port);
   if (!holder?.command) return "another program";
+  // The program that listens on behalf of a container tells nobody whose it is.
+  if (/^\S*docker-proxy /.test(holder.command)) return `a container (\`docker ps --filter publish=${port}\` names it)`;
   return holder.pid === null ? holder.command : `${holder.command} (pid ${holder.pid})`;
 }

@@ -9,6 +9,11 @@ export function isSharedName(name: string): boolean {
   return name.startsWith("shared:");
 }
 
+/** As people call it: without the mark of a shared one. */
+export function spokenName(name: string): string {
+  return isSharedName(name) ? name.slice(sharedName("").length) : name;
+}
+
 export function sharedViews(world: World, mainId: string): { name: string; state: string }[] {
-  return world.shared.runners(mainId).map(({ name, status }) => ({ name: name.slice(sharedName("").length), state: status.phase }));
+  return world.shared.runners(mainId).map(({ name, status }) => ({ name: spokenName(name), state: status.phase }));
 }

@@ -7,7 +7,7 @@ import type { Call } from "./journaled-run.ts";
 import { mainEnvironment } from "./main-environment.ts";
 import { locateTarget } from "./projects.ts";
 import { sharedFacts } from "./shared-facts.ts";
-import { sharedName } from "./shared-names.ts";
+import { spokenName } from "./shared-names.ts";
 import { lowerShared, raiseShared, removeShared } from "./shared-stack.ts";
 import { projectLease } from "./stack-leases.ts";
 import type { World } from "./world.ts";
@@ -39,7 +39,7 @@ export function sharedDocument(world: World, project: ProjectRecord): SharedDocu
     project: project.name,
     composeProject: (main && projectLease(world, main.id, "shared")?.key) ?? null,
     services: runners.map((runner) => {
-      const name = runner.name.slice(sharedName("").length);
+      const name = spokenName(runner.name);
       return {
         name,
         state: runner.status.phase,

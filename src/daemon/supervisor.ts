@@ -15,7 +15,7 @@ import type { RunnerContext } from "./runner-context.ts";
 import { instanceOf, processKey, serviceOfKey, serviceRecord } from "./service-record.ts";
 import { ServiceRunner } from "./service-runner.ts";
 import { isReady, isSettled, vainNeed } from "./service-waits.ts";
-import { isSharedName } from "./shared-names.ts";
+import { isSharedName, spokenName } from "./shared-names.ts";
 
 export interface SupervisorOptions {
   ledger: Ledger;
@@ -92,7 +92,7 @@ export class Supervisor {
     const stuck = runners.filter((runner) => runner.status.live);
     if (stuck.length > 0) {
       throw processRemains(
-        stuck.map((runner) => `${runner.name} could not be stopped: ${runner.status.reason ?? "a process remains"}`).join(" "),
+        stuck.map((runner) => `${spokenName(runner.name)} could not be stopped: ${runner.status.reason ?? "a process remains"}`).join(" "),
       );
     }
   }
@@ -257,12 +257,12 @@ export class Supervisor {
     await this.pauses.over(plan.spec.environmentId);
     const port = plan.spec.port;
     if (port === null || (await isPortFree(port))) return;
-    const who = await portHolderName(port);
+    const [who, name] = [await portHolderName(port), spokenName(plan.spec.service)];
     throw new WtError({
       kind: "machine",
       code: "port_held",
-      message: `Port ${port} of ${plan.spec.service} is held by ${who}.`,
-      hints: [`End that program, then run \`wt restart ${plan.spec.service}\`.`],
+      message: `Port ${port} of ${name} is held by ${who}.`,
+      hints: [`End that program, then run \`wt restart ${name}\`.`],
     });
   }
 

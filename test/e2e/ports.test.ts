@@ -1,31 +1,12 @@
 // Ports that strangers hold: another is chosen, or the holder is named; nobody foreign is ever ended.
 import { describe, expect, test } from "bun:test";
 import { readFileSync } from "node:fs";
-import { eventually, freePort, type HermeticWorld, hermeticWorld } from "../support/hermetic-world.ts";
+import { eventually, type HermeticWorld, hermeticWorld } from "../support/hermetic-world.ts";
 import { expectSentence, leavesNothing, ledgerRows } from "../support/refusal.ts";
+import { freeBase, stranger } from "../support/stranger.ts";
 
 const minute = 60_000;
 const server = readFileSync(`${import.meta.dir}/../fixtures/services/server.mjs`, "utf8");
-
-/** A program of somebody else that listens on a port, and is alive when it is let go. */
-async function stranger(port: number, host = "127.0.0.1"): Promise<{ pid: number; alive: () => boolean } & AsyncDisposable> {
-  const code = `require("node:http").createServer((_, answer) => answer.end("stranger")).listen(${port}, "${host}", () => console.log("up"))`;
-  const child = Bun.spawn(["node", "-e", code], {
-    stdin: "ignore",
-    stdout: "pipe",
-    stderr: "inherit",
-    env: { PATH: process.env.PATH ?? "" },
-  });
-  await child.stdout.getReader().read();
-  return {
-    pid: child.pid,
-    alive: () => child.exitCode === null && child.signalCode === null,
-    async [Symbol.asyncDispose]() {
-      child.kill("SIGKILL");
-      await child.exited;
-    },
-  };
-}
 
 async function portOf(world: HermeticWorld, name: string, service = "web"): Promise<number> {
   return (await world.status(name)).services.find((one) => one.name === service)?.port ?? 0;
@@ -157,19 +138,3 @@ describe("predictable ports", () => {
     minute,
   );
 });
-
-/** The first of a hundred ports that are free now, below the range of leases. */
-async function freeBase(): Promise<number> {
-  for (;;) {
-    const base = 10_000 + ((await freePort()) % 9_000);
-    const free = [0, 1, 2, 3].map((offset) => {
-      try {
-        Bun.listen({ hostname: "127.0.0.1", port: base + offset, socket: { data: () => undefined } }).stop(true);
-        return true;
-      } catch {
-        return false;
-      }
-    });
-    if (free.every(Boolean)) return base;
-  }
-}

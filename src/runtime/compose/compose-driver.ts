@@ -98,7 +98,7 @@ export function createComposeDriver(options: ComposeDriverOptions): RuntimeDrive
 
 async function startContainer(parts: Parts, spec: ServiceSpec): Promise<ServiceInstance> {
   const engine = await parts.engine();
-  const subject = `Service ${spec.service} cannot start`;
+  const subject = cannotStart(spec);
   const container = await containerOf(engine, spec);
   const { environmentId, service, generation, nonce, logPath } = spec;
   await parts.containerLogs.settled(container);
@@ -139,7 +139,7 @@ async function undoStart(engine: DockerEngine, container: string): Promise<void>
 
 /** The container that was created for this service. Other containers of the same name, of other environments or of nobody, are never taken. */
 async function containerOf(engine: DockerEngine, spec: ServiceSpec): Promise<string> {
-  const subject = `Service ${spec.service} cannot start`;
+  const subject = cannotStart(spec);
   if (!spec.container) throw missing(spec, subject);
   const found = await engine.containers({
     [labels.environment]: spec.environmentId,
@@ -151,6 +151,11 @@ async function containerOf(engine: DockerEngine, spec: ServiceSpec): Promise<str
   const [first] = found.map((each) => each.Id).sort();
   if (first === undefined) throw missing(spec, subject);
   return first;
+}
+
+/** As the compose file calls it. */
+function cannotStart({ service, container }: ServiceSpec): string {
+  return `Service ${container?.service ?? service} cannot start`;
 }
 
 function missing(spec: ServiceSpec, subject: string): WtError {

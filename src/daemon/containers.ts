@@ -2,6 +2,7 @@
 import type { EnvironmentRecord } from "../environment/ledger.ts";
 import { WtError } from "../errors/wt-error.ts";
 import type { StackMark } from "../runtime/compose/compose-stack.ts";
+import { modelPart } from "../runtime/compose/model-part.ts";
 import { never } from "./journaled-run.ts";
 import { stackCall } from "./prepare-stack.ts";
 import { connectShared, disconnectShared, dropStale } from "./shared-connections.ts";
@@ -14,15 +15,17 @@ import type { World } from "./world.ts";
 export async function makeContainers(context: StepContext, names: readonly string[]): Promise<void> {
   const { world, session } = context;
   const { environment, project, stack } = session;
-  const services = containerServices(session.config)
-    .map(({ name }) => name)
-    .filter((name) => names.includes(name) && !world.supervisor.runner(environment.id, name)?.status.live);
-  if (!stack || services.length === 0) return;
-  const { model, refusals, aliases } = transformFor(world, session, { stack, services, variables: services });
+  const all = containerServices(session.config);
+  const missing = all.filter(({ name }) => names.includes(name) && !world.supervisor.runner(environment.id, name)?.status.live);
+  if (!stack || missing.length === 0) return;
+  // All of them: one may be in the network of another that runs already, or have its mounts.
+  const wanted = { stack, services: all.map(({ name }) => name), variables: missing.map(({ name }) => name) };
+  const { model, refusals, aliases } = transformFor(world, session, wanted);
   refuseUnsafe(refusals);
-  const known = containerServices(session.config).map(({ container }) => container.service);
-  await dropStale(world, { mark: markOf(environment), services: known }, context.abort);
-  await world.stack.create(stackOf(session, stack, model), stackCall(context, "start"));
+  const known = all.map(({ container }) => container.service);
+  const anew = await dropStale(world, { mark: markOf(environment), services: known }, context.abort);
+  const services = missing.map(({ container }) => container.service);
+  await world.stack.create(stackOf(session, stack, modelPart(model, services)), stackCall(context, "start"), { services, anew });
   await connectShared(world, project, { aliases, abort: context.abort });
 }
 

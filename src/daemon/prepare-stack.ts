@@ -8,6 +8,7 @@ import { readRoutes } from "../os/routes.ts";
 import type { StackCall } from "../runtime/compose/compose-stack.ts";
 import { requireVariables } from "../runtime/compose/given-files.ts";
 import { imageIdOf } from "../runtime/compose/image-id-of.ts";
+import { modelPart } from "../runtime/compose/model-part.ts";
 import type { StackNames, TransformResult } from "../runtime/compose/transform/transform-result.ts";
 import { composeProgress } from "./compose-progress.ts";
 import { mainEnvironment } from "./main-environment.ts";
@@ -145,5 +146,7 @@ async function readDefinitions({ world, session, abort }: StepContext, stack: St
     return name === undefined ? null : imageIdOf(images, name);
   };
   const hash = (value: unknown) => createHash("sha256").update(JSON.stringify(value)).digest("hex");
-  return Object.fromEntries(Object.entries(model.services).map(([name, service]) => [name, hash([service, imageOf(name)])]));
+  // One that lives in another's container needs another when that one does.
+  const parts = (name: string) => Object.entries(modelPart(model, [name]).services).map(([each, service]) => [service, imageOf(each)]);
+  return Object.fromEntries(Object.keys(model.services).map((name) => [name, hash(parts(name))]));
 }

@@ -48,18 +48,24 @@ export async function disconnectShared(world: World, environment: EnvironmentRec
 }
 
 /**
- * Containers of services that are no more go. So do those whose network somebody has removed (`docker network prune`), which could not start: they are
- * made anew, with what their volumes hold. None that runs.
+ * Containers of services that are no more go, unless they have volumes without a name, whose content would go with them. Gives the services whose
+ * container has a network that somebody has removed (`docker network prune`): it cannot start, and has to be made anew. None that runs.
  */
-export async function dropStale(world: World, stack: { mark: StackMark; services: readonly string[] }, abort: AbortSignal): Promise<void> {
+export async function dropStale(
+  world: World,
+  stack: { mark: StackMark; services: readonly string[] },
+  abort: AbortSignal,
+): Promise<string[]> {
   const { mark, services } = stack;
   const [{ containers }, taken] = await Promise.all([world.stack.observe(mark, abort), world.stack.takenSubnets(abort)]);
   const there = new Set([...taken.map(({ network }) => network), "host", "none", "bridge"]);
-  for (const { ref, state, networks } of containers) {
-    const isWhole = services.includes(ref.service) && networks.every((name) => there.has(name));
-    if (state === "running" || state === "paused" || isWhole) continue;
+  const idle = containers.filter(({ state }) => state !== "running" && state !== "paused");
+  for (const { ref, unnamedVolumes } of idle) {
+    if (services.includes(ref.service) || unnamedVolumes) continue;
     await world.stack.remove(mark, { volumes: false, images: false, service: ref.service }, abort);
   }
+  const stranded = idle.filter(({ ref, networks }) => services.includes(ref.service) && !networks.every((name) => there.has(name)));
+  return stranded.map(({ ref }) => ref.service);
 }
 
 async function sharedContainers(world: World, project: ProjectRecord, abort: AbortSignal): Promise<StackContainer[]> {

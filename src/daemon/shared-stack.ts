@@ -7,6 +7,7 @@ import type { EnvironmentRecord, ProjectRecord } from "../environment/ledger.ts"
 import { type JsonValue, WtError } from "../errors/wt-error.ts";
 import { entryAt, removeTree } from "../os/files.ts";
 import { repositoryFiles } from "../os/repository-files.ts";
+import { modelPart } from "../runtime/compose/model-part.ts";
 import type { ComposeModel } from "../runtime/compose/transform/compose-model.ts";
 import { transformModel } from "../runtime/compose/transform/transform-model.ts";
 import type { TransformResult } from "../runtime/compose/transform/transform-result.ts";
@@ -244,14 +245,9 @@ async function makeShared(world: World, making: Making, call: Call): Promise<voi
   if (making.anew) await world.shared.stop(main.id, changed.map(sharedName));
   // One that runs and is not to be made anew stays as it is: other environments use it at this moment.
   const still = services.filter((service) => !world.shared.runner(main.id, sharedName(service))?.status.live);
-  await dropStale(world, { mark: stack.mark, services }, call.abort);
-  if (still.length > 0) await world.stack.create({ ...stack, model: onlyServices(made.model, still) }, stackCall(call));
-}
-
-function onlyServices(model: ComposeModel, services: readonly string[]): ComposeModel {
-  const kept = Object.entries(model.services).filter(([name]) => services.includes(name));
-  // The order of starts is ours, and what is left out must not be named.
-  return { ...model, services: Object.fromEntries(kept.map(([name, { depends_on: _, ...service }]) => [name, service])) };
+  const stranded = await dropStale(world, { mark: stack.mark, services }, call.abort);
+  const options = { services: still, anew: stranded };
+  if (still.length > 0) await world.stack.create({ ...stack, model: modelPart(made.model, still) }, stackCall(call), options);
 }
 
 function keepFacts(world: World, main: EnvironmentRecord, facts: SharedFacts): void {

@@ -40,6 +40,7 @@ export interface ContainerDetails {
   };
   Config: { Image: string; Labels: Record<string, string> | null; Tty: boolean; StopSignal?: string };
   HostConfig: { LogConfig?: { Type: string } };
+  Mounts?: { Type: string; Name?: string }[] | null;
   NetworkSettings: {
     Ports?: Record<string, { HostIp: string; HostPort: string }[] | null> | null;
     Networks?: Record<string, { NetworkID: string; Aliases: string[] | null }> | null;

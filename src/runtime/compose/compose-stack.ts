@@ -64,6 +64,8 @@ export interface StackContainer {
   ports: { target: number; hostPort: number }[];
   /** Names of the networks it is attached to. */
   networks: string[];
+  /** It has volumes without a name of their own: what they hold goes with the container. */
+  unnamedVolumes: boolean;
 }
 
 export interface StackNetwork {
@@ -90,6 +92,13 @@ export interface StackObservation {
   networks: StackNetwork[];
   volumes: StackVolume[];
   images: StackImage[];
+}
+
+export interface CreateOptions {
+  /** Only their containers are made; the rest of the model is there for what they have of it. Default: all. */
+  services?: readonly string[];
+  /** Containers of these are made anew though nothing changed, with all that their volumes hold, those without a name too. */
+  anew?: readonly string[];
 }
 
 export interface RemoveOptions {
@@ -129,6 +138,7 @@ export interface Attachment {
 /** A subnet that is in use on this engine, whoever made it. */
 export interface TakenSubnet {
   network: string;
+  /** Empty: the network has none. */
   subnet: string;
 }
 
@@ -162,7 +172,7 @@ export interface ComposeStack {
    * is somebody else's: Compose would take it over.
    * Containers of the shared stack are attached (`connect`) after it and before the first start.
    */
-  create(stack: StackModel, call: StackCall): Promise<StackContainer[]>;
+  create(stack: StackModel, call: StackCall, options?: CreateOptions): Promise<StackContainer[]>;
 
   /**
    * Creates a container with a command of its own beside the service's: no ports, no health check, no restart, no name or label by which requests could reach it, role `one-off`.

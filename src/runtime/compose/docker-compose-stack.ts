@@ -9,6 +9,7 @@ import type {
   Attachment,
   ComposeSource,
   ComposeStack,
+  CreateOptions,
   SharedVolume,
   StackCall,
   StackContainer,
@@ -60,9 +61,9 @@ export function createComposeStack(options: ComposeStackOptions): ComposeStack {
     readModel: (source, abort) => readModel(parts, source, abort),
     readVariables: (source, model, abort) => readVariables(parts, { source, model }, abort),
     ensureImages: (stack, call) => ensureImages(parts, stack, call),
-    create: (stack, call) => create(parts, stack, call),
+    create: (stack, call, wanted = {}) => createContainers(parts, { stack, ...wanted }, call),
     async createOneOff(request, call) {
-      await create(parts, { ...request, model: oneOffModel(request) }, call);
+      await createContainers(parts, { stack: { ...request, model: oneOffModel(request) } }, call);
       return { project: request.project, service: request.name };
     },
     observe: async (mark, abort) => observeStack(await access.engine(), filterOf(mark, state), abort),
@@ -101,7 +102,10 @@ export function createComposeStack(options: ComposeStackOptions): ComposeStack {
     },
     async takenSubnets(abort) {
       const networks = await (await access.engine()).networks({}, abort);
-      return networks.flatMap(({ Name, IPAM }) => (IPAM?.Config ?? []).map(({ Subnet }) => ({ network: Name, subnet: Subnet ?? "" })));
+      return networks.flatMap(({ Name, IPAM }) => {
+        const subnets = (IPAM?.Config ?? []).map(({ Subnet }) => Subnet ?? "");
+        return (subnets.length > 0 ? subnets : [""]).map((subnet) => ({ network: Name, subnet }));
+      });
     },
   };
 }
@@ -188,14 +192,24 @@ function imagesMissing(images: string[], output: string): WtError {
   });
 }
 
-async function create(parts: Parts, stack: StackModel, call: StackCall): Promise<StackContainer[]> {
-  requireVariables(stack.model, stack.env ?? {});
-  await refuseForeign(await parts.access.engine(), stack, call.abort);
-  const args = ["up", "--no-start", "--no-build", "--pull", "never", "--quiet-pull"];
-  const { code, output } = await compose(parts, stack, { args, call });
-  if (code !== 0) throw createError(stack.project, output);
+async function createContainers(
+  parts: Parts,
+  { stack, services, anew = [] }: CreateOptions & { stack: StackModel },
+  call: StackCall,
+): Promise<StackContainer[]> {
+  const names = services ?? Object.keys(asObject(stack.model.services));
+  requireVariables(stack.model, stack.env ?? {}, names);
   const engine = await parts.access.engine();
-  const names = Object.keys(asObject(stack.model.services));
+  await refuseForeign(engine, stack, call.abort);
+  const up = async (wanted: readonly string[], ...more: string[]) => {
+    if (wanted.length === 0) return;
+    const args = ["up", "--no-start", "--no-build", "--pull", "never", "--quiet-pull", "--no-deps", ...more, ...wanted];
+    const { code, output } = await compose(parts, stack, { args, call });
+    if (code !== 0) throw createError(stack.project, output);
+  };
+  const forced = anew.filter((name) => names.includes(name));
+  await up(forced, "--force-recreate");
+  await up(names.filter((name) => !forced.includes(name)));
   const filter = { ...filterOf(stack.mark, parts.state), [composeLabels.project]: stack.project };
   const details = await Promise.all((await engine.containers(filter, call.abort)).map(({ Id }) => engine.inspect(Id, call.abort)));
   const made = details

@@ -17,15 +17,31 @@ export function givenFiles(model: ComposeModel, service: string, env: Readonly<R
   return [...of("secrets"), ...of("configs")];
 }
 
-/** Variables that secrets and configs of the model are made of. */
-export function variablesOfFiles(model: ComposeModel): string[] {
-  const sources = [...Object.values(asObject(model.secrets)), ...Object.values(asObject(model.configs))].map((source) => asObject(source));
+/** Variables that secrets and configs of the model are made of: all of them, or those that the containers of these services get. */
+export function variablesOfFiles(model: ComposeModel, services: readonly string[] | null = null): string[] {
+  const used = (section: "secrets" | "configs") =>
+    Object.entries(asObject(model[section])).flatMap(([key, source]) =>
+      services === null || services.some((service) => usesFile(model, { service, section, key })) ? [asObject(source)] : [],
+    );
+  const sources = [...used("secrets"), ...used("configs")];
   return [...new Set(sources.flatMap(({ environment }) => (typeof environment === "string" ? [environment] : [])))];
 }
 
+function usesFile(
+  model: ComposeModel,
+  { service, section, key }: { service: string; section: "secrets" | "configs"; key: string },
+): boolean {
+  const entries = asObject(asObject(model.services)[service])[section];
+  return Array.isArray(entries) && entries.some((entry) => (typeof entry === "string" ? entry : asObject(entry).source) === key);
+}
+
 /** Throws `WtError` (`config`, `variable_missing`) for the first of them that nobody has given. */
-export function requireVariables(model: ComposeModel, env: Readonly<Record<string, string>>): void {
-  const missing = variablesOfFiles(model).find((name) => !Object.hasOwn(env, name));
+export function requireVariables(
+  model: ComposeModel,
+  env: Readonly<Record<string, string>>,
+  services: readonly string[] | null = null,
+): void {
+  const missing = variablesOfFiles(model, services).find((name) => !Object.hasOwn(env, name));
   if (missing !== undefined) throw variableMissing(missing);
 }
 

@@ -54,7 +54,7 @@ function markOf(found: Record<string, string> | null): StackMark {
   return { environmentId: found?.[labels.environment] ?? "", nonce: found?.[labels.nonce] ?? "" };
 }
 
-export function containerOf({ Id, Name, State, Config, NetworkSettings }: ContainerDetails): StackContainer {
+export function containerOf({ Id, Name, State, Config, NetworkSettings, Mounts }: ContainerDetails): StackContainer {
   const ports = Object.entries(NetworkSettings.Ports ?? {}).flatMap(([key, bindings]) =>
     (bindings ?? []).map(({ HostPort }) => ({ target: Number.parseInt(key, 10), hostPort: Number(HostPort) })),
   );
@@ -71,5 +71,6 @@ export function containerOf({ Id, Name, State, Config, NetworkSettings }: Contai
     image: Config.Image,
     ports,
     networks: Object.keys(NetworkSettings.Networks ?? {}),
+    unnamedVolumes: (Mounts ?? []).some(({ Type, Name }) => Type === "volume" && /^[0-9a-f]{64}$/.test(Name ?? "")),
   };
 }

@@ -1,5 +1,4 @@
 // `wt explain` and `wt compose`: the compose file as it is rewritten, looked at without making anything.
-import { homedir } from "node:os";
 import type { ComposeCall, ExplainDocument, StackExplanation, StackRequest } from "../api/stacks.ts";
 import { WtError } from "../errors/wt-error.ts";
 import { createGit } from "../git/git.ts";
@@ -15,7 +14,7 @@ import { mainEnvironment } from "./main-environment.ts";
 import { locateTarget, seenFrom } from "./projects.ts";
 import { sharedFacts } from "./shared-facts.ts";
 import { projectLease } from "./stack-leases.ts";
-import { composeSource, containerServices, refuseUnsafe, type StackPlace, sharedMark, transformFor } from "./stack-model.ts";
+import { composeSource, containerServices, refuseUnsafe, type StackPlace, sharedRequest, transformFor } from "./stack-model.ts";
 import type { World } from "./world.ts";
 
 export async function explainStack(world: World, request: StackRequest): Promise<ExplainDocument> {
@@ -27,23 +26,9 @@ export async function explainStack(world: World, request: StackRequest): Promise
   const shared = (config.compose?.shared ?? []).filter((service) => place.model.services[service] !== undefined);
   const main = mainEnvironment(world, { project }) ?? environment;
   const apart = transformModel(place.model, {
-    role: "shared",
-    wtProject: project.name,
-    project: place.sharedProject,
-    environmentId: main.id,
-    nonce: sharedMark(main).nonce,
-    slug: main.slug,
-    worktree: environment.path,
-    repositoryRoot: project.root,
-    home: homedir(),
+    ...sharedRequest(world, { project, main, config, name: place.sharedProject, worktree: environment.path }),
     services: shared,
-    shared,
-    sharedVolumes: config.compose?.sharedVolumes ?? [],
-    allow: config.compose?.allow ?? [],
     ports: place.doors.map(({ service, target, port }) => ({ service, target, hostPort: port })),
-    variables: {},
-    subnets: {},
-    sharedProject: place.sharedProject,
   });
   return {
     schema: 1,

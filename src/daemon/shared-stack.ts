@@ -34,7 +34,7 @@ import {
   subnetsOf,
   updateProjectLease,
 } from "./stack-leases.ts";
-import { composeSource, projectDirectory, refuseUnsafe, sharedMark } from "./stack-model.ts";
+import { composeSource, projectDirectory, refuseUnsafe, sharedMark, sharedRequest } from "./stack-model.ts";
 import type { World } from "./world.ts";
 
 /** Afterwards the shared services that the environment names run and are ready. Gives where the host reaches them. The caller holds no lock of the main environment but its own. */
@@ -145,12 +145,13 @@ async function applyShared(world: World, applying: Applying, call: Call): Promis
   const absent = wanted.filter((service) => !services.includes(service));
   if (absent.length > 0) throw notInMain(main, absent);
   const doors = await leaseDoors(world, { main, config, model, services });
-  const result = transformModel(model, { ...sharedRequest({ project, main, config, name }), services, ports: portsOf(doors) });
+  const request = { ...sharedRequest(world, { project, main, config, name, worktree: main.path }), services, ports: portsOf(doors) };
+  const result = transformModel(model, request);
   refuseUnsafe(result.refusals);
   claimParts(world, owner, result.names);
   await leaseSubnets(world, owner, { draft: result, abort: call.abort });
   const subnets = subnetsOf(world, main.id, "shared");
-  const made = transformModel(model, { ...sharedRequest({ project, main, config, name }), services, ports: portsOf(doors), subnets });
+  const made = transformModel(model, { ...request, subnets });
   call.emit({ type: "output", step: "stack", stream: "stdout", line: `Shared services: ${services.join(", ")}` });
   await makeShared(world, { ...from, main, name, made, services, anew: applying.anew }, call);
   keepFacts(world, main, { doors, servers: sharedServers(model, services) });
@@ -203,25 +204,6 @@ function resourceTypes({ resources }: Config, service: string): string[] {
 
 function portsOf(doors: readonly Door[]) {
   return doors.map(({ service, target, port }) => ({ service, target, hostPort: port }));
-}
-
-function sharedRequest({ project, main, config, name }: { project: ProjectRecord; main: EnvironmentRecord; config: Config; name: string }) {
-  return {
-    role: "shared" as const,
-    wtProject: project.name,
-    project: name,
-    environmentId: main.id,
-    nonce: sharedMark(main).nonce,
-    slug: main.slug,
-    worktree: main.path,
-    repositoryRoot: project.root,
-    shared: config.compose?.shared ?? [],
-    sharedVolumes: config.compose?.sharedVolumes ?? [],
-    allow: config.compose?.allow ?? [],
-    variables: {},
-    subnets: {},
-    sharedProject: name,
-  };
 }
 
 interface Making {

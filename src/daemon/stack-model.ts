@@ -3,7 +3,7 @@ import { homedir } from "node:os";
 import { dirname } from "node:path";
 import type { Config, ServiceConfig } from "../config/config.ts";
 import { containerInput, containerVariables, type Door } from "../environment/container-variables.ts";
-import type { EnvironmentRecord } from "../environment/ledger.ts";
+import type { EnvironmentRecord, ProjectRecord } from "../environment/ledger.ts";
 import { contractVariables } from "../environment/variables.ts";
 import { WtError } from "../errors/wt-error.ts";
 import type { ComposeSource, StackMark, StackModel } from "../runtime/compose/compose-stack.ts";
@@ -106,7 +106,7 @@ function requestFor(world: World, session: EnvironmentSession, wanted: WantedCon
     slug: environment.slug,
     worktree: environment.path,
     repositoryRoot: project.root,
-    home: homedir(),
+    ...placesOf(world),
     services: chosen.map(({ container }) => container.service),
     shared: compose.shared,
     sharedVolumes: compose.sharedVolumes,
@@ -122,6 +122,45 @@ function requestFor(world: World, session: EnvironmentSession, wanted: WantedCon
     subnets: subnetsOf(world, environment.id, "environment"),
     sharedProject: stack.sharedProject,
   };
+}
+
+interface SharedStack {
+  project: ProjectRecord;
+  main: EnvironmentRecord;
+  config: Config;
+  /** Compose project. */
+  name: string;
+  /** Whose files were read. */
+  worktree: string;
+}
+
+/** What the services that run once become, all but which and at what ports. */
+export function sharedRequest(
+  world: World,
+  { project, main, config, name, worktree }: SharedStack,
+): Omit<TransformRequest, "services" | "ports"> {
+  return {
+    role: "shared",
+    wtProject: project.name,
+    project: name,
+    environmentId: main.id,
+    nonce: sharedMark(main).nonce,
+    slug: main.slug,
+    worktree,
+    repositoryRoot: project.root,
+    ...placesOf(world),
+    shared: config.compose?.shared ?? [],
+    sharedVolumes: config.compose?.sharedVolumes ?? [],
+    allow: config.compose?.allow ?? [],
+    variables: {},
+    subnets: {},
+    sharedProject: name,
+  };
+}
+
+/** Of this user and of wt, which no container is to see. */
+function placesOf({ paths }: World): Pick<TransformRequest, "home" | "own"> {
+  return { home: homedir(), own: [paths.state, paths.runtime, paths.config] };
 }
 
 /** Name of the port lease of a further port of a container; no service can be called so. */

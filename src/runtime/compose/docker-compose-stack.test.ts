@@ -348,11 +348,18 @@ describe.skipIf(whyNot !== null)(`stacks on a real engine${whyNot ? ` (skipped: 
       writeFileSync(join(harness.directory, "deploy/base.yaml"), "services: { b: { image: deep } }");
       writeFileSync(join(harness.directory, "base.yaml"), "services: { b: { image: another } }");
       symlinkSync("/var/run/docker.sock", join(harness.directory, "deploy/sock"));
-      const text = "services: { web: { extends: { file: base.yaml, service: b }, volumes: ['./sock:/sock', './src:/src'] } }";
+      // Outside of the project directory, and of the repository all the same.
+      symlinkSync("/srv", join(harness.directory, "srv"));
+      const text =
+        "services: { web: { extends: { file: base.yaml, service: b }, volumes: ['./sock:/sock', './src:/src', '../srv:/srv'] } }";
       const { services } = await read(text, { file: "deploy/compose.yaml" });
       expect(services.web).toMatchObject({
         image: "deep",
-        volumes: [{ source: `${realpathSync.native("/var/run")}/docker.sock` }, { source: join(harness.directory, "deploy/src") }],
+        volumes: [
+          { source: `${realpathSync.native("/var/run")}/docker.sock` },
+          { source: join(harness.directory, "deploy/src") },
+          { source: "/srv" },
+        ],
       });
     });
 

@@ -110,7 +110,8 @@ export function createComposeStack(options: ComposeStackOptions): ComposeStack {
   };
 }
 
-async function readModel({ program }: Parts, { files, profiles, project, env }: ComposeSource, abort: AbortSignal): Promise<ComposeModel> {
+async function readModel({ program, state }: Parts, source: ComposeSource, abort: AbortSignal): Promise<ComposeModel> {
+  const { files, profiles, project, env } = source;
   const [first] = files;
   // Compose would look for files by itself, in the directories above too, where another worktree's file may lie.
   if (first === undefined) throw new Error("a model is read from files that are named");
@@ -125,7 +126,7 @@ async function readModel({ program }: Parts, { files, profiles, project, env }: 
     abort,
   });
   if (code !== 0) throw composeFileError(stderr);
-  return withRealPaths(parseComposeModel(stdout), directory);
+  return withRealPaths(parseComposeModel(stdout), { worktree: source.directory, own: [state] });
 }
 
 /** Compose has its own rules for what a `.env` means, so it is asked: a variable without a value is passed on, or null. */

@@ -290,6 +290,30 @@ const cases: Case[] = [
     rewrites: ["develop web.develop: watch: path: /trees/shop, action: rebuild → null"],
   },
   {
+    what: "labels that imitate ours or Compose's, in each way to write them",
+    services: {
+      web: {
+        labels: { "dev.wt.environment": "another", "com.docker.compose.project": "other", "traefik.enable": "true" },
+        build: { labels: ["com.docker.compose.oneoff=False", "mine=x"] },
+        networks: { front: null },
+        volumes: [{ type: "volume", source: "data", target: "/d" }],
+      },
+    },
+    rest: {
+      networks: { front: { labels: { "dev.wt.state": "/x" } } },
+      volumes: { data: { labels: { "com.docker.compose.volume": "theirs" } } },
+    },
+    rewrites: [
+      "foreign-label web.labels: dev.wt.environment, com.docker.compose.project → null",
+      "foreign-label web.build.labels: com.docker.compose.oneoff → null",
+      "foreign-label networks.front.labels: dev.wt.state → null",
+      "foreign-label volumes.data.labels: com.docker.compose.volume → null",
+      "image web.image: null → shop-spike-web",
+      "pull-policy web.pull_policy: null → never",
+      "volume-name volumes.data.name: null → shop-spike_data",
+    ],
+  },
+  {
     what: "variables: forced ones win, others fill in what is open",
     services: { web: { environment: { DATABASE_URL: "postgres://db", PORT: "80", TOKEN: null } } },
     request: {
@@ -374,5 +398,12 @@ describe("rewrites", () => {
     const { build, image, pull_policy } = objectOf(find("images").services.web);
     expect([image, pull_policy]).toEqual(["shop-spike-web", "never"]);
     expect(Object.keys(objectOf(build)).sort()).toEqual(["cache_from", "labels"]);
+    const labelled = find("labels that imitate");
+    const ours = { "dev.wt.environment": "e1", "dev.wt.nonce": "n1", "dev.wt.project": "shop", "dev.wt.role": "environment" };
+    const slug = { "dev.wt.slug": "spike" };
+    expect(labelled.services.web?.labels).toEqual({ ...ours, ...slug, "dev.wt.service": "web", "traefik.enable": "true" });
+    expect(objectOf(labelled.services.web?.build).labels).toEqual({ ...ours, ...slug, "dev.wt.service": "web", mine: "x" });
+    expect(labelled.networks?.front?.labels).toEqual({ ...ours, ...slug });
+    expect(labelled.volumes?.data?.labels).toEqual({ ...ours, ...slug });
   });
 });

@@ -26,6 +26,7 @@ export const rewriteRules = {
   logging: "`wt logs` reads what Docker keeps, and Docker keeps no more than 30 MB of it.",
   develop: "Files are mounted or built from the worktree; nothing runs `docker compose watch`.",
   variable: "Variables of the environment: its own databases, addresses and what wt.yaml says.",
+  "foreign-label": "Labels under `dev.wt.` and `com.docker.compose.` say whose something is; a file cannot say it.",
   labels: "By these labels wt finds what is its own, and touches nothing else.",
 } as const;
 
@@ -36,19 +37,25 @@ export const refusalRules = {
   "unknown-service": "The request names a service that the compose file does not have.",
   "missing-part":
     "A service needs a part of one that is not in its stack: its network, its process or IPC namespace, its volumes or its build.",
-  "host-namespace": "`network_mode`, `pid`, `ipc` or `uts` of the host, or of a container that is not of this project.",
-  privileged: "`privileged` containers and builds, `use_api_socket`, and entitlements of builds are as good as root on the host.",
+  "host-namespace":
+    "`network_mode`, `pid`, `ipc` or `uts` of the host, or of a container that is not of this project; and the network of a build.",
+  privileged: "`privileged` containers, builds and hooks, `use_api_socket`, and entitlements of builds are as good as root on the host.",
   capability:
-    "Capabilities that lead out of a container: `ALL`, `SYS_ADMIN`, `SYS_MODULE`, `SYS_RAWIO`, `SYS_BOOT`, `SYS_TIME`, `DAC_READ_SEARCH`, `BPF`.",
-  device: "Disks and memory of the host as devices, and `device_cgroup_rules`.",
-  unconfined: "`systempaths=unconfined`: the kernel's settings become writable.",
-  "engine-socket": "A mount that reaches the container engine: who has its socket has the machine.",
+    "Capabilities that lead out of a container: `ALL`, `SYS_ADMIN`, `SYS_MODULE`, `SYS_RAWIO`, `SYS_BOOT`, `SYS_TIME`, `DAC_READ_SEARCH`, `BPF`, `PERFMON`, `CHECKPOINT_RESTORE`, `MAC_ADMIN`, `MAC_OVERRIDE`, `AUDIT_CONTROL`.",
+  device:
+    "Disks, memory, keyboards and screens of the host as devices, `device_cgroup_rules`, and volumes that mount a file system by their options.",
+  unconfined: "`systempaths=unconfined` and `unmask`: the kernel's settings become writable.",
+  "engine-socket": "A mount, secret, config or build that reaches the container engine: who has its socket has the machine.",
+  credentials:
+    "Places where keys, passwords or sockets lie, to be read as well: a home, `~/.ssh`, `~/.aws`, `~/.config`, `/etc/shadow`, `/proc`, `/run` …, and `credential_spec`.",
+  "build-ssh": "`build.ssh`: what a Dockerfile runs could log in with your SSH keys.",
   "outside-mount": "A writable mount outside of the worktree: environments would write to the same files.",
   "remote-volume": "A volume whose data lies at one place, such as NFS or a plugin's: environments would write to the same data.",
   "external-volume": "`external` volumes that `compose.shared_volumes` does not list.",
   "external-network": "`external` networks: environments would meet there, under the same names.",
   "network-driver": "Networks of a driver other than `bridge`: they reach beyond this machine or exist once.",
   "external-link": "`external_links` to containers that are not of this project.",
+  model: "Models run on the host by a plugin of Compose, the same for every environment.",
   provider: "Services that a plugin of Compose provides have no container.",
 } as const;
 
@@ -60,7 +67,9 @@ export const warningRules = {
   "shared-unreachable": "A shared service has no network in common with those that need it.",
   "volume-split": "A volume is mounted by shared services and by cloned ones: each side has its own.",
   "outside-mount-read-only": "A read-only mount outside of the worktree: all environments see the same files.",
-  "outside-file": "A secret, config or build context outside of the worktree: all environments use the same.",
+  "outside-file":
+    "A secret, config, build context or cache outside of the worktree, or a build context from elsewhere: all environments use the same.",
+  "build-secret": "A build gets a secret: what its Dockerfile runs can read it.",
   replicas: "Several replicas were asked for, or none.",
   "port-not-published": "A port was leased for a service that can publish none.",
   "address-in-variable": "A variable holds a fixed address that is gone.",
@@ -68,7 +77,7 @@ export const warningRules = {
   "slow-healthcheck": "A health check that first runs after ten seconds or more: the service is ready that late.",
   "lifecycle-hook": "`post_start` and `pre_stop` run only when Compose itself starts and stops containers.",
   weakened:
-    "Settings that weaken the wall between container and host: `unconfined`, host user or cgroup namespaces, devices, the host's network in a build.",
+    "Settings that weaken the wall between container and host: `security_opt`, host user or cgroup namespaces, devices, GPUs, another `runtime`.",
 } as const;
 
 export type WarningRule = keyof typeof warningRules;

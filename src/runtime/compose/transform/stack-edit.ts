@@ -3,6 +3,7 @@ import type { JsonValue } from "../../../errors/wt-error.ts";
 import { labels } from "../labels.ts";
 import { type ComposeModel, type ComposeObject, listOf, objectOf } from "./compose-model.ts";
 import { createModelEditor, type ModelEditor, type Shown } from "./model-editor.ts";
+import type { PrivatePlaces } from "./private-place.ts";
 import type { RefusalRule, RewriteRule, WarningRule } from "./rules.ts";
 import type { TransformRequest, WtLabels } from "./transform-request.ts";
 import type { Refusal, TransformWarning } from "./transform-result.ts";
@@ -101,13 +102,12 @@ export function refuse(stack: StackEdit, objection: Objection): boolean {
   return false;
 }
 
-export function warn(stack: StackEdit, warning: { rule: WarningRule; service: string | null; key: string; message: string }): void {
-  stack.warnings.push(warning);
+export function privatePlaces({ request }: StackEdit): PrivatePlaces {
+  return { home: request.home ?? null, own: request.own ?? [] };
 }
 
-/** Our labels, over whatever of the same name is there. Labels written as a list keep their values. */
-export function withLabels(stack: StackEdit, written: JsonValue | undefined, service: string | null): WtLabels {
-  return { ...labelsOf(written), ...wtLabels(stack.request, service) };
+export function warn(stack: StackEdit, warning: { rule: WarningRule; service: string | null; key: string; message: string }): void {
+  stack.warnings.push(warning);
 }
 
 export function wtLabels(request: TransformRequest, service: string | null): { [label: string]: string } {
@@ -121,7 +121,8 @@ export function wtLabels(request: TransformRequest, service: string | null): { [
   };
 }
 
-function labelsOf(written: JsonValue | undefined): WtLabels {
+/** Labels written as a list keep their values. */
+export function labelsOf(written: JsonValue | undefined): WtLabels {
   const pairs = listOf(written).map((label) => {
     const [key = "", ...value] = String(label).split("=");
     return [key, value.join("=")] as const;

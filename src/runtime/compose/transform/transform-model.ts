@@ -3,6 +3,7 @@ import { type ComposeModel, objectOf, textOf } from "./compose-model.ts";
 import { mountsOf } from "./mounts.ts";
 import { sharedAliases } from "./shared-aliases.ts";
 import { createStackEdit, type StackEdit, sectionOf, servicesOf } from "./stack-edit.ts";
+import { checkBuilds } from "./steps/check-build.ts";
 import { checkMounts } from "./steps/check-mounts.ts";
 import { checkPrivileges } from "./steps/check-privileges.ts";
 import { checkReadiness } from "./steps/check-readiness.ts";
@@ -35,6 +36,7 @@ const steps: readonly ((stack: StackEdit) => void)[] = [
   ownVolumes,
   ownImages,
   checkMounts,
+  checkBuilds,
   checkPrivileges,
   checkReadiness,
   setVariables,

@@ -17,6 +17,8 @@ export interface TransformRequest {
   repositoryRoot: string;
   /** Absolute path of the user's home, so that what is to be allowed can be written `~/.aws` and means the same on each machine; null: unknown. */
   home?: string | null;
+  /** Directories in which wt keeps what is its own: the ledger, passwords of other environments, its socket. */
+  own?: readonly string[];
   /** Services of this stack, without the shared ones for an environment, and only those for a shared stack. All others are left out. */
   services: readonly string[];
   /** Services that run once per project. */

@@ -49,10 +49,12 @@ export interface RefusalView {
 
 /** What Compose needs to be called by hand for an environment. `model` may hold secrets. */
 export interface ComposeCall {
+  /** The words that Compose is called by here. */
+  command: string[];
   project: string;
   directory: string;
   model: string;
-  /** What secrets and configs of the model take from variables. */
+  /** The engine, and what secrets and configs of the model take from variables. */
   env: Record<string, string>;
 }
 

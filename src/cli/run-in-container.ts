@@ -13,6 +13,7 @@ export async function runInContainer(
 ): Promise<number> {
   const { id, endpoint } = container;
   if (id === null) throw notRunning(slug, container);
+  if (!Bun.which("docker", { PATH: context.env.PATH ?? "" })) throw dockerMissing();
   const { terminal, cwd } = context;
   const onTerminal = terminal.stdinIsTty || terminal.stderrIsTty;
   const inside = cwd === path || cwd.startsWith(`${path}/`) ? directoryInside(cwd, container) : null;
@@ -76,6 +77,15 @@ export function directoryInside(directory: string, { binds }: Pick<CommandContai
   if (!nearest) return null;
   const rest = directory.slice(nearest.source.length).replace(/^\//, "");
   return rest === "" ? nearest.target : `${nearest.target.replace(/\/$/, "")}/${rest}`;
+}
+
+function dockerMissing(): WtError {
+  return new WtError({
+    kind: "machine",
+    code: "docker_missing",
+    message: "Commands get into a container by Docker's own client, and there is no `docker` on the PATH.",
+    hints: ["Install it: https://docs.docker.com/engine/install/.", "Run the command on the host instead: wt run --host -- …"],
+  });
 }
 
 function notRunning(slug: string, { service, state }: CommandContainer): WtError {

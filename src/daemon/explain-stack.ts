@@ -51,8 +51,15 @@ export async function composeCall(world: World, request: StackRequest): Promise<
   const services = containerServices(config).map(({ name }) => name);
   const { model, refusals } = transformFor(world, session, { stack: place, services, variables: services });
   refuseUnsafe(refusals);
+  const { composeCommand, endpoint } = await world.stack.checkEngine(never());
   const env = await world.stack.readVariables(composeSource(world, session, place.project), model, never());
-  return { project: place.project, directory: environment.path, model: composeModelText(model), env };
+  return {
+    command: composeCommand,
+    project: place.project,
+    directory: environment.path,
+    model: composeModelText(model),
+    env: { ...env, DOCKER_HOST: endpoint },
+  };
 }
 
 export async function stackSession(world: World, request: StackRequest): Promise<EnvironmentSession> {

@@ -31,7 +31,7 @@ export const compose = defineCommand({
       const onTerminal = context.terminal.stdinIsTty || context.terminal.stderrIsTty;
       // What a repository's `.env` says is in the model; Compose would hand it to the programs that it starts as well.
       const fixed = ["--env-file", "/dev/null", "-p", call.project, "--project-directory", call.directory, "-f", file];
-      return await runForeground(["docker", "compose", ...fixed, ...words], {
+      return await runForeground([...call.command, ...fixed, ...words], {
         cwd: context.cwd,
         env: { ...env, ...call.env },
         onTerminal,

@@ -13,9 +13,14 @@ export interface ComposeCall {
   onLine?(line: string): void;
 }
 
+export interface FoundCompose {
+  command: string[];
+  version: string;
+}
+
 export interface ComposeProgram {
-  /** Its version. Throws `WtError` (`docker_missing`, `compose_missing`, `compose_old`). */
-  version(abort: AbortSignal): Promise<string>;
+  /** The words it is called by, and its version. Throws `WtError` (`docker_missing`, `compose_missing`, `compose_old`). */
+  find(abort: AbortSignal): Promise<FoundCompose>;
   run(call: ComposeCall): Promise<ExecResult>;
 }
 
@@ -27,7 +32,7 @@ const passedOn =
 
 /** `endpoint`: `unix://…`, the engine that the API calls go to as well. */
 export function createComposeProgram(env: Readonly<Record<string, string>>, endpoint: () => Promise<string>): ComposeProgram {
-  let known: { command: string[]; version: string } | null = null;
+  let known: FoundCompose | null = null;
   const base = Object.fromEntries(Object.entries(env).filter(([key]) => passedOn.test(key)));
 
   const find = async (abort: AbortSignal) => {
@@ -36,7 +41,7 @@ export function createComposeProgram(env: Readonly<Record<string, string>>, endp
   };
 
   return {
-    version: async (abort) => (await find(abort)).version,
+    find,
     async run({ args, directory, model, env: added, abort, onLine }) {
       const { command } = await find(abort);
       return exec([...command, "--ansi", "never", ...args], {
@@ -68,8 +73,8 @@ export function createComposeProgram(env: Readonly<Record<string, string>>, endp
   };
 }
 
-async function findCompose(env: Record<string, string>, abort: AbortSignal): Promise<{ command: string[]; version: string }> {
-  const answers: { command: string[]; version: string }[] = [];
+async function findCompose(env: Record<string, string>, abort: AbortSignal): Promise<FoundCompose> {
+  const answers: FoundCompose[] = [];
   let hasDocker = true;
   for (const command of [["docker", "compose"], ["docker-compose"]]) {
     try {

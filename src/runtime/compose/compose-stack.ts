@@ -45,6 +45,8 @@ export interface EngineFacts {
   kind: "docker" | "podman";
   engineVersion: string;
   composeVersion: string;
+  /** The words that Compose is called by: `docker compose`, or a program of its own. */
+  composeCommand: string[];
 }
 
 export interface StackContainer {

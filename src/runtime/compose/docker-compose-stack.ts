@@ -52,11 +52,11 @@ export function createComposeStack(options: ComposeStackOptions): ComposeStack {
   const parts: Parts = { ...options, program: createComposeProgram(env, endpoint) };
   return {
     async checkEngine(abort) {
-      const composeVersion = await parts.program.version(abort);
+      const { version: composeVersion, command: composeCommand } = await parts.program.find(abort);
       const engine = await access.engine();
       const { Version, Components } = await engine.version(abort);
       const kind = Components?.some(({ Name }) => /podman/i.test(Name)) ? "podman" : "docker";
-      return { endpoint: await endpoint(), kind, engineVersion: Version, composeVersion };
+      return { endpoint: await endpoint(), kind, engineVersion: Version, composeVersion, composeCommand };
     },
     readModel: (source, abort) => readModel(parts, source, abort),
     readVariables: (source, model, abort) => readVariables(parts, { source, model }, abort),

@@ -1,11 +1,11 @@
 // What is done with kept environments in the background: what is made again is thrown away, the rest is measured, and the oldest go when their time
 // is over or when all together take too much of the disk.
-import { join } from "node:path";
+import { basename, dirname, join } from "node:path";
 import type { DeletedRecord, ProjectRecord } from "../environment/ledger.ts";
 import { createGit } from "../git/git.ts";
 import { keptDirectoryOf, readKeptIgnored } from "../git/kept-worktree.ts";
 import { exec } from "../os/exec.ts";
-import { moveToTrash, removeTree } from "../os/files.ts";
+import { entryAt, moveToTrash, removeTree } from "../os/files.ts";
 import { removeResourcePlace } from "../os/storage-image.ts";
 import type { ResourceSpec } from "../resource/resource-driver.ts";
 import { type Abandoning, removeOrAbandon } from "./abandon.ts";
@@ -16,7 +16,7 @@ import { removeDirectory } from "./remove-directory.ts";
 import { driverOf } from "./resources.ts";
 import { wakeServer } from "./shared-stack.ts";
 import { markOf } from "./stack-model.ts";
-import { emptyTrash, trashDirectory } from "./trash.ts";
+import { emptyTrash, removalMs, trashDirectory } from "./trash.ts";
 import type { World } from "./world.ts";
 
 /** An ignored directory of this size was installed or built, and is made again; a smaller one may be somebody's. */
@@ -148,11 +148,22 @@ async function dropMadeAgain(world: World, project: ProjectRecord, kept: KeptEnv
     // What a resource holds there is not made again.
     const held = owned.some((one) => `${one}/`.startsWith(name));
     if (!name.endsWith("/") || held || (await sizeOf(world, path)) < madeAgainBytes) continue;
-    if ((await moveToTrash(path.replace(/\/$/, ""), trashDirectory(project))) === null) await removeTree(path);
-    dropped.push(name);
+    if (await dropDirectory(world, project, path.replace(/\/$/, ""))) dropped.push(name);
   }
   if (dropped.length > 0) void emptyTrash(world, project);
   return dropped;
+}
+
+/** False: it stays. What a container made as root its user can neither move nor remove. */
+async function dropDirectory(world: World, project: ProjectRecord, path: string): Promise<boolean> {
+  try {
+    if ((await moveToTrash(path, trashDirectory(project))) === null) await removeTree(path);
+  } catch (error) {
+    if (!["EACCES", "EPERM"].includes(String((error as NodeJS.ErrnoException).code))) throw error;
+    const place = { directory: dirname(path), names: [basename(path)] };
+    await world.stack.removeFiles(place, AbortSignal.timeout(removalMs)).catch(() => undefined);
+  }
+  return entryAt(path) === null;
 }
 
 /** By a program of low priority: there may be a hundred thousand files. What cannot be measured counts as nothing. */

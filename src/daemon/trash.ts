@@ -3,6 +3,7 @@ import { readdir, rmdir } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import type { ProjectRecord } from "../environment/ledger.ts";
 import { exec } from "../os/exec.ts";
+import { entryAt } from "../os/files.ts";
 import type { World } from "./world.ts";
 
 export function trashDirectory(project: ProjectRecord): string {
@@ -35,8 +36,21 @@ export async function emptyTrash(world: World, project: ProjectRecord): Promise<
 
 async function removeAll(world: World, project: ProjectRecord, targets: string[]): Promise<void> {
   const result = await exec(["nice", "-n", "19", "rm", "-rf", "--", ...targets], { cwd: project.gitCommonDir, env: world.env });
-  if (result.code !== 0) world.report(new Error(`could not empty ${trashDirectory(project)}: ${result.stderr.trim()}`));
+  if (result.code === 0) return;
+  if (/Permission denied|Operation not permitted/.test(result.stderr)) await removeWithEngine(world, project);
+  const left = targets.filter((path) => entryAt(path) !== null);
+  if (left.length > 0) world.report(new Error(`could not empty ${trashDirectory(project)}: ${result.stderr.trim()}`));
 }
+
+/** Containers write as root into a worktree whose user is not; without an engine there is nobody else to ask. */
+async function removeWithEngine(world: World, project: ProjectRecord): Promise<void> {
+  const directory = trashDirectory(project);
+  const names = await readdir(directory).catch(() => []);
+  await world.stack.removeFiles({ directory, names }, AbortSignal.timeout(removalMs)).catch(() => undefined);
+}
+
+/** A large tree on a slow disk takes its time; nobody waits for it. */
+export const removalMs = 30 * 60_000;
 
 async function removeEmpty(directory: string): Promise<boolean> {
   return rmdir(directory).then(

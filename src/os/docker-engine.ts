@@ -117,6 +117,10 @@ export interface DockerEngine {
   images(filter: LabelFilter, abort?: AbortSignal): Promise<ImageSummary[]>;
   hasImage(name: string, abort?: AbortSignal): Promise<boolean>;
   removeImage(id: string, abort?: AbortSignal): Promise<void>;
+  /** Makes an image of an archive of files. */
+  importImage(name: string, archive: Uint8Array, abort?: AbortSignal): Promise<void>;
+  /** `body` as the engine's API has it; gives the id. */
+  createContainer(body: object, abort?: AbortSignal): Promise<string>;
 }
 
 /** Everything but waiting and following must be answered within this time. */
@@ -175,6 +179,14 @@ export function createDockerEngine(socketPath: string): DockerEngine {
     async removeImage(id, abort) {
       await call.act({ method: "DELETE", path: `/images/${encodeURIComponent(id)}?force=1` }, abort);
     },
+    async importImage(name, archive, abort) {
+      const path = `/images/create?fromSrc=-&repo=${encodeURIComponent(name)}`;
+      await call.act({ method: "POST", path, body: archive }, abort, { absent: "throw" });
+    },
+    async createContainer(body, abort) {
+      const { Id } = await call.make<{ Id: string }>({ method: "POST", path: "/containers/create", body }, abort);
+      return Id;
+    },
   };
 }
 
@@ -206,6 +218,8 @@ interface Caller {
   /** Null: there is no such thing. */
   json<Answer>(path: string, abort: AbortSignal | undefined): Promise<Answer | null>;
   list<Item>(path: string, abort: AbortSignal | undefined): Promise<Item[]>;
+  /** What was made. */
+  make<Answer>(request: EngineRequest, abort: AbortSignal | undefined): Promise<Answer>;
   /** Gives back the status. That nothing is there is a success unless said otherwise. */
   act(request: EngineRequest, abort: AbortSignal | undefined, options?: { absent?: "throw"; accept?: number[] }): Promise<number>;
 }
@@ -216,9 +230,7 @@ function createCaller(socketPath: string): Caller {
     const answer = await requestEngine(socketPath, request, abort ? AbortSignal.any([abort, limit]) : limit);
     return { status: answer.status, content: await text(answer) };
   };
-  const json = async <Answer>(path: string, abort: AbortSignal | undefined): Promise<Answer | null> => {
-    const { status, content } = await ask({ method: "GET", path }, abort);
-    if (status === 404) return null;
+  const parse = <Answer>({ status, content }: { status: number; content: string }): Answer => {
     if (status >= 300) throw refusal(status, content);
     try {
       return JSON.parse(content) as Answer;
@@ -227,8 +239,13 @@ function createCaller(socketPath: string): Caller {
       throw engineDown(socketPath, error);
     }
   };
+  const json = async <Answer>(path: string, abort: AbortSignal | undefined): Promise<Answer | null> => {
+    const answer = await ask({ method: "GET", path }, abort);
+    return answer.status === 404 ? null : parse<Answer>(answer);
+  };
   return {
     json,
+    make: async <Answer>(request: EngineRequest, abort: AbortSignal | undefined) => parse<Answer>(await ask(request, abort)),
     list: async <Item>(path: string, abort: AbortSignal | undefined) => (await json<Item[]>(path, abort)) ?? [],
     async act(request, abort, options = {}) {
       const { status, content } = await ask(request, abort);

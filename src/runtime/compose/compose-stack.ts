@@ -208,6 +208,12 @@ export interface ComposeStack {
   stop(mark: StackMark, role: string, abort: AbortSignal): Promise<void>;
 
   /**
+   * Removes entries of a directory of this machine with all that is in them, also what containers wrote as root: their user may not. Resolves also
+   * when something is left; throws where no engine answers.
+   */
+  removeFiles(place: { directory: string; names: readonly string[] }, abort: AbortSignal): Promise<void>;
+
+  /**
    * Compose projects that anything on this engine belongs to (containers, networks, volumes, images, running or not), whoever made it. A name for a new
    * environment is chosen outside of these: Compose would take over what is there.
    */

@@ -24,6 +24,7 @@ import { containerOf, containersOf, filterOf, observeStack } from "./observe-sta
 import { oneOffModel } from "./one-off-model.ts";
 import { withRealPaths } from "./real-paths.ts";
 import { refuseForeign } from "./refuse-foreign.ts";
+import { removeFiles } from "./remove-files.ts";
 import { removeStack } from "./remove-stack.ts";
 import { asObject, shellOf, stampModel } from "./stamp-model.ts";
 import { stopContainer } from "./stop-container.ts";
@@ -89,6 +90,7 @@ export function createComposeStack(options: ComposeStackOptions): ComposeStack {
         throw new WtError({ kind: "machine", code: "container_failed", message: first, hints: ["Run `wt doctor`."] });
     },
     ensureVolume: async (volume, abort) => ensureVolume(await access.engine(), { volume, state }, abort),
+    removeFiles: async (place, abort) => removeFiles(await access.engine(), { ...place, state }, abort),
     async takenProjects(abort) {
       const engine = await access.engine();
       const any = { [composeLabels.project]: null };

@@ -9,7 +9,7 @@ import type { StackCall } from "../runtime/compose/compose-stack.ts";
 import { requireVariables } from "../runtime/compose/given-files.ts";
 import { imageIdOf } from "../runtime/compose/image-id-of.ts";
 import { modelPart } from "../runtime/compose/model-part.ts";
-import type { StackNames, TransformResult } from "../runtime/compose/transform/transform-result.ts";
+import type { TransformResult } from "../runtime/compose/transform/transform-result.ts";
 import { composeProgress } from "./compose-progress.ts";
 import { mainEnvironment } from "./main-environment.ts";
 import { ensureShared } from "./shared-stack.ts";
@@ -54,7 +54,6 @@ export async function prepareStack(context: StepContext): Promise<void> {
   if (isFirst) requireVariables(draft.model, from.env);
   claimParts(world, owner, draft.names);
   await leaseSubnets(world, owner, { draft, abort });
-  await ensureSharedVolumes(context, place.sharedProject, draft.names);
   await makeBinds(draft, environment.path);
   for (const { message } of draft.warnings) context.emit({ type: "note", message });
   const stack = { ...from, project: place.project, model: draft.model, mark: markOf(environment) };
@@ -62,6 +61,7 @@ export async function prepareStack(context: StepContext): Promise<void> {
     (abort) => world.stack.ensureImages(stack, { ...stackCall(context), abort }),
     (abort) => ensureShared(world, session, { ...context, abort }),
   ] as const);
+  await ensureSharedVolumes(context, place.sharedProject, draft);
   const { names, aliases, binds } = draft;
   session.stack = {
     ...place,
@@ -118,14 +118,13 @@ export async function leaseSubnets(world: World, owner: StackOwner, made: { draf
   claimSubnets(world, owner, { names, taken: [...networks.map(({ subnet }) => subnet), ...routes] });
 }
 
-/** Those that no shared service mounts have nobody else to make them. */
-async function ensureSharedVolumes({ world, session, abort }: StepContext, sharedProject: string, names: StackNames): Promise<void> {
+/** Those that no shared service mounts have nobody else to make them; the others are there by now, as the main worktree's files have them. */
+async function ensureSharedVolumes({ world, session, abort }: StepContext, project: string, draft: TransformResult): Promise<void> {
   const main = mainEnvironment(world, session);
-  const shared = names.volumes.filter(({ scope }) => scope === "shared");
   if (!main) return;
-  for (const { key, name } of shared) {
-    world.ledger.claim({ environmentId: main.id, kind: "volume", key: name, data: { role: "shared", key } });
-    await world.stack.ensureVolume({ name, key, project: sharedProject, mark: sharedMark(main) }, abort);
+  for (const volume of draft.sharedVolumes) {
+    world.ledger.claim({ environmentId: main.id, kind: "volume", key: volume.name, data: { role: "shared", key: volume.key } });
+    await world.stack.ensureVolume({ ...volume, project, mark: sharedMark(main) }, abort);
   }
 }
 

@@ -86,6 +86,13 @@ export interface LogQueryOptions {
 }
 
 /** What does not exist is null, false or nothing to do; what the engine refuses is thrown (`EngineRefusal`), and that it does not answer too (`WtError`). */
+export interface NewVolume {
+  name: string;
+  driver: string;
+  options: Readonly<Record<string, string>>;
+  labels: Readonly<Record<string, string>>;
+}
+
 export interface DockerEngine {
   readonly socketPath: string;
   version(abort?: AbortSignal): Promise<EngineVersion>;
@@ -111,8 +118,8 @@ export interface DockerEngine {
   connect(attachment: NetworkAttachment, abort?: AbortSignal): Promise<void>;
   disconnect(network: string, container: string, abort?: AbortSignal): Promise<void>;
   volumes(filter: LabelFilter, abort?: AbortSignal): Promise<VolumeSummary[]>;
-  /** The volume of that name, with the labels it has; the given ones only when there was none. */
-  createVolume(name: string, labels: Readonly<Record<string, string>>, abort?: AbortSignal): Promise<VolumeSummary>;
+  /** The volume of that name, with the labels it has; what is given counts only when there was none. */
+  createVolume(volume: NewVolume, abort?: AbortSignal): Promise<VolumeSummary>;
   removeVolume(name: string, abort?: AbortSignal): Promise<void>;
   images(filter: LabelFilter, abort?: AbortSignal): Promise<ImageSummary[]>;
   hasImage(name: string, abort?: AbortSignal): Promise<boolean>;
@@ -167,8 +174,9 @@ export function createDockerEngine(socketPath: string): DockerEngine {
     async volumes(filter, abort) {
       return (await call.json<{ Volumes: VolumeSummary[] | null }>(`/volumes?${filters(filter)}`, abort))?.Volumes ?? [];
     },
-    async createVolume(name, labels, abort) {
-      await call.act({ method: "POST", path: "/volumes/create", body: { Name: name, Labels: labels } }, abort, { absent: "throw" });
+    async createVolume({ name, driver, options, labels }, abort) {
+      const body = { Name: name, Driver: driver, DriverOpts: options, Labels: labels };
+      await call.act({ method: "POST", path: "/volumes/create", body }, abort, { absent: "throw" });
       return (await call.json<VolumeSummary>(`/volumes/${encodeURIComponent(name)}`, abort)) ?? { Name: name, Labels: null };
     },
     async removeVolume(name, abort) {

@@ -1,6 +1,7 @@
 // The contract for containers, networks, volumes and images of an environment: made by Docker Compose, found again and removed by label.
 import type { ContainerHealth, ContainerRef } from "../runtime-driver.ts";
 import type { ComposeModel } from "./transform/compose-model.ts";
+import type { SharedVolumeOptions } from "./transform/transform-result.ts";
 
 /** Whose something is. Both must match before anything is touched. */
 export interface StackMark {
@@ -112,11 +113,8 @@ export interface RemoveOptions {
   service?: string;
 }
 
-export interface SharedVolume {
-  /** Docker's name of it. */
-  name: string;
-  /** In the compose file, and the compose project it belongs to. */
-  key: string;
+/** `key` is its name in the compose file, `project` the compose project it belongs to. */
+export interface SharedVolume extends SharedVolumeOptions {
   project: string;
   mark: StackMark;
 }
@@ -192,7 +190,7 @@ export interface ComposeStack {
    */
   remove(mark: StackMark, options: RemoveOptions, abort: AbortSignal): Promise<string[]>;
 
-  /** Makes a named volume with our labels that no service of the stack mounts, for environments that share it. Idempotent. */
+  /** Makes a named volume with our labels that no service of the stack mounts, for environments that share it. Idempotent: one that is there keeps the options it was made with. */
   ensureVolume(volume: SharedVolume, abort: AbortSignal): Promise<void>;
 
   /** Attaches a container to a network, known there under `aliases`. Idempotent: other aliases than before are set anew. */

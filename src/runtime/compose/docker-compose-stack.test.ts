@@ -233,9 +233,11 @@ describe.skipIf(whyNot !== null)(`stacks on a real engine${whyNot ? ` (skipped: 
     test("a shared volume is made once, and one that somebody else made is refused", async () => {
       const name = `wt-test-${randomUUID().slice(0, 12)}_cache`;
       const mark = harness.owned({ environmentId: "env", nonce: harness.nonce });
-      for (let round = 0; round < 2; round++) await harness.stack.ensureVolume({ name, key: "cache", project: "p", mark }, abort);
+      const volume = { name, key: "cache", project: "p", driver: "local", options: { type: "tmpfs", device: "tmpfs", o: "size=1m" } };
+      for (let round = 0; round < 2; round++) await harness.stack.ensureVolume({ ...volume, mark }, abort);
+      expect(JSON.parse(docker("volume", "inspect", "--format", "{{json .Options}}", name))).toEqual(volume.options);
       expect((await harness.stack.observe(mark, abort)).volumes.map((each) => each.name)).toEqual([name]);
-      const foreign = { name, key: "cache", project: "p", mark: { environmentId: "env", nonce: "another" } };
+      const foreign = { ...volume, mark: { environmentId: "env", nonce: "another" } };
       expect(await failure(harness.stack.ensureVolume(foreign, abort))).toMatchObject({ kind: "refused", code: "volume_foreign" });
     });
   });

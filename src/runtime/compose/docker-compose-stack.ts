@@ -254,9 +254,10 @@ async function ensureVolume(
   { volume, state }: { volume: SharedVolume; state: string },
   abort: AbortSignal,
 ): Promise<void> {
-  const { name, key, project, mark } = volume;
+  const { name, key, project, mark, driver, options } = volume;
   const own = { [labels.state]: state, [labels.environment]: mark.environmentId, [labels.nonce]: mark.nonce, [labels.role]: "shared" };
-  const made = await engine.createVolume(name, { ...own, [composeLabels.project]: project, [composeLabels.volume]: key }, abort);
+  const wanted = { name, driver, options, labels: { ...own, [composeLabels.project]: project, [composeLabels.volume]: key } };
+  const made = await orRefusal(`The volume ${name} cannot be made`, () => engine.createVolume(wanted, abort));
   if (made.Labels?.[labels.nonce] === mark.nonce) return;
   throw new WtError({
     kind: "refused",
@@ -294,9 +295,9 @@ async function stopById(engine: DockerEngine, id: string, mark: StackMark): Prom
   return (await stopContainer(engine, { identity, policy: { signal: "SIGTERM", graceMs: sharedGraceMs }, service })).leftovers;
 }
 
-async function orRefusal(subject: string, work: () => Promise<void>): Promise<void> {
+async function orRefusal<T>(subject: string, work: () => Promise<T>): Promise<T> {
   try {
-    await work();
+    return await work();
   } catch (error) {
     if (!(error instanceof EngineRefusal)) throw error;
     throw engineRefusal(subject, error.message, { code: "container_failed", hints: ["Run `wt doctor`."] });

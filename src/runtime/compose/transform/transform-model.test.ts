@@ -105,3 +105,23 @@ describe("parseComposeModel and composeModelText", () => {
     }
   });
 });
+
+test("volumes that all use together are made as the file says; what lies in the worktree lies in the main one", () => {
+  const volumes = {
+    cache: { driver_opts: { type: "none", o: "bind", device: "/trees/spike/cache" } },
+    disk: { driver: "rexray", driver_opts: { size: 5 } },
+    plain: null,
+    outer: { external: true, name: "outer" },
+    unused: {},
+    own: {},
+  };
+  const mounted = ["cache", "disk", "plain", "outer", "own"].map((source) => ({ type: "volume", source, target: `/${source}` }));
+  const written = { name: "shop", services: { web: { volumes: mounted } }, volumes };
+  const asked = { ...request, services: ["web"], sharedVolumes: ["cache", "disk", "plain", "outer", "unused"] };
+  expect(transformModel(written, asked).sharedVolumes).toEqual([
+    { key: "cache", name: "shop-shared_cache", driver: "local", options: { type: "none", o: "bind", device: "/home/ann/shop/cache" } },
+    { key: "disk", name: "shop-shared_disk", driver: "rexray", options: { size: "5" } },
+    { key: "plain", name: "shop-shared_plain", driver: "local", options: {} },
+  ]);
+  expect(transformModel(written, { ...asked, role: "shared" }).sharedVolumes).toEqual([]);
+});

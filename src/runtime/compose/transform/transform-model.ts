@@ -15,7 +15,7 @@ import { hasContainer, ownContainers } from "./steps/own-containers.ts";
 import { builtImage, isBuilt, ownImages } from "./steps/own-images.ts";
 import { ownLinks } from "./steps/own-links.ts";
 import { ownNetworks } from "./steps/own-networks.ts";
-import { ownVolumes } from "./steps/own-volumes.ts";
+import { ownVolumes, sharedVolumesOf } from "./steps/own-volumes.ts";
 import { publishPorts } from "./steps/publish-ports.ts";
 import { setVariables } from "./steps/set-variables.ts";
 import type { TransformRequest } from "./transform-request.ts";
@@ -57,6 +57,7 @@ export function transformModel(model: ComposeModel, request: TransformRequest): 
     refusals: stack.refusals,
     warnings: stack.warnings,
     names: namesOf(stack),
+    sharedVolumes: sharedVolumesOf(stack),
     aliases,
     binds: bindsOf(stack),
     shellVariables: shellVariablesOf(stack),

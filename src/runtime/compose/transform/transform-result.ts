@@ -13,6 +13,8 @@ export interface TransformResult {
   refusals: Refusal[];
   warnings: TransformWarning[];
   names: StackNames;
+  /** `role: environment` only: how the volumes are to be made that all environments use together, should they not be there. */
+  sharedVolumes: SharedVolumeOptions[];
   /** `role: environment` only: which shared service must be connected to which network of this stack, and the names it answers to there. */
   aliases: SharedAlias[];
   /** Paths of the host that containers get to see. What is missing of them, Docker makes as root; make it before, as the user. */
@@ -69,6 +71,16 @@ export interface StackNames {
   volumes: { key: string; name: string; scope: "environment" | "shared" | "foreign" }[];
   /** Built by this stack, with our labels. */
   images: { service: string; name: string }[];
+}
+
+export interface SharedVolumeOptions {
+  key: string;
+  /** Docker's name of it. */
+  name: string;
+  /** Docker's own one is `local`. */
+  driver: string;
+  /** May hold a password. */
+  options: Readonly<Record<string, string>>;
 }
 
 export interface SharedAlias {

@@ -1,6 +1,10 @@
+import { posix } from "node:path";
 import { objectOf, textOf } from "../compose-model.ts";
+import { isInside } from "../host-path.ts";
 import { volumesOf } from "../mounts.ts";
 import { isShared, refuse, type StackEdit, sectionOf, servicesOf, warn } from "../stack-edit.ts";
+import type { TransformRequest } from "../transform-request.ts";
+import type { SharedVolumeOptions } from "../transform-result.ts";
 import { checkVolume } from "./check-volume.ts";
 
 /** Named volumes: an environment's own, or those that all use together. */
@@ -25,6 +29,23 @@ export function ownVolumes(stack: StackEdit): void {
 
 function sharedVolumeName(stack: StackEdit, key: string): string {
   return `${stack.request.sharedProject}_${key}`;
+}
+
+/** As the compose file has them; a place in the worktree is the same place in the main one, which no branch takes away. */
+export function sharedVolumesOf(stack: StackEdit): SharedVolumeOptions[] {
+  const { request, original } = stack;
+  if (request.role === "shared") return [];
+  return sectionOf(stack, "volumes").flatMap(([key, { name }]) => {
+    const written = objectOf(original.volumes?.[key]);
+    if (!request.sharedVolumes.includes(key) || written.external === true) return [];
+    const options = Object.entries(objectOf(written.driver_opts)).map(([option, value]) => [option, inMain(request, textOf(value) ?? "")]);
+    return [{ key, name: String(name ?? key), driver: textOf(written.driver) ?? "local", options: Object.fromEntries(options) }];
+  });
+}
+
+function inMain({ worktree, repositoryRoot }: TransformRequest, value: string): string {
+  if (!value.startsWith("/") || !isInside(value, worktree)) return value;
+  return posix.join(repositoryRoot, posix.relative(worktree, value));
 }
 
 function refuseExternal(stack: StackEdit, key: string, name: string): void {

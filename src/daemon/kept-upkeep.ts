@@ -14,9 +14,9 @@ import { discardKept } from "./discard-kept.ts";
 import { type KeptEnvironment, keepPlace, keptOf, putKept } from "./kept-environment.ts";
 import { removeDirectory } from "./remove-directory.ts";
 import { driverOf } from "./resources.ts";
-import { wakeServer } from "./shared-stack.ts";
 import { markOf } from "./stack-model.ts";
 import { emptyTrash, removalMs, trashDirectory } from "./trash.ts";
+import { restServers, wakeServer } from "./wake-server.ts";
 import type { World } from "./world.ts";
 
 /** An ignored directory of this size was installed or built, and is made again; a smaller one may be somebody's. */
@@ -115,12 +115,7 @@ async function purge(world: World, { record, project, abandoning }: Purging): Pr
   const consent = abandoning ?? { consent: false, command: `wt undelete ${record.id} --purge --abandon`, left: () => undefined };
   putKept(world, record, { ...kept, state: "purging" });
   await world.reached("before:purge");
-  for (const { type, spec } of kept.resources) {
-    await removeOrAbandon(String((spec as { name?: unknown }).name), consent, async () => {
-      await wakeServer(world, kept.environment, (spec as { options?: unknown }).options ?? {});
-      await driverOf(world, String(type)).remove(spec as unknown as ResourceSpec);
-    });
-  }
+  await removeKeptResources(world, { project, kept, consent });
   if (kept.stack) {
     const going = { slug: kept.environment.slug, mark: markOf(kept.environment), volumes: true };
     await removeOrAbandon("what its volumes hold", consent, () => removeMarked(world, going));
@@ -132,6 +127,25 @@ async function purge(world: World, { record, project, abandoning }: Purging): Pr
   await world.reached("after:purge");
   world.ledger.dropDeleted(record.id);
   void emptyTrash(world, project);
+}
+
+/** A server that had to be woken for it goes back to sleep. */
+async function removeKeptResources(
+  world: World,
+  { project, kept, consent }: { project: ProjectRecord; kept: KeptEnvironment; consent: Abandoning },
+): Promise<void> {
+  const woken: string[] = [];
+  try {
+    for (const { type, spec: written } of kept.resources) {
+      const spec = written as unknown as ResourceSpec;
+      await removeOrAbandon(spec.name, consent, async () => {
+        woken.push(...(await wakeServer(world, kept.environment, spec)));
+        await driverOf(world, String(type)).remove(spec);
+      });
+    }
+  } finally {
+    await restServers(world, project, woken).catch(world.report);
+  }
 }
 
 /** Gives the directories that went. */

@@ -7,7 +7,7 @@ import type { ResourceCall, ResourceConnection, ResourceDriver, ResourceOptions,
 import type { EnvironmentSession } from "./environment-session.ts";
 import { keptOf } from "./kept-environment.ts";
 import { ensurePort } from "./port-leases.ts";
-import { wakeServer } from "./shared-stack.ts";
+import { wakeServer } from "./wake-server.ts";
 import type { World } from "./world.ts";
 
 export interface LeasedResource {
@@ -94,7 +94,7 @@ export async function removeResource(world: World, environment: EnvironmentRecor
   if (!leased) return;
   // Without its connection it counts as never made: what a crash leaves here is removed again, or made anew.
   world.ledger.updateLease(leased.lease.id, { state: "removing", data: { ...leased.lease.data, connection: null } });
-  await wakeServer(world, environment, leased.spec.options);
+  await wakeServer(world, environment, leased.spec);
   await driverOf(world, leased.type).remove(leased.spec);
   world.ledger.release(leased.lease.id);
 }
@@ -108,7 +108,7 @@ export async function retireResource(world: World, environment: EnvironmentRecor
   if (!leased) return true;
   const driver = driverOf(world, leased.type);
   world.ledger.updateLease(leased.lease.id, { state: "removing", data: { ...leased.lease.data, connection: null } });
-  await wakeServer(world, environment, leased.spec.options);
+  await wakeServer(world, environment, leased.spec);
   if (await driver.retire?.(leased.spec)) return true;
   await removeResource(world, environment, name);
   return false;
@@ -142,7 +142,7 @@ export async function reviveResource(
     : null;
   const spec = { ...leased.spec, port };
   world.ledger.updateLease(leased.lease.id, { data: { ...leased.lease.data, spec: asJson(spec) } });
-  await wakeServer(world, environment, spec.options);
+  await wakeServer(world, environment, spec);
   const run = () => Promise.reject(new WtError({ kind: "machine", code: "resource_lost", message: `The content of ${name} is gone.` }));
   const connection = await driver.ensure(spec, { abort, report: () => undefined, run, env: world.env });
   keepConnection(world, environment.id, { name, connection });
@@ -217,7 +217,7 @@ async function claimResource(
   if (lease && (lease.data.type !== driver.type || JSON.stringify(lease.data.spec) !== JSON.stringify(spec))) {
     world.ledger.updateLease(lease.id, { data: { ...lease.data, type: driver.type, spec: asJson(spec) } });
   }
-  await wakeServer(world, environment, spec.options);
+  await wakeServer(world, environment, spec);
   return spec;
 }
 

@@ -6,6 +6,7 @@ import { createEnvironment } from "./create-environment.ts";
 import { deleteEnvironment } from "./delete-environment.ts";
 import { keptOf, putKept } from "./kept-environment.ts";
 import { purgeDeleted } from "./kept-upkeep.ts";
+import { heldServices } from "./shared-doors.ts";
 import { refuseHolders } from "./shared-holders.ts";
 import { undeleteEnvironment } from "./undelete-environment.ts";
 
@@ -14,7 +15,7 @@ const files = (server: string) => ({
 });
 const inShared = "postgres://shop:secret@127.0.0.1:23456/shop";
 
-/** With a shared service that the host reaches at 23456. */
+/** With a shared service that the host reaches at 23456, and that the main worktree's compose file has no more. */
 async function sharing(server: string): Promise<{ test: TestWorld; project: ProjectRecord } & AsyncDisposable> {
   const test = await testWorld(files(server), { postgres: {} });
   const { world } = test;
@@ -26,8 +27,8 @@ async function sharing(server: string): Promise<{ test: TestWorld; project: Proj
   const [main] = world.ledger.environments();
   const project = main && world.ledger.project(main.projectId);
   if (!main || !project) throw new Error("there is no main environment");
-  const doors = [{ port: 23_456, service: "db", target: 5432 }];
-  world.ledger.claim({ environmentId: main.id, kind: "compose_project", key: "shop-shared", data: { role: "shared", doors } });
+  world.ledger.claim({ environmentId: main.id, kind: "compose_project", key: "shop-shared", data: { role: "shared", doors: [] } });
+  world.ledger.claim({ environmentId: main.id, kind: "port", key: "23456", data: { service: "shared:db:5432" } });
   return { test, project, [Symbol.asyncDispose]: () => test[Symbol.asyncDispose]() };
 }
 
@@ -53,6 +54,7 @@ describe("refuseHolders", () => {
     await remove(test, "one");
     expect(refusal(test, project)).toMatchObject({ code: "shared_in_use", details: { environments: ["two"] } });
     await remove(test, "two");
+    expect(heldServices(test.world, project)).toEqual(["db"]);
     const [one, two] = ledger.deleted();
     const kept = refusal(test, project);
     expect(kept?.message).toBe("The shared services hold databases of deleted environments that can be brought back: one, two.");
@@ -73,6 +75,7 @@ describe("refuseHolders", () => {
     });
     await purgeDeleted(test.world, two?.id ?? "");
     expect(refusal(test, project)).toBeNull();
+    expect(heldServices(test.world, project)).toEqual([]);
   });
 
   test("what lies elsewhere is nobody's reason", async () => {

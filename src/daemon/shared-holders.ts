@@ -4,7 +4,7 @@ import { WtError } from "../errors/wt-error.ts";
 import type { ResourceSpec } from "../resource/resource-driver.ts";
 import { type KeptEnvironment, keptOf, keptSpecs } from "./kept-environment.ts";
 import { leasedResources } from "./resources.ts";
-import { sharedFacts } from "./shared-facts.ts";
+import { doorsOf, sharedDoors } from "./shared-doors.ts";
 import { projectLease } from "./stack-leases.ts";
 import type { World } from "./world.ts";
 
@@ -13,11 +13,8 @@ import type { World } from "./world.ts";
  * kept has a database there.
  */
 export function refuseHolders(world: World, project: ProjectRecord): void {
-  const { doors } = sharedFacts(world, project);
-  const isHolder = (specs: readonly ResourceSpec[]) => {
-    const options = JSON.stringify(specs.map((spec) => spec.options));
-    return doors.some(({ port }) => options.includes(`127.0.0.1:${port}`));
-  };
+  const doors = sharedDoors(world, project);
+  const isHolder = (specs: readonly ResourceSpec[]) => doorsOf(specs, doors).length > 0;
   const users = world.ledger.environments({ projectId: project.id }).filter((one) => {
     const specs = leasedResources(world, one.id).map(({ spec }) => spec);
     return isHolder(specs) || (!one.main && projectLease(world, one.id, "environment") !== null);

@@ -14,15 +14,16 @@ import type { TransformResult } from "../runtime/compose/transform/transform-res
 import { readConfig, requireTrust } from "./config-reader.ts";
 import { removeMarked } from "./containers.ts";
 import type { EnvironmentSession } from "./environment-session.ts";
-import { type Call, never } from "./journaled-run.ts";
+import type { Call } from "./journaled-run.ts";
 import { mainEnvironment } from "./main-environment.ts";
 import { ensurePort } from "./port-leases.ts";
 import { leaseSubnets, stackCall, takenProjects } from "./prepare-stack.ts";
 import { isReady } from "./service-waits.ts";
 import { connectAll, dropStale } from "./shared-connections.ts";
+import { heldServices } from "./shared-doors.ts";
 import { type SharedFacts, sharedFacts } from "./shared-facts.ts";
 import { refuseHolders } from "./shared-holders.ts";
-import { sharedName } from "./shared-names.ts";
+import { doorName, sharedLock, sharedName } from "./shared-names.ts";
 import { sharedServers, sharedTargets } from "./shared-servers.ts";
 import { awaitShared, sharedDefinition, startShared } from "./shared-services.ts";
 import {
@@ -68,8 +69,8 @@ export async function raiseShared(world: World, session: EnvironmentSession, cal
 export async function lowerShared(world: World, project: ProjectRecord, call: Call): Promise<void> {
   const main = mainEnvironment(world, { project });
   if (!main) return;
-  const names = world.shared.runners(main.id).map(({ name }) => name);
-  await world.locks.run(sharedLock(project), () => world.shared.stop(main.id, names), call.abort);
+  const names = () => world.shared.runners(main.id).map(({ name }) => name);
+  await world.locks.run(sharedLock(project), () => world.shared.stop(main.id, names()), call.abort);
 }
 
 /** With what its volumes hold, unless that is somebody's (see `refuseHolders`). */
@@ -99,26 +100,6 @@ async function removeTraces(world: World, main: EnvironmentRecord): Promise<void
   const directory = join(world.paths.environments, main.id);
   if (!projectLease(world, main.id, "environment")) await removeTree(join(directory, "containers"));
   if (entryAt(directory) && readdirSync(directory).length === 0) await removeTree(directory);
-}
-
-/** A database in a shared service can be removed only while that one runs; what was never made, or is of another kind, is nobody's to wait for. */
-export async function wakeServer(world: World, environment: EnvironmentRecord, options: unknown): Promise<void> {
-  const project = world.ledger.project(environment.projectId);
-  const main = project ? mainEnvironment(world, { project }) : null;
-  if (!project || !main) return;
-  const text = JSON.stringify(options);
-  const needed = sharedFacts(world, project).doors.filter(({ port }) => text.includes(`127.0.0.1:${port}`));
-  const asleep = needed.flatMap(({ service }) => {
-    const runner = world.shared.runner(main.id, sharedName(service));
-    return runner?.plan && !isReady(runner) ? [{ name: runner.name, plan: runner.plan }] : [];
-  });
-  for (const { plan } of asleep) world.shared.start(main.id, plan);
-  const names = asleep.map(({ name }) => name);
-  if (names.length > 0) await world.shared.whenSettled(main.id, names, never());
-}
-
-function sharedLock({ id }: ProjectRecord): string {
-  return `shared:${id}`;
 }
 
 interface Applying {
@@ -153,7 +134,7 @@ async function applyShared(world: World, applying: Applying, call: Call): Promis
   const subnets = subnetsOf(world, main.id, "shared");
   const made = transformModel(model, { ...request, subnets });
   call.emit({ type: "output", step: "stack", stream: "stdout", line: `Shared services: ${services.join(", ")}` });
-  await makeShared(world, { ...from, main, name, made, services, anew: applying.anew }, call);
+  await makeShared(world, { ...from, project, main, name, made, services, anew: applying.anew }, call);
   keepFacts(world, main, { doors, servers: sharedServers(model, services) });
   await connectAll(world, project, call.abort);
   for (const service of services) startShared(world, { main, name, service, model: made.model, doors });
@@ -190,7 +171,7 @@ async function leaseDoors(
   const doors: Door[] = [];
   for (const service of shared.services) {
     for (const target of sharedTargets(shared.model.services[service] ?? {}, resourceTypes(shared.config, service))) {
-      const lease = { name: `${sharedName(service)}:${target}`, port: { kind: "leased" as const } };
+      const lease = { name: doorName(service, target), port: { kind: "leased" as const } };
       const port = await ensurePort(world, shared.main, lease);
       if (port !== null) doors.push({ port, service, target });
     }
@@ -207,6 +188,7 @@ function portsOf(doors: readonly Door[]) {
 }
 
 interface Making {
+  project: ProjectRecord;
   main: EnvironmentRecord;
   name: string;
   made: TransformResult;
@@ -227,7 +209,9 @@ async function makeShared(world: World, making: Making, call: Call): Promise<voi
   if (making.anew) await world.shared.stop(main.id, changed.map(sharedName));
   // One that runs and is not to be made anew stays as it is: other environments use it at this moment.
   const still = services.filter((service) => !world.shared.runner(main.id, sharedName(service))?.status.live);
-  const stranded = await dropStale(world, { mark: stack.mark, services }, call.abort);
+  // Also where the file has one no more: what others have in it can be taken out only while it runs.
+  const needed = [...services, ...heldServices(world, making.project)];
+  const stranded = await dropStale(world, { mark: stack.mark, services: needed }, call.abort);
   const options = { services: still, anew: stranded };
   if (still.length > 0) await world.stack.create({ ...stack, model: modelPart(made.model, still) }, stackCall(call), options);
 }

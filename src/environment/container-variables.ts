@@ -58,6 +58,11 @@ export function connectionInside(connection: ResourceConnection, doors: readonly
   return { variables: all(connection.variables), values: all(connection.values) };
 }
 
+/** It names the address at which the host finds the door. */
+export function passesDoor(text: string, { port }: Pick<Door, "port">): boolean {
+  return outside(port).test(text);
+}
+
 function outside(port: number): RegExp {
   return new RegExp(`\\b(?:127\\.0\\.0\\.1|localhost):${port}(?!\\d)`, "g");
 }

@@ -3,6 +3,7 @@ import { describe, expect, test } from "bun:test";
 import { ensureComposeImages } from "../../scripts/compose-images.ts";
 import { composeApp, composeWorld, lines, projectName } from "../support/compose-app.ts";
 import { docker, dockerReason } from "../support/docker.ts";
+import { eventually } from "../support/hermetic-world.ts";
 
 const reason = dockerReason();
 const minute = 60_000;
@@ -105,7 +106,22 @@ describe.skipIf(reason !== null)(`databases in a shared service${reason === null
       expect(refused.stderr).toContain("The shared services hold databases of deleted environments that can be brought back: b.");
       const [, id = ""] = /wt undelete (\S+) --purge/.exec(refused.stderr) ?? [];
       expect(databases()).toEqual([`wt_${projectName}_b_data`]);
+
+      // The main worktree's files have it no more: what others have in it is there all the same.
+      const text = { "wt.yaml": `project: ${projectName}\nruntime: compose\ncompose: {}\n`, "compose.yaml": `services: {}\n` };
+      await world.write(text);
+      await world.ok(["trust", "--yes"]);
+      await world.ok(["shared", "down"]);
+      await world.ok(["shared", "up"]);
+      expect((await volumesDown()).stderr).toContain("databases of deleted environments that can be brought back: b.");
       await world.ok(["undelete", id, "--purge"]);
+      expect(JSON.parse(await world.ok(["shared", "--json"])).services).toMatchObject([{ name: "db", state: "Stopped" }]);
+      docker("start", `${projectName}-shared-db-1`);
+      const asked = ["docker", "exec", `${projectName}-shared-db-1`, "pg_isready", "-U", "shop"];
+      await eventually(
+        () => Bun.spawnSync(asked).exitCode,
+        (code) => code === 0,
+      );
       expect(databases()).toEqual([]);
       expect((await volumesDown()).code).toBe(0);
     },

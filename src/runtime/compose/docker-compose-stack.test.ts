@@ -200,36 +200,6 @@ describe.skipIf(whyNot !== null)(`stacks on a real engine${whyNot ? ` (skipped: 
       expect((await harness.stack.observe(shared.mark, abort)).containers.map(({ state }) => state)).toEqual(["exited"]);
     });
 
-    test("what bears the stack's names and is somebody else's is refused, and left as it is: a container, a network, a volume", async () => {
-      const volumes = { data: { labels: ownLabels(harness.nonce) } };
-      const stack = stackOf({ web: { volumes: ["data:/data"] } }, { volumes });
-      const { project } = stack;
-      const label = `${Object.entries(runLabels())[0]?.join("=")}`;
-      const ofProject = `com.docker.compose.project=${project}`;
-      const refused = async (what: string) => {
-        const error = await failure(harness.stack.create(stack, harness.call));
-        expect(error).toMatchObject({ kind: "refused", code: "stack_foreign" });
-        expect(error.message).toStartWith(`The ${what} bears a name`);
-      };
-      const run = ["run", "-d", "--network", "none", "--label", label, "--label", ofProject];
-      const service = ["--label", "com.docker.compose.service=web", "--label", "com.docker.compose.oneoff=False"];
-      const container = docker(...run, ...service, "--name", `${project}-web-1`, image?.name ?? "", "sleep", "300");
-      await refused(`container ${project}-web-1`);
-      expect(docker("inspect", "--format", "{{.State.Status}}", container)).toBe("running");
-      docker("rm", "--force", container);
-      docker("network", "create", "--label", label, "--label", ofProject, `${project}_default`);
-      await refused(`network ${project}_default`);
-      docker("network", "rm", `${project}_default`);
-      docker("volume", "create", "--label", label, `${project}_data`);
-      await refused(`volume ${project}_data`);
-      docker("volume", "rm", `${project}_data`);
-      expect((await harness.stack.observe(null, abort)).containers).toEqual([]);
-      // What somebody runs beside it (`docker compose run`) is no hindrance.
-      const beside = docker(...run, "--label", "com.docker.compose.oneoff=True", image?.name ?? "", "sleep", "300");
-      expect(await harness.stack.create(stack, harness.call)).toHaveLength(1);
-      docker("rm", "--force", beside);
-    });
-
     test("a shared volume is made once, and one that somebody else made is refused", async () => {
       const name = `wt-test-${randomUUID().slice(0, 12)}_cache`;
       const mark = harness.owned({ environmentId: "env", nonce: harness.nonce });

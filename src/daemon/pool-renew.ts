@@ -98,7 +98,8 @@ export async function contentOf(world: World, session: EnvironmentSession, name:
   if (isMainShared(resource)) return "shared";
   const spec: ResourceSpec = { ...leased.spec, worktree: session.environment.path };
   const needed = await driverOf(world, leased.type).templates?.need(spec);
-  if (needed) return JSON.stringify(needed.keys);
+  // Without a key there is no template yet for what the inputs say now, so what was made is of other ones.
+  if (needed) return needed.key;
   const source = await sourceSignature(leased.type, spec);
   return source === null ? null : JSON.stringify([hasCommands(session.config, name) ? await headOf(session) : "", source]);
 }

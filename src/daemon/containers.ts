@@ -6,7 +6,7 @@ import { modelPart } from "../runtime/compose/model-part.ts";
 import { never } from "./journaled-run.ts";
 import { stackCall } from "./prepare-stack.ts";
 import { connectShared, disconnectShared, dropStale } from "./shared-connections.ts";
-import { releaseStack, stackLeases } from "./stack-leases.ts";
+import { projectLease, releaseStack, stackLeases, updateProjectLease } from "./stack-leases.ts";
 import { containerServices, markOf, refuseUnsafe, sharedMark, stackOf, transformFor } from "./stack-model.ts";
 import type { StepContext } from "./steps.ts";
 import type { World } from "./world.ts";
@@ -35,7 +35,15 @@ export async function removeContainers(world: World, environment: EnvironmentRec
   await disconnectShared(world, environment, never());
   const marks = [markOf(environment), ...(environment.main ? [sharedMark(environment)] : [])];
   for (const mark of marks) await removeMarked(world, { slug: environment.slug, mark, volumes });
+  if (!volumes) await noteKept(world, environment);
   releaseStack(world, environment.id, { volumes });
+}
+
+/** Some stay for what they hold: see `RemoveOptions.volumes`. */
+async function noteKept(world: World, environment: EnvironmentRecord): Promise<void> {
+  const { containers } = await world.stack.observe(markOf(environment), never());
+  const lease = projectLease(world, environment.id, "environment");
+  if (lease) updateProjectLease(world, lease, { holding: containers.map(({ ref }) => ref.service) });
 }
 
 /** Throws `WtError` (`machine`, `containers_remain`) that says what is still there. */

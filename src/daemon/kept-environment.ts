@@ -15,7 +15,7 @@ export interface KeptEnvironment {
   /** Names of those that could not be kept. */
   removedResources: string[];
   ports: { service: string; port: number }[];
-  /** What its containers left: absent where there were none, or nothing stayed. */
+  /** What its containers left: absent where there were none, or nothing stayed. Some stay themselves, for what they hold in volumes without a name. */
   stack?: { project: string; volumes: { name: string; key: string }[] };
   stamps: { step: string; hash: string }[];
   branch: { name: string; commit: string; settings: BranchSettings; deleted: boolean } | null;

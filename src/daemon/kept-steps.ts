@@ -64,10 +64,11 @@ async function keepWork(context: StepContext, dirty: boolean): Promise<void> {
 
 /** What `remove_stack` left. */
 function keptStack(world: World, environmentId: string): Pick<KeptEnvironment, "stack"> {
-  const project = projectLease(world, environmentId, "environment")?.key;
+  const lease = projectLease(world, environmentId, "environment");
   const volumes = stackLeases(world, environmentId, "environment").filter(({ kind }) => kind === "volume");
-  if (project === undefined || volumes.length === 0) return {};
-  return { stack: { project, volumes: volumes.map(({ key, data }) => ({ name: key, key: String(data.key) })) } };
+  const holding = Array.isArray(lease?.data.holding) && lease.data.holding.length > 0;
+  if (!lease || (volumes.length === 0 && !holding)) return {};
+  return { stack: { project: lease.key, volumes: volumes.map(({ key, data }) => ({ name: key, key: String(data.key) })) } };
 }
 
 function deletionOf({ world, session }: StepContext): OperationRecord {

@@ -58,14 +58,17 @@ export async function dropStale(
 ): Promise<string[]> {
   const { mark, services } = stack;
   const [{ containers }, taken] = await Promise.all([world.stack.observe(mark, abort), world.stack.takenSubnets(abort)]);
-  const there = new Set([...taken.map(({ network }) => network), "host", "none", "bridge"]);
+  const names = new Set([...taken.map(({ network }) => network), "host", "none", "bridge"]);
+  const ids = new Set(taken.map(({ networkId }) => networkId));
+  // One of the same name that was made since then is another.
+  const isStranded = ({ networks, networkIds }: StackContainer) =>
+    networks.some((name) => !names.has(name)) || networkIds.some((id) => !ids.has(id));
   const idle = containers.filter(({ state }) => state !== "running" && state !== "paused");
   for (const { ref, unnamedVolumes } of idle) {
     if (services.includes(ref.service) || unnamedVolumes) continue;
     await world.stack.remove(mark, { volumes: false, images: false, service: ref.service }, abort);
   }
-  const stranded = idle.filter(({ ref, networks }) => services.includes(ref.service) && !networks.every((name) => there.has(name)));
-  return stranded.map(({ ref }) => ref.service);
+  return idle.filter((one) => services.includes(one.ref.service) && isStranded(one)).map(({ ref }) => ref.service);
 }
 
 async function sharedContainers(world: World, project: ProjectRecord, abort: AbortSignal): Promise<StackContainer[]> {

@@ -27,6 +27,8 @@ export interface ContainerSummary {
 export interface ContainerDetails {
   Id: string;
   Name: string;
+  /** Id of its image. */
+  Image: string;
   State: {
     Status: string;
     Running: boolean;
@@ -40,7 +42,7 @@ export interface ContainerDetails {
   };
   Config: { Image: string; Labels: Record<string, string> | null; Tty: boolean; StopSignal?: string };
   HostConfig: { LogConfig?: { Type: string } };
-  Mounts?: { Type: string; Name?: string }[] | null;
+  Mounts?: { Type: string; Name?: string; Destination: string }[] | null;
   NetworkSettings: {
     Ports?: Record<string, { HostIp: string; HostPort: string }[] | null> | null;
     Networks?: Record<string, { NetworkID: string; Aliases: string[] | null }> | null;
@@ -123,6 +125,8 @@ export interface DockerEngine {
   removeVolume(name: string, abort?: AbortSignal): Promise<void>;
   images(filter: LabelFilter, abort?: AbortSignal): Promise<ImageSummary[]>;
   hasImage(name: string, abort?: AbortSignal): Promise<boolean>;
+  /** Places for which the image wants a volume (`VOLUME`). */
+  imageVolumes(id: string, abort?: AbortSignal): Promise<string[]>;
   removeImage(id: string, abort?: AbortSignal): Promise<void>;
   /** Makes an image of an archive of files. */
   importImage(name: string, archive: Uint8Array, abort?: AbortSignal): Promise<void>;
@@ -184,6 +188,11 @@ export function createDockerEngine(socketPath: string): DockerEngine {
     },
     images: (filter, abort) => call.list<ImageSummary>(`/images/json?${filters(filter)}`, abort),
     hasImage: async (name, abort) => (await call.json(`/images/${encodeURI(name)}/json`, abort)) !== null,
+    async imageVolumes(id, abort) {
+      const path = `/images/${encodeURI(id)}/json`;
+      const image = await call.json<{ Config?: { Volumes?: Record<string, unknown> | null } | null }>(path, abort);
+      return Object.keys(image?.Config?.Volumes ?? {});
+    },
     async removeImage(id, abort) {
       await call.act({ method: "DELETE", path: `/images/${encodeURIComponent(id)}?force=1` }, abort);
     },

@@ -1,6 +1,6 @@
 // What containers hold in volumes without a name (an image's `VOLUME`, `volumes: [/data]`), and containers that live in another's network.
 import { describe, expect, test } from "bun:test";
-import { composeWorld, projectName } from "../support/compose-app.ts";
+import { composeWorld, lines, projectName } from "../support/compose-app.ts";
 import { docker, dockerReason } from "../support/docker.ts";
 
 const reason = dockerReason();
@@ -53,6 +53,43 @@ describe.skipIf(reason !== null)(`volumes without a name${reason === null ? "" :
       ]);
       await change(withData(image));
       expect(inside("main-db", "cat /data/rows")).toBe("precious");
+    },
+    3 * minute,
+  );
+});
+
+describe.skipIf(reason !== null)(`volumes that an image wants${reason === null ? "" : ` (left out: ${reason})`}`, () => {
+  test(
+    "what a deleted environment held there comes back with it, also when a command of it runs first; for good it goes whole",
+    async () => {
+      await using compose = await composeWorld((image) => ({
+        "wt.yaml": `${wt("{}")}setup:\n  - { run: "true", service: web, inputs: [page.txt] }\n`,
+        "compose.yaml": `services:\n  web: ${sleeper(image, ", volumes: [/cache]")}\n  db: { build: ., init: true, command: [sleep, "100000"] }\n`,
+        Dockerfile: `FROM ${image}\nVOLUME /data\n`,
+        "page.txt": "first\n",
+      }));
+      const { world } = compose;
+      const volumes = () => lines(docker("volume", "ls", "--quiet")).filter((name) => /^[0-9a-f]{64}$/.test(name));
+      await world.ok(["daemon", "stop"]);
+      await world.ok(["create", "a"], { env: { WT_UNDELETE_DAYS: "7" } });
+      inside("a-db", "echo precious > /data/rows");
+      const held = docker("inspect", "--format", "{{range .Mounts}}{{.Name}}{{end}}", `${projectName}-a-db-1`);
+      const path = (await world.status("a")).path;
+      await world.write({ "page.txt": "second\n" }, path);
+      await world.ok(["delete", "a", "--force"]);
+      const kept = [`container ${projectName}-a-db-1`, `image ${projectName}-a-db:latest`];
+      expect(compose.things()).toEqual(kept);
+      expect(compose.running()).toEqual([]);
+      expect(await world.ok(["gc", "--dry-run"])).not.toContain(`${projectName}-a-db`);
+
+      await world.ok(["undelete", "a"]);
+      expect(inside("a-db", "cat /data/rows")).toBe("precious");
+      expect(volumes()).toContain(held);
+      await world.ok(["delete", "a", "--force"]);
+      expect(compose.things()).toEqual(kept);
+      await world.ok(["undelete", "a", "--purge"]);
+      expect(compose.things()).toEqual([]);
+      expect(volumes()).not.toContain(held);
     },
     3 * minute,
   );

@@ -102,7 +102,12 @@ export async function composeWorld(files: (image: string) => Record<string, stri
     async [Symbol.asyncDispose]() {
       try {
         await world.wt(["daemon", "stop", "--services"]);
-        for (const id of lines(docker("ps", "--all", "--quiet", "--filter", filter()))) docker("rm", "--force", "--volumes", id);
+        for (const id of lines(docker("ps", "--all", "--quiet", "--filter", filter()))) {
+          const volumes = docker("inspect", "--format", "{{range .Mounts}}{{.Name}}\n{{end}}", id);
+          docker("rm", "--force", "--volumes", id);
+          // Of one that was made anew they stay.
+          for (const name of lines(volumes).filter((one) => /^[0-9a-f]{64}$/.test(one))) docker("volume", "rm", "--force", name);
+        }
         for (const id of lines(docker("network", "ls", "--quiet", "--filter", filter()))) docker("network", "rm", id);
         for (const name of lines(docker("volume", "ls", "--quiet", "--filter", filter()))) docker("volume", "rm", name);
         for (const id of new Set(lines(docker("image", "ls", "--quiet", "--filter", filter())))) docker("image", "rm", "--force", id);

@@ -67,6 +67,8 @@ export interface StackContainer {
   ports: { target: number; hostPort: number }[];
   /** Names of the networks it is attached to. */
   networks: string[];
+  /** Their ids, as far as it was in them already. */
+  networkIds: string[];
   /** It has volumes without a name of their own: what they hold goes with the container. */
   unnamedVolumes: boolean;
 }
@@ -105,6 +107,7 @@ export interface CreateOptions {
 }
 
 export interface RemoveOptions {
+  /** False: what they hold stays. So do, stopped, containers with a volume without a name that their image wants (`VOLUME`), which goes with them, and their images. */
   volumes: boolean;
   images: boolean;
   /** Remove only containers of this role (and no network, volume or image): one-off containers after setup, say. */
@@ -138,6 +141,7 @@ export interface Attachment {
 /** A subnet that is in use on this engine, whoever made it. */
 export interface TakenSubnet {
   network: string;
+  networkId: string;
   /** Empty: the network has none. */
   subnet: string;
 }

@@ -13,7 +13,6 @@ import type {
   SharedVolume,
   StackCall,
   StackContainer,
-  StackMark,
   StackModel,
 } from "./compose-stack.ts";
 import type { EngineAccess } from "./engine-access.ts";
@@ -27,7 +26,7 @@ import { refuseForeign } from "./refuse-foreign.ts";
 import { removeFiles } from "./remove-files.ts";
 import { removeStack } from "./remove-stack.ts";
 import { asObject, shellOf, stampModel } from "./stamp-model.ts";
-import { stopContainer } from "./stop-container.ts";
+import { stopById } from "./stop-container.ts";
 import { type ComposeModel, composeModelText, parseComposeModel } from "./transform/compose-model.ts";
 
 export interface ComposeStackOptions {
@@ -43,9 +42,6 @@ interface Parts extends ComposeStackOptions {
 }
 
 const noEnvFile = ["--env-file", "/dev/null"] as const;
-
-/** Time that a container of the shared stack has to end. */
-const sharedGraceMs = 10_000;
 
 export function createComposeStack(options: ComposeStackOptions): ComposeStack {
   const { access, env, state } = options;
@@ -84,7 +80,7 @@ export function createComposeStack(options: ComposeStackOptions): ComposeStack {
     async stop(mark, role, abort) {
       const engine = await access.engine();
       const containers = await containersOf(engine, { ...filterOf(mark, state), [labels.role]: role }, abort);
-      const left = await Promise.all(containers.map(({ Id }) => stopById(engine, Id, mark)));
+      const left = await Promise.all(containers.map(({ Id }) => stopById(engine, Id, mark.nonce)));
       const [first] = left.flat();
       if (first !== undefined)
         throw new WtError({ kind: "machine", code: "container_failed", message: first, hints: ["Run `wt doctor`."] });
@@ -104,9 +100,9 @@ export function createComposeStack(options: ComposeStackOptions): ComposeStack {
     },
     async takenSubnets(abort) {
       const networks = await (await access.engine()).networks({}, abort);
-      return networks.flatMap(({ Name, IPAM }) => {
+      return networks.flatMap(({ Id, Name, IPAM }) => {
         const subnets = (IPAM?.Config ?? []).map(({ Subnet }) => Subnet ?? "");
-        return (subnets.length > 0 ? subnets : [""]).map((subnet) => ({ network: Name, subnet }));
+        return (subnets.length > 0 ? subnets : [""]).map((subnet) => ({ network: Name, networkId: Id, subnet }));
       });
     },
   };
@@ -278,21 +274,6 @@ async function connect(engine: DockerEngine, { container, network, aliases }: At
   await orRefusal(`The container ${container} cannot be attached to the network ${network}`, () =>
     engine.connect({ network, container, aliases }, abort),
   );
-}
-
-async function stopById(engine: DockerEngine, id: string, mark: StackMark): Promise<string[]> {
-  const details = await engine.inspect(id);
-  if (!details?.State.Running) return [];
-  const identity = {
-    endpoint: engine.socketPath,
-    container: id,
-    generation: 0,
-    startedAt: details.State.StartedAt,
-    nonce: mark.nonce,
-    logPath: null,
-  };
-  const service = details.Config.Labels?.[composeLabels.service] ?? details.Name;
-  return (await stopContainer(engine, { identity, policy: { signal: "SIGTERM", graceMs: sharedGraceMs }, service })).leftovers;
 }
 
 async function orRefusal<T>(subject: string, work: () => Promise<T>): Promise<T> {

@@ -11,6 +11,8 @@ export const labels = {
   service: "dev.wt.service",
   /** `environment`, `shared` or `one-off`. */
   role: "dev.wt.role",
+  /** Of a container: volumes it has by a name in the compose file that looks as if Docker had made it up. */
+  namedVolumes: "dev.wt.named-volumes",
 } as const;
 
 /** Compose's own, which it puts there itself. */

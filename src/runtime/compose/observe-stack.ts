@@ -54,7 +54,19 @@ function markOf(found: Record<string, string> | null): StackMark {
   return { environmentId: found?.[labels.environment] ?? "", nonce: found?.[labels.nonce] ?? "" };
 }
 
-export function containerOf({ Id, Name, State, Config, NetworkSettings, Mounts }: ContainerDetails): StackContainer {
+/** What it holds in volumes that Docker made up a name for; they are its alone, as long as nobody else has one. */
+export function unnamedVolumes({ Mounts, Config }: Pick<ContainerDetails, "Mounts" | "Config">): { name: string; destination: string }[] {
+  const named = (Config.Labels?.[labels.namedVolumes] ?? "").split(",");
+  return (Mounts ?? []).flatMap(({ Type, Name = "", Destination }) =>
+    Type === "volume" && isMadeUp(Name) && !named.includes(Name) ? [{ name: Name, destination: Destination }] : [],
+  );
+}
+
+export function isMadeUp(volume: string): boolean {
+  return /^[0-9a-f]{64}$/.test(volume);
+}
+
+export function containerOf({ Id, Name, State, Config, NetworkSettings, Mounts = [] }: ContainerDetails): StackContainer {
   const ports = Object.entries(NetworkSettings.Ports ?? {}).flatMap(([key, bindings]) =>
     (bindings ?? []).map(({ HostPort }) => ({ target: Number.parseInt(key, 10), hostPort: Number(HostPort) })),
   );
@@ -71,6 +83,7 @@ export function containerOf({ Id, Name, State, Config, NetworkSettings, Mounts }
     image: Config.Image,
     ports,
     networks: Object.keys(NetworkSettings.Networks ?? {}),
-    unnamedVolumes: (Mounts ?? []).some(({ Type, Name }) => Type === "volume" && /^[0-9a-f]{64}$/.test(Name ?? "")),
+    networkIds: Object.values(NetworkSettings.Networks ?? {}).flatMap(({ NetworkID }) => (NetworkID ? [NetworkID] : [])),
+    unnamedVolumes: unnamedVolumes({ Mounts, Config }).length > 0,
   };
 }

@@ -1,7 +1,14 @@
-import { type DockerEngine, EngineRefusal, type NetworkDetails } from "../../os/docker-engine.ts";
+import {
+  type ContainerDetails,
+  type ContainerSummary,
+  type DockerEngine,
+  EngineRefusal,
+  type NetworkDetails,
+} from "../../os/docker-engine.ts";
 import type { RemoveOptions, StackMark } from "./compose-stack.ts";
 import { composeLabels, labels } from "./labels.ts";
-import { containersOf, filterOf, imagesOf, observeStack, ownTags } from "./observe-stack.ts";
+import { containersOf, filterOf, imagesOf, observeStack, ownTags, unnamedVolumes } from "./observe-stack.ts";
+import { stopById } from "./stop-container.ts";
 
 export interface RemoveRequest {
   mark: StackMark;
@@ -27,8 +34,14 @@ export async function removeStack(engine: DockerEngine, { mark, options, state }
       reasons.set(id, error.message);
     }
   };
-  const containers = await containersOf(engine, filter, abort);
-  await Promise.all(containers.map(({ Id }) => attempt(Id, () => engine.removeContainer(Id, abort))));
+  const containers = await inspected(engine, await containersOf(engine, filter, abort), abort);
+  const keeping = containersOnly || options.volumes ? [] : await keepingData(engine, containers, abort);
+  const kept = new Set(keeping.flatMap(({ Id, Image }) => [Id, Image]));
+  const running = await Promise.all(keeping.map(({ Id }) => stopById(engine, Id, mark.nonce)));
+  const going = containers.filter(({ Id }) => !kept.has(Id));
+  await Promise.all(going.map(({ Id }) => attempt(Id, () => engine.removeContainer(Id, abort))));
+  // After Compose has made a container anew they do not go with it. One that another container has stays.
+  for (const { name } of going.flatMap(unnamedVolumes)) await attempt(name, () => engine.removeVolume(name, abort));
   if (!containersOnly) {
     for (const { Id } of await engine.networks(filter, abort)) {
       await attempt(Id, async () => {
@@ -41,20 +54,42 @@ export async function removeStack(engine: DockerEngine, { mark, options, state }
     }
     if (options.images) {
       for (const image of await imagesOf(engine, filter, abort)) {
+        if (kept.has(image.Id)) continue;
         // With its last name the image itself goes; a name that somebody else gave it keeps it.
         const tags = ownTags(image);
         for (const name of tags.length > 0 ? tags : [image.Id]) await attempt(image.Id, () => engine.removeImage(name, abort));
       }
     }
   }
-  const left = await observeStack(engine, filter, abort);
+  const seen = await observeStack(engine, filter, abort);
+  const isLeft = ({ id }: { id: string }) => !kept.has(id);
+  const left = { ...seen, containers: seen.containers.filter(isLeft), images: seen.images.filter(isLeft) };
   const because = (id: string) => (reasons.has(id) ? ` (${reasons.get(id)})` : "");
   const sentences = left.containers.map(({ id, name }) => `The container ${name} is still there${because(id)}.`);
   if (containersOnly) return sentences;
+  sentences.push(...running.flat());
   for (const { id, name } of left.networks) sentences.push(`The network ${name} is still there${because(id)}.`);
   if (options.volumes) for (const { name } of left.volumes) sentences.push(`The volume ${name} is still there${because(name)}.`);
   if (options.images) for (const { id, tags } of left.images) sentences.push(`The image ${tags[0] ?? id} is still there${because(id)}.`);
   return sentences;
+}
+
+/** Containers whose image wants a volume for what they write, and that have none with a name there. */
+async function keepingData(engine: DockerEngine, containers: readonly ContainerDetails[], abort: AbortSignal): Promise<ContainerDetails[]> {
+  const kept = await Promise.all(
+    containers.map(async (details) => {
+      const unnamed = details.Config.Labels?.[labels.role] === "one-off" ? [] : unnamedVolumes(details);
+      if (unnamed.length === 0) return [];
+      const wanted = await engine.imageVolumes(details.Image, abort);
+      return unnamed.some(({ destination }) => wanted.includes(destination)) ? [details] : [];
+    }),
+  );
+  return kept.flat();
+}
+
+async function inspected(engine: DockerEngine, containers: readonly ContainerSummary[], abort: AbortSignal): Promise<ContainerDetails[]> {
+  const all = await Promise.all(containers.map(({ Id }) => engine.inspect(Id, abort)));
+  return all.filter((details) => details !== null);
 }
 
 /** Our own containers of other environments would keep the network alive; a stranger's container stays in it, and so does the network. */

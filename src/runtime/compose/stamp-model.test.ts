@@ -29,6 +29,15 @@ test("everything that is made gets the label, and keeps its own; what is not our
   expect(volumes).toEqual({ data: { labels: { kept: "yes", ...state } } });
 });
 
+test("a volume of the compose file whose name looks made up is told from one that Docker made up", () => {
+  const [made, plain] = ["0123456789abcdef".repeat(4), "data"];
+  const volumes = { old: { external: true, name: made }, data: { name: plain } };
+  const web = { volumes: ["old", "data"].map((source) => ({ type: "volume", source, target: `/${source}` })) };
+  const { services } = stampModel({ name: "p", services: { web, db: {} }, volumes }, "/state");
+  expect(services.web?.labels).toEqual({ [labels.namedVolumes]: made, [labels.state]: "/state" });
+  expect(services.db?.labels).toEqual({ [labels.state]: "/state" });
+});
+
 test("of the shell's variables only those reach Compose that secrets and configs are made of", () => {
   const made = { ...model, secrets: { token: { environment: "TOKEN" }, file: { file: "/x" } }, configs: { site: { environment: "SITE" } } };
   expect(shellOf(made, { TOKEN: "t", SITE: "s", OTHER: "o" })).toEqual({ TOKEN: "t", SITE: "s" });

@@ -1,6 +1,7 @@
 // What a stack adds to a model by itself. Pure.
 import type { JsonValue } from "../../errors/wt-error.ts";
 import { labels } from "./labels.ts";
+import { isMadeUp } from "./observe-stack.ts";
 import type { ComposeModel } from "./transform/compose-model.ts";
 
 type JsonObject = { [key: string]: JsonValue };
@@ -10,10 +11,19 @@ export function stampModel(model: ComposeModel, state: string): ComposeModel {
   const label = { [labels.state]: state };
   const stamped = (each: JsonObject): JsonObject => (each.external ? each : { ...each, labels: { ...labelMap(each.labels), ...label } });
   const services = mapEach(model.services, (service) => {
-    const own = stamped(service);
+    const own = stamped({ ...service, ...namedVolumes(model, service) });
     return typeof own.build === "object" && own.build !== null ? { ...own, build: stamped(asObject(own.build)) } : own;
   });
   return { ...model, ...each(model, "networks", stamped), ...each(model, "volumes", stamped), services };
+}
+
+/** Labels that tell volumes of the compose file from those that Docker makes up a name for, where the name does not. */
+function namedVolumes(model: ComposeModel, { volumes, labels: written }: JsonObject): JsonObject {
+  const sources = (Array.isArray(volumes) ? volumes : []).map(
+    (mount) => asObject(asObject(model.volumes)[String(asObject(mount).source)]).name,
+  );
+  const names = sources.filter((name) => typeof name === "string" && isMadeUp(name));
+  return names.length === 0 ? {} : { labels: { ...labelMap(written), [labels.namedVolumes]: names.join(",") } };
 }
 
 function each(model: ComposeModel, key: "networks" | "volumes", change: (entry: JsonObject) => JsonObject): Partial<ComposeModel> {

@@ -2,9 +2,12 @@ import { WtError } from "../../errors/wt-error.ts";
 import { type DockerEngine, EngineRefusal } from "../../os/docker-engine.ts";
 import type { StopPolicy, StopResult } from "../runtime-driver.ts";
 import type { ContainerIdentity } from "./container-identity.ts";
+import { composeLabels } from "./labels.ts";
 
 /** From SIGKILL until it must be gone. */
 const killWithinMs = 20_000;
+/** Where no policy of a service says more. */
+const byIdGraceMs = 10_000;
 
 export interface StopRequest {
   identity: ContainerIdentity;
@@ -32,6 +35,16 @@ export async function stopContainer(engine: DockerEngine, { identity, policy, se
     if (!(error instanceof WtError || error instanceof EngineRefusal)) throw error;
     return { killed, leftovers: [`The container of service ${service} cannot be ended: ${error.message.replace(/\.$/, "")}.`] };
   }
+}
+
+/** Ends whatever start of it runs. Gives what is left, in sentences. */
+export async function stopById(engine: DockerEngine, id: string, nonce: string): Promise<string[]> {
+  const details = await engine.inspect(id);
+  if (!details?.State.Running) return [];
+  const { StartedAt: startedAt } = details.State;
+  const identity = { endpoint: engine.socketPath, container: id, generation: 0, startedAt, nonce, logPath: null };
+  const service = details.Config.Labels?.[composeLabels.service] ?? details.Name;
+  return (await stopContainer(engine, { identity, policy: { signal: "SIGTERM", graceMs: byIdGraceMs }, service })).leftovers;
 }
 
 /** False: it did not run any more; engines tell that in several ways. */

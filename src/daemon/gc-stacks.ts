@@ -3,11 +3,13 @@
 import type { GcItem } from "../api/gc.ts";
 import { WtError } from "../errors/wt-error.ts";
 import type { StackMark, StackObservation } from "../runtime/compose/compose-stack.ts";
+import { labels } from "../runtime/compose/labels.ts";
 import { isLedgerTrusted, type Leftovers, removing } from "./gc-leftovers.ts";
 import { keptOf } from "./kept-environment.ts";
 import { usesContainers } from "./stack-leases.ts";
 import { sharedMark } from "./stack-model.ts";
 import type { World } from "./world.ts";
+import { isOwnNonce } from "./world-nonce.ts";
 
 export async function collectStacks({ world, dryRun, abort }: Leftovers): Promise<GcItem[]> {
   if (!usesContainers(world.ledger)) return [];
@@ -23,6 +25,10 @@ export async function collectStacks({ world, dryRun, abort }: Leftovers): Promis
       items.push({ ...item, outcome: "reported", reason: "The ledger does not know their environment, but it may have been lost." });
       continue;
     }
+    if (!isOwnNonce(world.ledger, mark.nonce)) {
+      items.push({ ...item, outcome: "reported", reason: unproven(mark) });
+      continue;
+    }
     const remove = async () => {
       const leftovers = await world.stack.remove(mark, { volumes: true, images: true }, abort);
       if (leftovers.length > 0) throw new WtError({ kind: "machine", code: "containers_remain", message: leftovers.join(" ") });
@@ -30,6 +36,11 @@ export async function collectStacks({ world, dryRun, abort }: Leftovers): Promis
     items.push(await removing({ ...item, reason: "Their environment is gone; their labels prove that they were ours." }, dryRun, remove));
   }
   return items;
+}
+
+function unproven({ nonce }: StackMark): string {
+  const filter = `--filter label=${labels.nonce}=${nonce}`;
+  return `This ledger never made their environment: a world with the same state directory did, on another machine or before its ledger was lost. Remove by hand what nobody needs: docker ps --all ${filter}; docker volume ls ${filter}`;
 }
 
 async function observed(world: World, abort: AbortSignal): Promise<StackObservation | { problem: string }> {

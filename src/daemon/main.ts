@@ -40,6 +40,7 @@ import { Supervisor } from "./supervisor.ts";
 import { keepTemplatesTidy } from "./tidy-templates.ts";
 import { watchWorktrees } from "./worktree-watch.ts";
 import type { World } from "./world.ts";
+import { beginNonces } from "./world-nonce.ts";
 
 /** Runs until it is told to stop; gives the exit code. A second daemon of the same world ends at once with 0. */
 export async function runDaemon(_argv: readonly string[], env: Readonly<Record<string, string | undefined>>): Promise<number> {
@@ -109,6 +110,7 @@ interface Parts {
 
 async function buildWorld({ ledger, paths, env }: Parts): Promise<World> {
   const clock = systemClock;
+  if (ledger.recovery !== null) beginNonces(ledger);
   const changes = new Changes();
   const logs = createLogFiles({ clock, rotateBytes: 10 * 1024 * 1024 });
   const access = createEngineAccess(definedOnly(env));

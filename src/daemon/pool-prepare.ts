@@ -32,6 +32,7 @@ import { stampKey } from "./setup-inputs.ts";
 import type { StepContext } from "./steps.ts";
 import { worktreesDirectory } from "./worktree-place.ts";
 import type { World } from "./world.ts";
+import { newNonce } from "./world-nonce.ts";
 
 /** What members are prepared for: a new branch from the default branch. */
 export interface PoolBase {
@@ -98,7 +99,7 @@ function insertMember(world: World, project: ProjectRecord, base: PoolBase): { e
     ownsWorktree: true,
     ownsBranch: false,
     slot: memberSlot(randomBytes(4).readUInt32BE()),
-    nonce: randomBytes(16).toString("hex"),
+    nonce: newNonce(ledger),
     wanted: "down",
     createdAtMs: world.clock.now(),
   };

@@ -15,6 +15,7 @@ import { readProjectName } from "./config-reader.ts";
 import { worktreeExists } from "./worktree-exists.ts";
 import { noteMount } from "./worktree-presence.ts";
 import type { World } from "./world.ts";
+import { newNonce } from "./world-nonce.ts";
 
 export interface Location {
   project: ProjectRecord;
@@ -156,7 +157,7 @@ export function registerEnvironment(world: World, project: ProjectRecord, wanted
       ...chooseNames(world, project, wanted),
       id: randomBytes(8).toString("hex"),
       projectId: project.id,
-      nonce: randomBytes(16).toString("hex"),
+      nonce: newNonce(ledger),
       wanted: "down",
       createdAtMs: world.clock.now(),
     };

@@ -3,7 +3,7 @@ import type { EnvironmentRecord } from "../environment/ledger.ts";
 import { WtError } from "../errors/wt-error.ts";
 import type { StackMark } from "../runtime/compose/compose-stack.ts";
 import { modelPart } from "../runtime/compose/model-part.ts";
-import { never } from "./journaled-run.ts";
+import { type Call, never } from "./journaled-run.ts";
 import { stackCall } from "./prepare-stack.ts";
 import { connectShared, disconnectShared, dropStale } from "./shared-connections.ts";
 import { projectLease, releaseStack, stackLeases, updateProjectLease } from "./stack-leases.ts";
@@ -27,6 +27,19 @@ export async function makeContainers(context: StepContext, names: readonly strin
   const services = missing.map(({ container }) => container.service);
   await world.stack.create(stackOf(session, stack, modelPart(model, services)), stackCall(context, "start"), { services, anew });
   await connectShared(world, project, { aliases, abort: context.abort });
+}
+
+/** Also those that somebody has started by hand. An engine that does not answer keeps nobody from being down: it is told. */
+export async function stopContainers(world: World, environment: EnvironmentRecord, call: Call): Promise<void> {
+  if (!projectLease(world, environment.id, "environment")) return;
+  await world.stack.stop(markOf(environment), "environment", call.abort).catch((error: unknown) => {
+    const failure = WtError.from(error);
+    if (failure.kind !== "machine") throw error;
+    call.emit({
+      type: "note",
+      message: `Whether a container of ${environment.slug} runs that was started by hand is not known: ${failure.message}`,
+    });
+  });
 }
 
 /** Verified; `volumes` false: what they hold stays, under its lease. Idempotent. */

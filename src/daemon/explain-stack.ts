@@ -3,6 +3,7 @@ import type { ComposeCall, ExplainDocument, StackExplanation, StackRequest } fro
 import { WtError } from "../errors/wt-error.ts";
 import { createGit } from "../git/git.ts";
 import { repositoryFiles } from "../os/repository-files.ts";
+import { stampModel } from "../runtime/compose/stamp-model.ts";
 import { composeModelText } from "../runtime/compose/transform/compose-model.ts";
 import { explainRewrites } from "../runtime/compose/transform/explain-rewrites.ts";
 import { transformModel } from "../runtime/compose/transform/transform-model.ts";
@@ -57,7 +58,8 @@ export async function composeCall(world: World, request: StackRequest): Promise<
     command: composeCommand,
     project: place.project,
     directory: environment.path,
-    model: composeModelText(model),
+    // As it is when wt makes them, so that what Compose makes by hand is found like all else.
+    model: composeModelText(stampModel(model, world.paths.state)),
     env: { ...env, DOCKER_HOST: endpoint },
   };
 }

@@ -3,14 +3,13 @@ import type { Ledger, ServiceRecord } from "../environment/ledger.ts";
 import { type ServicePlan, stopOrder } from "../environment/service-plan.ts";
 import { WtError } from "../errors/wt-error.ts";
 import type { Clock } from "../os/clock.ts";
-import { isPortFree } from "../os/ports.ts";
 import type { RuntimeDriver, ServiceInstance } from "../runtime/runtime-driver.ts";
 import { Admission } from "./admission.ts";
 import type { Changes } from "./changes.ts";
 import { isLasting } from "./lasting-commands.ts";
 import { createPauses, type Pauses } from "./pauses.ts";
-import { portHolderName } from "./port-holder.ts";
 import { processRemains } from "./process-remains.ts";
+import { requirePort } from "./require-port.ts";
 import type { RunnerContext } from "./runner-context.ts";
 import { instanceOf, processKey, serviceOfKey, serviceRecord } from "./service-record.ts";
 import { ServiceRunner } from "./service-runner.ts";
@@ -255,15 +254,7 @@ export class Supervisor {
 
   async #checkPort(plan: ServicePlan): Promise<void> {
     await this.pauses.over(plan.spec.environmentId);
-    const port = plan.spec.port;
-    if (port === null || (await isPortFree(port))) return;
-    const [who, name] = [await portHolderName(port), spokenName(plan.spec.service)];
-    throw new WtError({
-      kind: "machine",
-      code: "port_held",
-      message: `Port ${port} of ${name} is held by ${who}.`,
-      hints: [`End that program, then run \`wt restart ${name}\`.`],
-    });
+    await requirePort(this.#options.driver, plan);
   }
 
   #recordIntent(runner: ServiceRunner, generation: number): void {

@@ -8,6 +8,7 @@ import { WtError } from "../errors/wt-error.ts";
 import { createGit, type Git } from "../git/git.ts";
 import { repositoryFiles } from "../os/repository-files.ts";
 import { readConfig, requireTrust } from "./config-reader.ts";
+import { stopContainers } from "./containers.ts";
 import { withEnvironment } from "./environment-lock.ts";
 import { observeEnvironment } from "./environment-observer.ts";
 import { callerEnvironment, definitions, type EnvironmentSession } from "./environment-session.ts";
@@ -232,7 +233,10 @@ export async function downEnvironment(world: World, request: DownRequest, call: 
         const started = world.clock.now();
         world.ledger.advanceOperation(operation, "stop");
         await world.supervisor.stop(environment.id, chosen);
-        if (services.length === 0) await restResources(world, environment.id);
+        if (services.length === 0) {
+          await stopContainers(world, environment, call);
+          await restResources(world, environment.id);
+        }
         call.emit({ type: "step_done", step: "stop", ms: world.clock.now() - started });
       } finally {
         endOperation(world, { id: operation, environmentId: environment.id });

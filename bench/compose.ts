@@ -104,6 +104,7 @@ async function transformTime(world: BenchWorld, repository: string): Promise<Ben
     shared: ["db", "redis"],
     sharedVolumes: [],
     allow: [],
+    dockerfiles: [],
     ports: [{ service: "web", target: 8000, hostPort: 20_000 }],
     variables: { web: [{ key: "PORT", value: "8000", origin: "wt", force: true }] },
     subnets: { default: "10.213.0.0/26" },

@@ -40,6 +40,8 @@ export interface ComposeConfig {
   sharedVolumes: string[];
   /** Unsafe things that are accepted, each as its refusal names it: `web.volumes:/var/run/docker.sock`. */
   allow: string[];
+  /** Dockerfiles whose text a person could approve, relative to the worktree. */
+  dockerfiles: string[];
 }
 
 /** `file`: the worktree's own wt.yaml. `detected`: there is none, and this is what the repository looks like. */
@@ -180,6 +182,12 @@ export interface RepositoryFiles {
   read(path: string): Promise<string | null>;
   /** Names in a directory, directories with a trailing `/`; empty for what is absent. */
   list(path: string): Promise<string[]>;
+}
+
+/** Files, and which of them are the repository's own. */
+export interface TrackedFiles extends RepositoryFiles {
+  /** Whether git keeps what lies at that path, so that a branch can change it. Of a commit, everything. */
+  tracked(path: string): Promise<boolean>;
 }
 
 /** All problems as one `WtError` (`config`), or null when there are none. */

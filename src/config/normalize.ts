@@ -68,6 +68,7 @@ function normalizeCompose(written: WrittenConfig["compose"]): ComposeConfig {
     shared: listOf(written?.shared),
     sharedVolumes: listOf(written?.shared_volumes),
     allow: listOf(written?.allow),
+    dockerfiles: [],
   };
 }
 

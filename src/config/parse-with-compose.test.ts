@@ -40,6 +40,7 @@ services:
     shared: ["db", "redis"],
     sharedVolumes: ["pip-cache"],
     allow: [],
+    dockerfiles: ["docker/django/Dockerfile"],
   });
   expect(
     config!.services.map(({ name, run, container, port, ready, needs, restart }) =>
@@ -317,3 +318,25 @@ test("whatever wt.yaml names of a compose file, there is a config or a reason", 
     { numRuns: 500 },
   );
 }, 30_000);
+
+test("files of variables that lie elsewhere, or where nobody knows, are refused unless accepted; those of other profiles are not read", async () => {
+  const compose = `services:
+  web: { image: x, env_file: [a.env, ../b.env, "$X", ".env.\${X}", "\${X}/c.env"] }
+  api: { image: x, label_file: ~/labels, env_file: !override [/etc/d.env] }
+  old: { image: x, env_file: /etc/e.env, profiles: [old] }
+`;
+  const said = async (allow: string) => {
+    const text = `runtime: compose\ncompose: { allow: [${allow}] }\n`;
+    const { errors } = await parseWithCompose(memoryFiles({ "compose.yaml": compose }), text, options);
+    return errors.map(({ message }) => /^(\w+) of compose.yaml has the (\w+) `(.*)`/.exec(message)?.slice(1).join(" ") ?? message);
+  };
+  expect(await said("")).toEqual([
+    "web env_file ../b.env",
+    "web env_file $X",
+    "web env_file ${X}/c.env",
+    "api env_file /etc/d.env",
+    "api label_file ~/labels",
+  ]);
+  const all = ["web.env_file:../b.env", "web.env_file:$X", "web.env_file:${X}/c.env", "api.env_file:/etc/d.env"];
+  expect(await said(all.map((one) => JSON.stringify(one)).join(", "))).toEqual(["api label_file ~/labels"]);
+});

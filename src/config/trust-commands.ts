@@ -2,7 +2,8 @@
 import { WtError } from "../errors/wt-error.ts";
 import { composeFilesToTrust } from "./compose/files-to-trust.ts";
 import { readComposeOutline } from "./compose/read-compose-outline.ts";
-import type { Config, RepositoryFiles } from "./config.ts";
+import { trackedVariables } from "./compose/tracked-variables.ts";
+import type { Config, TrackedFiles } from "./config.ts";
 import { isKnownAgent } from "./known-agents.ts";
 import { cleanPath } from "./normalize.ts";
 import { configFilesOfManagers, packageManagers, parsePackage, reachedScripts } from "./package-scripts.ts";
@@ -14,19 +15,25 @@ export interface CommandToTrust {
   source: string;
   /** The command as written, or the content of the file. */
   text: string;
+  /** It may be a secret: it is neither shown nor kept, only a hash of it. */
+  hidden?: true;
 }
 
 /**
  * Commands, variables, package scripts that they reach, and in-repository script files that setup and probes mention. The program that an interpreter
  * runs as a service is the app itself, which changes with every edit, and is left out; so is what installs and builds made (`node_modules`, `.venv` …).
  */
-export async function collectTrustCommands(config: Config, files: RepositoryFiles): Promise<CommandToTrust[]> {
+export async function collectTrustCommands(config: Config, files: TrackedFiles): Promise<CommandToTrust[]> {
   const collector: Collector = { files, found: new Map(), commands: new Set() };
   if (config.worktrees !== null && leavesNeighbourhood(config.worktrees)) collector.found.set("worktrees", config.worktrees);
-  for (const { place, run, directory } of [...config.setup, ...Object.values(config.hooks).flat()]) {
-    await addCommand(collector, place, { text: run, directory, careful: true });
+  for (const { place, run, directory, service } of config.setup) {
+    // The same words on the host are another matter.
+    const source = service === undefined ? place : `${place} (in a container of ${service})`;
+    await addCommand(collector, source, { text: run, directory, careful: true });
   }
-  await addCompose(collector, config);
+  for (const { place, run, directory } of Object.values(config.hooks).flat())
+    await addCommand(collector, place, { text: run, directory, careful: true });
+  const variables = await addCompose(collector, config);
   for (const [name, { options, service }] of Object.entries(config.resources)) {
     if (service !== undefined) collector.found.set(`resources.${name}.service`, service);
     for (const [key, value] of Object.entries(options)) {
@@ -47,20 +54,32 @@ export async function collectTrustCommands(config: Config, files: RepositoryFile
       await addCommand(collector, `${source}.ready.command`, { text: service.ready.run, directory: service.directory, careful: true });
     }
   }
-  return [...collector.found].map(([source, text]) => ({ source, text }));
+  return [...[...collector.found].map(([source, text]) => ({ source, text })), ...variables];
 }
 
-async function addCompose(collector: Collector, { compose }: Config): Promise<void> {
-  if (!compose) return;
+/** Gives what may be secret, and the variables of its files. */
+async function addCompose(collector: Collector, { compose }: Config): Promise<CommandToTrust[]> {
+  if (!compose) return [];
   for (const [index, text] of compose.allow.entries()) collector.found.set(`compose.allow[${index}]`, text);
+  // In which order they are merged; and what else lifts a refusal.
+  if (compose.files.length > 1) collector.found.set("compose.files", compose.files.join(", "));
   if (compose.profiles.length > 0) collector.found.set("compose.profiles", compose.profiles.join(", "));
-  const { texts, scripts } = await composeFilesToTrust(await readComposeOutline(collector.files, compose), collector.files);
-  for (const [path, text] of texts) collector.found.set(`file ${path}`, text);
+  if (compose.sharedVolumes.length > 0) collector.found.set("compose.shared_volumes", compose.sharedVolumes.join(", "));
+  const outline = await readComposeOutline(collector.files, compose);
+  const { texts, scripts } = await composeFilesToTrust(outline, collector.files);
+  const hidden: CommandToTrust[] = [];
+  for (const [path, text] of texts) {
+    const source = `file ${path}`;
+    // A Dockerfile may be called like a file of passwords.
+    if (outline.dockerfiles.includes(path) && !(await collector.files.tracked(path))) hidden.push({ source, text, hidden: true });
+    else collector.found.set(source, text);
+  }
   for (const path of scripts) {
     const text = await collector.files.read(path);
     if (text === null || !(shellScript.test(path) || text.startsWith("#!"))) continue;
     await addFile(collector, path, { text, directory: ".", careful: false });
   }
+  return [...hidden, ...(await trackedVariables(outline.variableFiles, collector.files))];
 }
 
 /** Options of resources that are no commands: approved as written, and never read as the name of a script, since a dump may be large. */
@@ -98,7 +117,7 @@ export function trustHash(commands: readonly CommandToTrust[], sha256: (text: st
 }
 
 interface Collector {
-  files: RepositoryFiles;
+  files: TrackedFiles;
   found: Map<string, string>;
   /** Already looked into. */
   commands: Set<string>;

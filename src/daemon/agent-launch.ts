@@ -1,4 +1,5 @@
 // Starting an agent: everything is resolved and recorded here, and picked up once by the process in the terminal that becomes the agent.
+
 import { randomBytes } from "node:crypto";
 import { join } from "node:path";
 import type { AgentLaunch, AgentLaunchRequest, AgentStart } from "../api/agents.ts";
@@ -6,8 +7,8 @@ import { type AgentCommand, agentCommand, agentSessionVariables, defaultAgent, i
 import type { EnvironmentRecord, ProjectRecord } from "../environment/ledger.ts";
 import { WtError } from "../errors/wt-error.ts";
 import { createGit } from "../git/git.ts";
+import { worktreeFiles } from "../git/worktree-files.ts";
 import { readProcessIdentity } from "../os/process-identity.ts";
-import { repositoryFiles } from "../os/repository-files.ts";
 import { agentHookArguments } from "./agent-hooks.ts";
 import { agentVariable } from "./agent-memory.ts";
 import { liveAgents } from "./agent-presence.ts";
@@ -81,7 +82,7 @@ async function configuredAgent(
   world: World,
   { project, environment, cwd }: { project: ProjectRecord; environment: EnvironmentRecord; cwd: string },
 ): Promise<string | null> {
-  const files = repositoryFiles(environment.path);
+  const files = worktreeFiles(createGit(world.env), environment.path);
   const config = await readConfig(project, files);
   if (config.agent !== null && !isKnownAgent(config.agent)) {
     await requireTrust(world, project, { config, files, environment: seenFrom(world, cwd, environment) });

@@ -1,14 +1,16 @@
 // The config of a worktree (or of a commit before its worktree exists), and whether a person approved what it runs.
 import { createHash } from "node:crypto";
 import type { TrustView } from "../api/operations.ts";
-import type { Config, RepositoryFiles } from "../config/config.ts";
+import type { Config, RepositoryFiles, TrackedFiles } from "../config/config.ts";
 import { detectConfig } from "../config/detect.ts";
 import { parseConfig } from "../config/parse-config.ts";
 import { parseWithCompose } from "../config/parse-with-compose.ts";
 import { problemsToError } from "../config/problems-to-error.ts";
-import { collectTrustCommands, trustHash } from "../config/trust-commands.ts";
+import { type CommandToTrust, collectTrustCommands, trustHash } from "../config/trust-commands.ts";
 import type { ProjectRecord } from "../environment/ledger.ts";
 import { WtError } from "../errors/wt-error.ts";
+import { createGit } from "../git/git.ts";
+import { worktreeFiles } from "../git/worktree-files.ts";
 import { repositoryFiles } from "../os/repository-files.ts";
 import { resourceProblems, resourceTypes } from "./drivers.ts";
 import type { World } from "./world.ts";
@@ -56,12 +58,8 @@ async function parsed(text: string, path: string, of: { project: ProjectRecord; 
 
 const sha256 = (text: string) => createHash("sha256").update(text).digest("hex");
 
-export async function readTrust(
-  world: World,
-  project: ProjectRecord,
-  read: { config: Config; files: RepositoryFiles },
-): Promise<TrustView> {
-  const commands = await collectTrustCommands(read.config, read.files);
+export async function readTrust(world: World, project: ProjectRecord, read: { config: Config; files: TrackedFiles }): Promise<TrustView> {
+  const commands = (await collectTrustCommands(read.config, read.files)).map(withoutSecret);
   const hash = trustHash(commands, sha256);
   const grants = world.ledger.trusted(project.id);
   const last = grants.at(-1);
@@ -80,9 +78,14 @@ export async function readTrust(
   };
 }
 
+/** What is shown, kept and compared of a value that nobody is to read. */
+function withoutSecret({ source, text, hidden }: CommandToTrust): { source: string; text: string } {
+  return { source, text: hidden ? `(not shown; sha256 ${sha256(`${source}\n${text}`)})` : text };
+}
+
 export interface TrustNeed {
   config: Config;
-  files: RepositoryFiles;
+  files: TrackedFiles;
   /** What `wt trust` calls a commit that has no worktree yet. */
   name?: string;
   /** Whose worktree it is; `here` where the caller stands in it, so that a bare `wt trust` means it. */
@@ -116,7 +119,7 @@ async function trustArgument(world: World, project: ProjectRecord, need: TrustNe
   const { name, hash, environment } = need;
   if (environment) return environment.here ? "" : ` ${environment.slug}`;
   if (name === undefined) return "";
-  const files = repositoryFiles(project.root);
+  const files = worktreeFiles(createGit(world.env), project.root);
   const main = await readConfig(project, files).then(
     (config) => readTrust(world, project, { config, files }),
     () => null,

@@ -1,7 +1,9 @@
 // `wt explain` and `wt compose`: the compose file as it is rewritten, looked at without making anything.
+
 import type { ComposeCall, ExplainDocument, StackExplanation, StackRequest } from "../api/stacks.ts";
 import { WtError } from "../errors/wt-error.ts";
 import { createGit } from "../git/git.ts";
+import { worktreeFiles } from "../git/worktree-files.ts";
 import { repositoryFiles } from "../os/repository-files.ts";
 import { stampModel } from "../runtime/compose/stamp-model.ts";
 import { composeModelText } from "../runtime/compose/transform/compose-model.ts";
@@ -46,7 +48,7 @@ export async function composeCall(world: World, request: StackRequest): Promise<
   const { project, environment, config } = session;
   if (!projectLease(world, environment.id, "environment")) throw nothingMade(environment.slug);
   // Compose may be told to build and start what the files say now.
-  const files = repositoryFiles(environment.path);
+  const files = worktreeFiles(createGit(world.env), environment.path);
   await requireTrust(world, project, { config, files, environment: seenFrom(world, request.target.cwd, environment) });
   const place = await placeOf(world, session);
   const services = containerServices(config).map(({ name }) => name);

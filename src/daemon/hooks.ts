@@ -1,5 +1,6 @@
 // `hooks:` of wt.yaml: commands around what happens to an environment. Those of an environment run in its worktree; while it has none, the main worktree's
 // own hooks run there, so that nothing runs that was approved for other files.
+
 import { resolve } from "node:path";
 import { resolveCommandReferences } from "../config/command-references.ts";
 import type { Config, HookCommand, HookEvent } from "../config/config.ts";
@@ -7,7 +8,8 @@ import type { EnvironmentRecord, ProjectRecord } from "../environment/ledger.ts"
 import { environmentUrl, hostSuffix } from "../environment/routes.ts";
 import { referenceLookup } from "../environment/variables.ts";
 import { type JsonValue, WtError } from "../errors/wt-error.ts";
-import { repositoryFiles } from "../os/repository-files.ts";
+import { createGit } from "../git/git.ts";
+import { worktreeFiles } from "../git/worktree-files.ts";
 import { readConfig, requireTrust } from "./config-reader.ts";
 import { commandEnvironment, contractInput, type EnvironmentSession } from "./environment-session.ts";
 import { type Call, runStep } from "./journaled-run.ts";
@@ -69,7 +71,7 @@ export async function readHooks(
   world: World,
   of: { project: ProjectRecord; environment: EnvironmentRecord; events: readonly HookEvent[]; cwd: string },
 ): Promise<Config> {
-  const files = repositoryFiles(of.environment.path);
+  const files = worktreeFiles(createGit(world.env), of.environment.path);
   const config = await readConfig(of.project, files);
   if (of.events.some((event) => config.hooks[event])) {
     await requireTrust(world, of.project, { config, files, environment: seenFrom(world, of.cwd, of.environment) });

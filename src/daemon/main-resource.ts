@@ -1,7 +1,9 @@
 // `branch: shared` without `url`: everybody uses what the main worktree has. It is made there, on demand, by what wt.yaml says there.
+
 import type { EnvironmentRecord } from "../environment/ledger.ts";
 import { WtError } from "../errors/wt-error.ts";
-import { repositoryFiles } from "../os/repository-files.ts";
+import { createGit } from "../git/git.ts";
+import { worktreeFiles } from "../git/worktree-files.ts";
 import { readConfig, requireTrust } from "./config-reader.ts";
 import { withEnvironment } from "./environment-lock.ts";
 import type { EnvironmentSession } from "./environment-session.ts";
@@ -40,7 +42,7 @@ async function isThere(world: World, main: EnvironmentRecord, name: string): Pro
 
 async function make(world: World, seen: EnvironmentSession, { name, call }: { name: string; call: Call }): Promise<void> {
   const { project, environment } = seen;
-  const files = repositoryFiles(environment.path);
+  const files = worktreeFiles(createGit(world.env), environment.path);
   const config = await readConfig(project, files);
   const [there, here] = [config.resources[name], seen.config.resources[name]];
   if (!there || there.type !== here?.type) throw otherInMain(name, { there: there?.type ?? null, here: here?.type ?? "" });

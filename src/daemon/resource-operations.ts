@@ -1,10 +1,11 @@
 // `wt db reset`, `branch`, `start`, `stop`.
+
 import type { Target } from "../api/environment.ts";
 import type { BranchRequest, ResetRequest, ResourceDocument, ResourceTarget } from "../api/resources.ts";
 import type { EnvironmentRecord, OperationKind } from "../environment/ledger.ts";
 import { WtError } from "../errors/wt-error.ts";
 import { createGit } from "../git/git.ts";
-import { repositoryFiles } from "../os/repository-files.ts";
+import { worktreeFiles } from "../git/worktree-files.ts";
 import type { ResourceSpec } from "../resource/resource-driver.ts";
 import { readConfig, requireTrust } from "./config-reader.ts";
 import { withEnvironment } from "./environment-lock.ts";
@@ -116,7 +117,7 @@ export async function trustedSession(world: World, request: { target: Target; en
   const callerEnv = callerEnvironment(request.env);
   const git = createGit(callerEnv);
   const { project, environment } = await locateTarget(world, git, request.target);
-  const files = repositoryFiles(environment.path);
+  const files = worktreeFiles(createGit(world.env), environment.path);
   const config = await readConfig(project, files);
   await requireTrust(world, project, { config, files, environment: seenFrom(world, request.target.cwd, environment) });
   return { project, environment, config, git, callerEnv };

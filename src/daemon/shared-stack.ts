@@ -1,12 +1,14 @@
 // The services of a compose file that run once per project: one stack for all environments, made from the main worktree's files when the first needs it.
+
 import { readdirSync } from "node:fs";
 import { join } from "node:path";
 import type { Config } from "../config/config.ts";
 import type { Door } from "../environment/container-variables.ts";
 import type { EnvironmentRecord, ProjectRecord } from "../environment/ledger.ts";
 import { type JsonValue, WtError } from "../errors/wt-error.ts";
+import { createGit } from "../git/git.ts";
+import { worktreeFiles } from "../git/worktree-files.ts";
 import { entryAt, removeTree } from "../os/files.ts";
-import { repositoryFiles } from "../os/repository-files.ts";
 import { modelPart } from "../runtime/compose/model-part.ts";
 import type { ComposeModel } from "../runtime/compose/transform/compose-model.ts";
 import { transformModel } from "../runtime/compose/transform/transform-model.ts";
@@ -145,7 +147,7 @@ async function mainConfig(world: World, { session, main, wanted, anew }: Applyin
   const { project } = session;
   // Whoever brings the main environment up was asked about trust already.
   if (session.environment.id === main.id && !anew) return session.config;
-  const files = repositoryFiles(main.path);
+  const files = worktreeFiles(createGit(world.env), main.path);
   const config = await readConfig(project, files);
   if (!config.compose) throw notInMain(main, wanted);
   await requireTrust(world, project, { config, files, environment: { slug: main.slug, here: false } });

@@ -95,7 +95,7 @@ export function transformFor(world: World, session: EnvironmentSession, wanted: 
 function requestFor(world: World, session: EnvironmentSession, wanted: WantedContainers): TransformRequest {
   const { stack } = wanted;
   const { environment, project, config } = session;
-  const compose = config.compose ?? { shared: [], sharedVolumes: [], allow: [] };
+  const compose = config.compose ?? { shared: [], sharedVolumes: [], allow: [], dockerfiles: [] };
   const chosen = containerServices(config).filter(({ name }) => wanted.services.includes(name));
   return {
     role: "environment",
@@ -111,6 +111,7 @@ function requestFor(world: World, session: EnvironmentSession, wanted: WantedCon
     shared: compose.shared,
     sharedVolumes: compose.sharedVolumes,
     allow: compose.allow,
+    dockerfiles: compose.dockerfiles,
     ports: chosen.flatMap((service) => publishedPorts(leasedPorts(world, environment.id), service)),
     variables: Object.fromEntries(
       chosen.flatMap((service) =>
@@ -152,6 +153,7 @@ export function sharedRequest(
     shared: config.compose?.shared ?? [],
     sharedVolumes: config.compose?.sharedVolumes ?? [],
     allow: config.compose?.allow ?? [],
+    dockerfiles: config.compose?.dockerfiles ?? [],
     variables: {},
     subnets: {},
     sharedProject: name,

@@ -1,12 +1,13 @@
 // `wt trust`: what a worktree, or a branch that has none yet, wants to run; and a person's approval of exactly that.
+
 import type { TrustGrantRequest, TrustRequest, TrustView } from "../api/operations.ts";
-import type { RepositoryFiles } from "../config/config.ts";
+import type { TrackedFiles } from "../config/config.ts";
 import type { ProjectRecord } from "../environment/ledger.ts";
 import { WtError } from "../errors/wt-error.ts";
 import { planBranch } from "../git/branches.ts";
 import { createGit, type Git } from "../git/git.ts";
 import { treeFiles } from "../git/tree-files.ts";
-import { repositoryFiles } from "../os/repository-files.ts";
+import { worktreeFiles } from "../git/worktree-files.ts";
 import { readConfig, readTrust } from "./config-reader.ts";
 import { locate, locateTarget } from "./projects.ts";
 import type { World } from "./world.ts";
@@ -41,11 +42,11 @@ export async function grantTrust(world: World, request: TrustGrantRequest): Prom
 }
 
 /** An environment's worktree; else the commit that `wt create <name>` would check out; else the commit that the name means to git. */
-async function subject(world: World, git: Git, request: TrustRequest): Promise<{ project: ProjectRecord; files: RepositoryFiles }> {
+async function subject(world: World, git: Git, request: TrustRequest): Promise<{ project: ProjectRecord; files: TrackedFiles }> {
   const { target, create } = request;
   try {
     const { project, environment } = await locateTarget(world, git, target);
-    return { project, files: repositoryFiles(environment.path) };
+    return { project, files: worktreeFiles(git, environment.path) };
   } catch (error) {
     if (WtError.from(error).code !== "environment_unknown" || target.name === undefined) throw error;
     const { project } = await locate(world, git, target.cwd);

@@ -1,4 +1,5 @@
 // `wt up`, `wt down`, `wt restart`.
+
 import { existsSync } from "node:fs";
 import type { DownRequest, EnvironmentDocument, UpRequest } from "../api/environment.ts";
 import type { Config } from "../config/config.ts";
@@ -6,7 +7,7 @@ import type { EnvironmentRecord, ProjectRecord } from "../environment/ledger.ts"
 import { isSetup, planEnvironment, planServices, type WantedEnvironment } from "../environment/plan.ts";
 import { WtError } from "../errors/wt-error.ts";
 import { createGit, type Git } from "../git/git.ts";
-import { repositoryFiles } from "../os/repository-files.ts";
+import { worktreeFiles } from "../git/worktree-files.ts";
 import { readConfig, requireTrust } from "./config-reader.ts";
 import { stopContainers } from "./containers.ts";
 import { withEnvironment } from "./environment-lock.ts";
@@ -82,7 +83,7 @@ export async function bringUp(world: World, wanted: BringUp, call: Call): Promis
       if (!world.ledger.environment(environment.id)) throw environmentGone(environment);
       requireWorktree(environment);
       // Read only now: what was approved before a long wait may not be what is there after it.
-      const files = repositoryFiles(environment.path);
+      const files = worktreeFiles(createGit(world.env), environment.path);
       const written = await readConfig(project, files);
       await requireTrust(world, project, { config: written, files, environment: seenFrom(world, wanted.cwd, environment) });
       const config = wanted.hooks === false ? written : await withUserHooks(world, written);

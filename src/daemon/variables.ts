@@ -1,10 +1,11 @@
 // What `wt run` and `wt env` get.
+
 import type { CommandContainer, VariablesRequest, VariablesResult } from "../api/operations.ts";
 import type { Config, ServiceConfig } from "../config/config.ts";
 import type { EnvironmentRecord } from "../environment/ledger.ts";
 import { contractVariables, foreignNames } from "../environment/variables.ts";
 import { createGit } from "../git/git.ts";
-import { repositoryFiles } from "../os/repository-files.ts";
+import { worktreeFiles } from "../git/worktree-files.ts";
 import { readConfig, requireTrust } from "./config-reader.ts";
 import { contractInput, type EnvironmentSession, guard, unmadeVariableNames } from "./environment-session.ts";
 import { ensurePort, leasedPorts } from "./port-leases.ts";
@@ -17,7 +18,7 @@ import type { World } from "./world.ts";
 export async function readVariables(world: World, request: VariablesRequest): Promise<VariablesResult> {
   const git = createGit(world.env);
   const { project, environment } = await locateTarget(world, git, request.target);
-  const files = repositoryFiles(environment.path);
+  const files = worktreeFiles(git, environment.path);
   const config = await readConfig(project, files);
   const service = request.service === undefined ? null : config.services.find((one) => one.name === request.service);
   if (service === undefined)

@@ -63,7 +63,7 @@ describe("planEnvironment", () => {
   });
 
   test("containers are prepared between ports and resources, every time, and go before the worktree does", () => {
-    const compose = { files: ["compose.yaml"], profiles: [], shared: [], sharedVolumes: [], allow: [] };
+    const compose = { files: ["compose.yaml"], profiles: [], shared: [], sharedVolumes: [], allow: [], dockerfiles: [] };
     const containers: Config = { ...config, runtime: "compose", compose };
     expect(names(planEnvironment(up, nothing, containers)).slice(3)).toEqual(["ports", "stack", "resource:db", "setup:0", "start"]);
     expect(names(planEnvironment(up, whole, containers))).toEqual(["stack", "setup:0"]);

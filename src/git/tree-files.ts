@@ -6,6 +6,8 @@ export interface TreeFiles {
   read(path: string): Promise<string | null>;
   /** Names, directories with a trailing `/` (a submodule is an empty one), sorted; empty for what is absent. */
   list(path: string): Promise<string[]>;
+  /** True: a commit is what git keeps. */
+  tracked(path: string): Promise<boolean>;
 }
 
 /** The files of a commit (a full id), by relative path. Each directory and each file is asked of git at most once; what is absent costs no process of its own. */
@@ -29,6 +31,7 @@ export function treeFiles(git: Git, { root, commit }: { root: string; commit: st
   }
 
   return {
+    tracked: async () => true,
     async read(path) {
       const parts = relativeParts(path);
       const entry = parts && (await find(parts));

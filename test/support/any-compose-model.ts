@@ -202,6 +202,7 @@ export const anyRequest: fc.Arbitrary<TransformRequest> = fc
     repositoryRoot: "/home/ann/shop",
     home: "/home/ann",
     allow: [],
+    dockerfiles: ["Dockerfile"],
     sharedProject: "shop-shared",
   }));
 

@@ -22,10 +22,10 @@ import { Supervisor } from "../../src/daemon/supervisor.ts";
 import type { World } from "../../src/daemon/world.ts";
 import type { Ledger } from "../../src/environment/ledger.ts";
 import { memoryLedger } from "../../src/environment/memory-ledger.ts";
+import { worktreeFiles } from "../../src/git/worktree-files.ts";
 import { openChangeWatch } from "../../src/os/change-watch.ts";
 import { type Clock, systemClock } from "../../src/os/clock.ts";
 import { worldPaths } from "../../src/os/paths.ts";
-import { repositoryFiles } from "../../src/os/repository-files.ts";
 import {
   createMemoryResource,
   type MemoryResourceControls,
@@ -172,7 +172,7 @@ export function fastClock(): Clock & { pass(ms: number): void } {
 
 export async function trustAll(world: World, repository: Pick<TestRepository, "git" | "root">): Promise<void> {
   const { project } = await locate(world, repository.git, repository.root);
-  const files = repositoryFiles(repository.root);
+  const files = worktreeFiles(repository.git, repository.root);
   const { hash, commands } = await readTrust(world, project, { config: await readConfig(project, files), files });
   world.ledger.grantTrust({
     projectId: project.id,

@@ -1,10 +1,12 @@
 // Repositories for tests of what only reads them: from a map of paths, or from a directory of fixtures.
 import { lstat, readdir } from "node:fs/promises";
 import { join } from "node:path";
-import type { RepositoryFiles } from "../../src/config/config.ts";
+import type { TrackedFiles } from "../../src/config/config.ts";
 
-export function memoryFiles(contents: Record<string, string>): RepositoryFiles {
+/** `untracked`: those of them that git does not keep. */
+export function memoryFiles(contents: Record<string, string>, untracked: readonly string[] = []): TrackedFiles {
   return {
+    tracked: async (path) => !untracked.includes(path),
     read: async (path) => (Object.hasOwn(contents, path) ? (contents[path] ?? null) : null),
     list: async (path) => {
       const prefix = path === "." || path === "" ? "" : `${path.replace(/\/$/, "")}/`;
@@ -17,8 +19,9 @@ export function memoryFiles(contents: Record<string, string>): RepositoryFiles {
   };
 }
 
-export function directoryFiles(root: string): RepositoryFiles {
+export function directoryFiles(root: string): TrackedFiles {
   return {
+    tracked: async () => true,
     read: async (path) => {
       const info = await lstat(join(root, path)).catch(() => null);
       return info?.isFile() ? await Bun.file(join(root, path)).text() : null;

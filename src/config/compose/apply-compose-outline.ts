@@ -37,7 +37,7 @@ export function applyComposeOutline(config: Config, outline: ComposeOutline, { w
   const files = compose.files.length > 0 ? compose.files : outline.composeFiles;
   return {
     ...config,
-    compose: { ...compose, files },
+    compose: { ...compose, files, dockerfiles: outline.dockerfiles },
     services: services.map((service) => withoutShared(service, { outline, shared: compose.shared, known })),
   };
 }

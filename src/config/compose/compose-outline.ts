@@ -8,6 +8,10 @@ export interface ComposeOutline {
   absent: string[];
   /** Every file that was read, `include` and `extends` followed; each once. */
   files: ComposeFileText[];
+  /** Files whose variables decide what the compose files say, or what containers get: `.env` files, `env_file`, `label_file`; there or not. */
+  variableFiles: string[];
+  /** Dockerfiles that were found, those too that only other values of a variable choose. */
+  dockerfiles: string[];
   /** In the order written, also those whose profile is not active. */
   services: ComposeServiceOutline[];
   /** Names under `volumes:`. */
@@ -46,8 +50,18 @@ export interface ComposeServiceOutline {
   stopGraceMs: number | null;
   /** Entrypoint and command as a shell would read them. */
   commands: string[];
-  /** Bind mounts of the repository; the source is relative to its top. */
+  /** Of its health check, in the same way. */
+  probes: string[];
+  /** Bind mounts of the repository, with configs and secrets; the source is relative to its top. */
   mounts: { source: string; target: string }[];
+  /** Dockerfiles that were found, from the top: the one of `build` first, then those that only other values of a variable choose. */
+  dockerfiles: string[];
+  /** Additional contexts of its build that lie in the repository, by name. */
+  contexts: Record<string, string>;
+  /** Files that give it variables or labels, from the top; `*` stands for what a variable may hold. */
+  variableFiles: string[];
+  /** Of those files, as written, the ones that lie elsewhere or where nobody knows. */
+  unknownFiles: { key: "env_file" | "label_file"; text: string }[];
 }
 
 export interface ComposeBuild {

@@ -33,6 +33,16 @@ test("the last stage is built unless another is asked for", () => {
 
 test("files that it copies or runs; those of another stage are none", () => {
   expect(outlineDockerfile(text, null).mentioned).toEqual(["docker/entry.sh", "./setup.sh", "./scripts/install.sh", "echo", "done"]);
+  expect(outlineDockerfile(text, null).copies).toEqual([
+    { from: null, source: "docker/entry.sh", target: "/usr/local/bin" },
+    { from: null, source: "./setup.sh", target: "/usr/local/bin" },
+    { from: "base", source: "/x", target: "/x" },
+  ]);
+  const inside = "FROM a\nWORKDIR /srv\nWORKDIR app/\nCOPY . .\nFROM b\nADD --from=lib --chown=a:b x ./y\n";
+  expect(outlineDockerfile(inside, null).copies).toEqual([
+    { from: null, source: ".", target: "/srv/app" },
+    { from: "lib", source: "x", target: "/y" },
+  ]);
 });
 
 test("what is no Dockerfile says nothing", () => {
@@ -40,6 +50,7 @@ test("what is no Dockerfile says nothing", () => {
     base: "a",
     exposed: [],
     mentioned: [],
+    copies: [],
     commands: ["["],
   });
 });

@@ -1,4 +1,5 @@
 // What a Dockerfile says that matters before it is built. Loose: a line that is not understood says nothing.
+import { cleanPath } from "../normalize.ts";
 
 export interface DockerfileOutline {
   /** The image that the built stage comes from, as written; null: none is known. */
@@ -7,6 +8,8 @@ export interface DockerfileOutline {
   exposed: number[];
   /** Files of the build context that it copies, and those its commands name, as written. */
   mentioned: string[];
+  /** What it copies in any stage, and where to. `from` null: out of the build context; else another stage, an image, an additional context. */
+  copies: { from: string | null; source: string; target: string }[];
   /** ENTRYPOINT and CMD of the built stage, as a shell would read them. */
   commands: string[];
 }
@@ -23,14 +26,24 @@ interface Stage {
 export function outlineDockerfile(text: string, target: string | null): DockerfileOutline {
   const stages: Stage[] = [];
   const mentioned = new Set<string>();
+  const copies: DockerfileOutline["copies"] = [];
+  let directory = "/";
   for (const { instruction, rest } of instructions(text)) {
     const stage = stages.at(-1);
-    if (instruction === "FROM") stages.push(newStage(rest));
+    if (instruction === "FROM") {
+      stages.push(newStage(rest));
+      directory = "/";
+    } else if (instruction === "WORKDIR") directory = placeIn(directory, rest.trim());
     else if (instruction === "EXPOSE") stage?.exposed.push(...rest.split(/\s+/).flatMap(exposedPort));
     else if (instruction === "ENTRYPOINT" || instruction === "CMD") stage?.commands.set(instruction, shellForm(rest));
-    else if ((instruction === "COPY" || instruction === "ADD") && !/--from=/.test(rest)) {
+    else if (instruction === "COPY" || instruction === "ADD") {
+      const from = /(?:^|\s)--from=(\S+)/.exec(rest)?.[1] ?? null;
       const words = wordsOf(rest).filter((word) => !word.startsWith("--"));
-      for (const word of words.slice(0, -1)) mentioned.add(word);
+      const target = placeIn(directory, words.pop() ?? "");
+      for (const source of words) {
+        if (from === null) mentioned.add(source);
+        copies.push({ from, source, target });
+      }
     } else if (instruction === "RUN") for (const word of wordsOf(rest)) mentioned.add(word);
   }
   const built = chain(stages, target);
@@ -38,7 +51,12 @@ export function outlineDockerfile(text: string, target: string | null): Dockerfi
   const commands = ["ENTRYPOINT", "CMD"].flatMap(
     (key) => built.map((stage) => stage.commands.get(key)).find((one) => one !== undefined) ?? [],
   );
-  return { base: built.at(-1)?.image ?? null, exposed: [...new Set(exposed)], mentioned: [...mentioned], commands };
+  return { base: built.at(-1)?.image ?? null, exposed: [...new Set(exposed)], mentioned: [...mentioned], copies, commands };
+}
+
+/** Where a path lies that is seen from a directory of the image. */
+function placeIn(directory: string, path: string): string {
+  return cleanPath(path.startsWith("/") ? path : `${directory}/${path}`);
 }
 
 function newStage(rest: string): Stage {

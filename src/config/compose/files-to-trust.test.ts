@@ -1,13 +1,14 @@
-import { expect, test } from "bun:test";
+import { describe, expect, test } from "bun:test";
 import { join } from "node:path";
 import { directoryFiles, memoryFiles } from "../../../test/support/repository-files.ts";
-import type { RepositoryFiles } from "../config.ts";
+import { WtError } from "../../errors/wt-error.ts";
+import type { TrackedFiles } from "../config.ts";
 import { parseWithCompose } from "../parse-with-compose.ts";
 import { collectTrustCommands } from "../trust-commands.ts";
 
 const fixtures = join(import.meta.dir, "../../../test/fixtures/compose");
 
-async function collect(text: string, files: RepositoryFiles) {
+async function collect(text: string, files: TrackedFiles) {
   const { config, errors } = await parseWithCompose(files, `runtime: compose\n${text}`, {
     path: "wt.yaml",
     projectFallback: "x",
@@ -16,7 +17,7 @@ async function collect(text: string, files: RepositoryFiles) {
   expect(errors).toEqual([]);
   return await collectTrustCommands(config!, files);
 }
-const sources = async (text: string, files: RepositoryFiles) => (await collect(text, files)).map((command) => command.source);
+const sources = async (text: string, files: TrackedFiles) => (await collect(text, files)).map((command) => command.source);
 
 test.each<[string, string[]]>([
   [
@@ -29,17 +30,23 @@ test.each<[string, string[]]>([
       "file docker/django/Dockerfile",
       "file docker/django/entrypoint.sh",
       "file docker/django/start.sh",
+      "variable envs/django.env#DJANGO_SETTINGS_MODULE",
     ],
   ],
-  ["storefront", ["file docker-compose.yml", "file docker-compose.override.yml", "file Dockerfile", "file docker/entrypoint.sh"]],
+  [
+    "storefront",
+    ["compose.files", "file docker-compose.yml", "file docker-compose.override.yml", "file Dockerfile", "file docker/entrypoint.sh"],
+  ],
   [
     "board",
     [
+      "compose.files",
       "file compose.yaml",
       "file compose.override.yaml",
       "file apps/web/Dockerfile",
       "file apps/api/Dockerfile",
       "file packages/db/Dockerfile",
+      "variable .env.example#LOG_LEVEL",
     ],
   ],
 ])("%s: compose files, Dockerfiles and scripts", async (name, expected) => {
@@ -72,7 +79,7 @@ resources: { data: { type: postgres, service: db } }
 services: { web: { env: { A: b } } }
 `;
   expect(await collect(text, memoryFiles({ "compose.yaml": compose }))).toEqual([
-    { source: "setup[0]", text: "make seed" },
+    { source: "setup[0] (in a container of web)", text: "make seed" },
     { source: "compose.allow[0]", text: "web.privileged" },
     { source: "compose.profiles", text: "a, b" },
     { source: "file compose.yaml", text: compose },
@@ -101,4 +108,139 @@ test("the text of what is included or extended counts, and paths out of the repo
     ["compose.yaml", "lib.yaml", "lib/a.sh", "lib/b.sh", "more.yaml"].map((path) => `file ${path}`),
   );
   expect(asked.filter((path) => /^[/~]|(^|\/)\.\.(\/|$)/.test(path))).toEqual([]);
+});
+
+test("scripts that an image has by COPY, by another context, by configs, and that a health check runs", async () => {
+  const files = {
+    "compose.yaml": `services:
+  web:
+    build: { context: app, additional_contexts: ["lib=./lib", "base=docker-image://x"] }
+    configs: [{ source: entry, target: /opt/run }]
+    secrets: [boot]
+    entrypoint: [/opt/run]
+    command: /run/secrets/boot
+    healthcheck: { test: [CMD, /srv/ops/check.sh] }
+    volumes: ["./init.sh:/docker-entrypoint-initdb.d/init.sh"]
+configs: { entry: { file: ./conf/entry } }
+secrets: { boot: { file: ./conf/boot.sh } }
+`,
+    "app/Dockerfile": 'FROM x\nWORKDIR /srv\nCOPY . .\nCOPY --from=lib tools /usr/tools/\nCMD ["/usr/tools/start.sh"]\n',
+    "app/ops/check.sh": "true\n",
+    "lib/tools/start.sh": "true\n",
+    "conf/entry": "#!/bin/sh\n",
+    "conf/boot.sh": "true\n",
+    "init.sh": "true\n",
+  };
+  const found = await sources("", memoryFiles(files));
+  expect(found.toSorted()).toEqual(
+    Object.keys(files)
+      .map((path) => `file ${path}`)
+      .toSorted(),
+  );
+});
+
+test("a Dockerfile that a variable chooses: every one that it could be", async () => {
+  const dockerfile = (name: string) => ({ [name]: `FROM ${name}\n` });
+  const files = {
+    "compose.yaml": `services:
+  web: { build: { dockerfile: "docker/\${STAGE:-dev}.Dockerfile" } }
+  api: { build: "\${WHERE}" }
+  old: { build: { context: ., dockerfile: "\${FILE}" }, profiles: [old] }
+`,
+    ".env": "STAGE=test\nFILE=ops/Old\n",
+    ...dockerfile("docker/dev.Dockerfile"),
+    ...dockerfile("docker/test.Dockerfile"),
+    ...dockerfile("docker/prod.Dockerfile"),
+    ...dockerfile("docker/deep/no.Dockerfile"),
+    ...dockerfile("api/Dockerfile"),
+    ...dockerfile("ops/Old"),
+    ...dockerfile("ops/New"),
+  };
+  const found = (await sources("", memoryFiles(files, [".env"]))).filter((source) => !source.endsWith("compose.yaml"));
+  expect(found.toSorted()).toEqual(
+    ["api/Dockerfile", "docker/dev.Dockerfile", "docker/prod.Dockerfile", "docker/test.Dockerfile", "ops/Old"].map(
+      (path) => `file ${path}`,
+    ),
+  );
+});
+
+test("a Dockerfile that git does not keep is asked about, and not shown", async () => {
+  const files = memoryFiles({ "compose.yaml": "services: { web: { build: { dockerfile: .env } } }", ".env": "A=secret\n" }, [".env"]);
+  expect((await collect("", files)).at(-1)).toEqual({ source: "file .env", text: "A=secret\n", hidden: true });
+});
+
+describe("files of variables that git keeps", () => {
+  const files = {
+    "deploy/compose.yaml": `include: [{ path: ../infra/db.yaml, env_file: [../infra/db.env] }, ../plain/mail.yaml]
+services:
+  web: { image: "$IMAGE", env_file: [web.env, { path: ../absent.env, required: false }], label_file: labels }
+  api: { image: x, env_file: "api.\${STAGE:-dev}.env" }
+`,
+    "deploy/.env": "IMAGE=acme/shop\nAPI_TOKEN=s3cret\n",
+    "deploy/web.env": "DEBUG=1\n",
+    "deploy/labels": "traefik.enable=true\n",
+    "deploy/api.dev.env": "LEVEL=a\n",
+    "deploy/api.prod.env": "LEVEL=b\n",
+    "infra/db.yaml": "services: { db: { image: x } }",
+    "infra/db.env": "DB_IMAGE=x\n",
+    "infra/.env": "UNUSED=1\n",
+    "plain/mail.yaml": "services: { mail: { image: x } }",
+    "plain/.env": "MAIL=1\n",
+    ".env": "OTHER=1\n",
+  };
+  const config = "compose: { files: deploy/compose.yaml }\n";
+  const variables = async (untracked: string[]) =>
+    (await collect(config, memoryFiles(files, untracked))).filter(({ source }) => !/^file .*yaml$/.test(source));
+
+  test("count by their variables: .env beside the file and beside what is included, env_file, label_file, for any value of a variable", async () => {
+    const found = await variables([]);
+    expect(found.map(({ source }) => source).toSorted()).toEqual([
+      "file deploy/labels",
+      "variable deploy/.env#API_TOKEN",
+      "variable deploy/.env#IMAGE",
+      "variable deploy/api.dev.env#LEVEL",
+      "variable deploy/api.prod.env#LEVEL",
+      "variable deploy/web.env#DEBUG",
+      "variable infra/db.env#DB_IMAGE",
+      "variable plain/.env#MAIL",
+    ]);
+    expect(found).toContainEqual({ source: "variable deploy/.env#IMAGE", text: "acme/shop" });
+    expect(found).toContainEqual({ source: "variable deploy/.env#API_TOKEN", text: "s3cret", hidden: true });
+  });
+
+  test("and those that it does not keep are the user's own", async () => {
+    expect(await variables(Object.keys(files).filter((path) => !path.endsWith(".yaml")))).toEqual([]);
+  });
+
+  test("a name in other letters counts too, as it may be the same file", async () => {
+    const found = await sources("", memoryFiles({ "compose.yaml": "services: { web: { image: x } }", ".ENV": "A=1\n" }));
+    expect(found).toEqual(["file compose.yaml", "variable .ENV#A"]);
+  });
+
+  test.each([
+    ["the file itself", { list: { ".": [".env", "compose.yaml"] }, says: ".env is a link of the repository" }],
+    ["one on the way", { list: { ".": ["compose.yaml", "conf"] }, says: "conf/a.env lies behind conf, a link of the repository" }],
+    ["one that a variable may choose", { list: { ".": ["compose.yaml", "b.x.env"] }, says: "b.x.env is a link of the repository" }],
+  ])("a link that git keeps is refused, one of the user's own is not: %s", async (_what, { list, says }) => {
+    const compose = "services: { web: { image: x, env_file: [conf/a.env, 'b.$X.env'] } }";
+    const withLink = (tracked: boolean): TrackedFiles => ({
+      read: async (path) => (path === "compose.yaml" ? compose : null),
+      list: async (path) => (list as Record<string, string[]>)[path] ?? [],
+      tracked: async () => tracked,
+    });
+    expect(await sources("", withLink(false))).toEqual(["file compose.yaml"]);
+    const thrown = await sources("", withLink(true)).catch((error: unknown) => error);
+    expect(thrown).toBeInstanceOf(WtError);
+    expect(thrown).toMatchObject({ kind: "config", code: "trust_link", message: expect.stringContaining(says) });
+  });
+});
+
+test("which volumes are shared lifts a refusal, and the order of files decides; both are asked about", async () => {
+  const files = memoryFiles({
+    "a.yaml": "services: { web: { image: x } }\nvolumes: { v: { external: true } }",
+    "b.yaml": "services: { web: { image: y } }",
+  });
+  const found = await collect("compose: { files: [b.yaml, a.yaml], shared_volumes: v }\n", files);
+  expect(found).toContainEqual({ source: "compose.files", text: "b.yaml, a.yaml" });
+  expect(found).toContainEqual({ source: "compose.shared_volumes", text: "v" });
 });

@@ -3,7 +3,7 @@ import type { RepositoryFiles } from "../config.ts";
 import { simpleCommands, withoutWrappers } from "../shell-words.ts";
 import { filesNamed } from "../trust-files.ts";
 import type { ComposeOutline, ComposeServiceOutline } from "./compose-outline.ts";
-import { outlineDockerfile } from "./dockerfile.ts";
+import { type DockerfileOutline, outlineDockerfile } from "./dockerfile.ts";
 import { pathInRepository } from "./repository-path.ts";
 
 export interface ComposeFilesToTrust {
@@ -18,15 +18,33 @@ export async function composeFilesToTrust(outline: ComposeOutline, files: Reposi
   const texts = new Map(outline.files.map(({ path, text }) => [path, text]));
   const scripts = new Set<string>();
   for (const service of outline.services) {
-    const { build } = service;
-    const text = build?.dockerfile == null ? null : await files.read(build.dockerfile);
-    const made = text === null ? null : outlineDockerfile(text, build?.target ?? null);
-    if (build?.dockerfile != null && text !== null) texts.set(build.dockerfile, text);
-    for (const word of made?.mentioned ?? []) add(scripts, build?.context ?? null, word);
-    for (const command of [...service.commands, ...(made?.commands ?? [])])
-      for (const path of programsOf(command)) for (const place of placesOf(path, service)) scripts.add(place);
+    const commands = [...service.commands, ...service.probes];
+    const seen = [...service.mounts];
+    for (const path of service.dockerfiles) {
+      const text = (await files.read(path)) ?? "";
+      texts.set(path, text);
+      const made = outlineDockerfile(text, service.build?.target ?? null);
+      for (const word of made.mentioned) add(scripts, service.build?.context ?? null, word);
+      seen.push(...copiedFiles(made, service));
+      commands.push(...made.commands);
+    }
+    for (const { source } of seen) scripts.add(source);
+    for (const command of commands)
+      for (const path of programsOf(command)) for (const place of placesOf(path, { ...service, mounts: seen })) scripts.add(place);
   }
   return { texts, scripts: [...scripts] };
+}
+
+/** What the image has of the repository is found there like what is mounted. */
+function copiedFiles({ copies }: DockerfileOutline, { build, contexts }: ComposeServiceOutline): ComposeServiceOutline["mounts"] {
+  return copies.flatMap(({ from, source, target }) => {
+    const context = from === null ? (build?.context ?? null) : Object.hasOwn(contexts, from) ? (contexts[from] ?? null) : null;
+    const place = context === null ? null : pathInRepository(context, source.replace(/^\/+/, "") || ".");
+    if (place === null) return [];
+    const name = place.split("/").at(-1) ?? "";
+    // A directory is copied with what is in it, a file under its name or the other one.
+    return [target, `${target === "/" ? "" : target}/${name}`].map((one) => ({ source: place, target: one }));
+  });
 }
 
 /** Files that a shell would run for this command, as a container sees them. */

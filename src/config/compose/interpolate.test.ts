@@ -1,6 +1,6 @@
 import { expect, test } from "bun:test";
 import * as fc from "fast-check";
-import { interpolate, parseVariables } from "./interpolate.ts";
+import { interpolate, parseVariables, withWildcards } from "./interpolate.ts";
 
 const variables = new Map([
   ["A", "1"],
@@ -34,6 +34,15 @@ test("text without a dollar stays, and no text makes it throw", () => {
       if (!text.includes("$")) expect(result).toBe(text);
     }),
   );
+});
+
+test.each([
+  [".env.${STAGE:-dev}", ".env.*"],
+  ["$A$B/${C:-${D}}x", "*/*x"],
+  ["plain", "plain"],
+  ["$$A-$", "$A-$"],
+])("%s for any values: %s", (written, expected) => {
+  expect(withWildcards(written)).toBe(expected);
 });
 
 test("a .env file", () => {

@@ -3,32 +3,43 @@
 export type Variables = ReadonlyMap<string, string>;
 
 export function interpolate(text: string, variables: Variables): string {
+  return withExpressions(text, (written) => {
+    if (written.startsWith("${")) return braced(written.slice(2, -1), variables) ?? written;
+    return variables.get(written.slice(1)) ?? written;
+  });
+}
+
+/** `.env.${STAGE:-dev}` → `.env.*`: whatever the variables are. */
+export function withWildcards(text: string): string {
+  return withExpressions(text, () => "*").replace(/\*+/g, "*");
+}
+
+/** `value` is asked for each `$NAME` and `${…}`. */
+function withExpressions(text: string, value: (written: string) => string): string {
   let result = "";
   for (let index = 0; index < text.length; ) {
     const rest = text.slice(index);
-    if (!rest.startsWith("$")) {
-      const next = rest.indexOf("$");
+    const next = rest.indexOf("$");
+    if (next !== 0) {
       const plain = next === -1 ? rest : rest.slice(0, next);
       result += plain;
       index += plain.length;
       continue;
     }
-    const { value, length } = expression(rest, variables);
-    result += value;
-    index += length;
+    const written = expression(rest);
+    result += written.length === 1 || written === "$$" ? "$" : value(written);
+    index += written.length;
   }
   return result;
 }
 
-/** What stands at the beginning of the text, which begins with `$`. */
-function expression(text: string, variables: Variables): { value: string; length: number } {
-  if (text.startsWith("$$")) return { value: "$", length: 2 };
-  const plain = /^\$([A-Za-z_][A-Za-z0-9_]*)/.exec(text);
-  if (plain) return { value: variables.get(plain[1] ?? "") ?? plain[0], length: plain[0].length };
+/** What stands at the beginning of the text, which begins with `$`: `$NAME`, `${…}`, `$$`, or the sign alone. */
+function expression(text: string): string {
+  if (text.startsWith("$$")) return "$$";
+  const plain = /^\$[A-Za-z_][A-Za-z0-9_]*/.exec(text);
+  if (plain) return plain[0];
   const end = text.startsWith("${") ? closing(text) : -1;
-  if (end === -1) return { value: "$", length: 1 };
-  const written = text.slice(0, end + 1);
-  return { value: braced(text.slice(2, end), variables) ?? written, length: written.length };
+  return end === -1 ? "$" : text.slice(0, end + 1);
 }
 
 /** Where the brace closes that the text begins with; -1: nowhere. */

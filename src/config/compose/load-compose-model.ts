@@ -1,37 +1,11 @@
 // Compose files with all that they `include` and `extend`, merged into one map. Reads files of the repository and nothing else.
-import { formatPath, type KeyPath } from "../check-written.ts";
-import type { ConfigProblem, RepositoryFiles } from "../config.ts";
-import type { YamlFile } from "../yaml-file.ts";
+import type { KeyPath } from "../check-written.ts";
+import { type ComposeLoad, existing, type Opened, problem, report, type Scope } from "./compose-load.ts";
 import { interpolateAll, parseVariables, type Variables } from "./interpolate.ts";
 import { isMap, mergeModels, overrideKey, type Raw, unmarked } from "./merge-models.ts";
 import { readComposeFile } from "./read-compose-file.ts";
-import { directoryOf, isRemote, pathInRepository } from "./repository-path.ts";
-import { spellOutService } from "./spell-out-service.ts";
-
-/** What loading leaves behind. */
-export interface ComposeLoad {
-  files: RepositoryFiles;
-  /** Path → text of what was read. */
-  texts: Map<string, string>;
-  problems: ConfigProblem[];
-}
-
-/** For whom a file is read. */
-interface Scope {
-  /** Paths are seen from here. */
-  directory: string;
-  variables: Variables;
-  /** What is being read around it, outermost first. */
-  trail: readonly string[];
-}
-
-/** A file in hand. */
-interface Opened {
-  path: string;
-  yaml: YamlFile;
-  value: Raw;
-  scope: Scope;
-}
+import { directoryOf, pathInRepository } from "./repository-path.ts";
+import { spellOutFiles, spellOutService } from "./spell-out-service.ts";
 
 /** More are a mistake: includes that a generator made of itself. */
 const mostFiles = 200;
@@ -39,7 +13,7 @@ const mostFiles = 200;
 /** `paths` are there; the first one's directory is where paths in all of them are seen from. */
 export async function loadComposeModel(load: ComposeLoad, paths: readonly string[]): Promise<Raw> {
   const directory = directoryOf(paths[0] ?? "");
-  const variables = parseVariables(await load.files.read(inDirectory(directory, ".env")));
+  const variables = await readVariables(load, inDirectory(directory, ".env"));
   return loadFiles(load, paths, { directory, variables, trail: [] });
 }
 
@@ -50,7 +24,9 @@ async function loadFiles(load: ComposeLoad, paths: readonly string[], scope: Sco
     if (!opened) continue;
     const included = await includedModel(load, opened);
     const services = await extendedServices(load, opened, mergeModels(model, included));
-    model = mergeModels(mergeModels(model, included), { ...opened.value, services });
+    const { configs, secrets } = opened.value;
+    const files = { configs: spellOutFiles(configs, scope.directory), secrets: spellOutFiles(secrets, scope.directory) };
+    model = mergeModels(mergeModels(model, included), { ...opened.value, ...files, services });
   }
   return model;
 }
@@ -107,7 +83,7 @@ async function includedModel(load: ComposeLoad, opened: Opened): Promise<Raw> {
     if (first === undefined || circular(load, opened, { at, paths })) continue;
     const directory = projectDirectory(load, opened, { at, written: long.project_directory, otherwise: directoryOf(first) });
     if (directory === null) continue;
-    const own = await includedVariables(load, opened, { written: long.env_file, directory });
+    const own = await includedVariables(load, opened, { at, written: long.env_file, directory });
     const variables = new Map([...own, ...opened.scope.variables]);
     const trail = [...opened.scope.trail, opened.path];
     model = mergeModels(model, await loadFiles(load, paths, { directory, variables, trail }));
@@ -141,15 +117,23 @@ function projectDirectory(
 async function includedVariables(
   load: ComposeLoad,
   opened: Opened,
-  { written, directory }: { written: unknown; directory: string },
+  { at, written, directory }: { at: KeyPath; written: unknown; directory: string },
 ): Promise<Variables> {
-  if (written === undefined || written === null) return parseVariables(await load.files.read(inDirectory(directory, ".env")));
+  if (written === undefined || written === null) return readVariables(load, inDirectory(directory, ".env"));
   const variables = new Map<string, string>();
   for (const text of textsOf(written) ?? []) {
     const path = pathInRepository(opened.scope.directory, text);
-    for (const [key, value] of parseVariables(path === null ? null : await load.files.read(path))) variables.set(key, value);
+    if (path === null) {
+      const message = `${opened.path} includes a file with the env_file \`${text}\`, which is not a plain path within the repository, so nobody could approve its values.`;
+      problem(load, opened, { path: at, message, hint: "Write a path without variables that stays in the repository." });
+    } else for (const [key, value] of await readVariables(load, path)) variables.set(key, value);
   }
   return variables;
+}
+
+async function readVariables(load: ComposeLoad, path: string): Promise<Map<string, string>> {
+  load.variableFiles.add(path);
+  return parseVariables(await load.files.read(path));
 }
 
 /** The file's services, each with what it extends under it. `around`: what the file may extend besides its own. */
@@ -175,7 +159,8 @@ async function extended(load: ComposeLoad, { opened, around, name, trail }: Exte
   // What is around has been through this already.
   if (!isMap(own)) return own ?? servicesOf(around)[name];
   const { extends: _, ...rest } = own;
-  const service = spellOutService(rest, opened.scope.directory);
+  const written = unmarked(servicesOf(opened.yaml.value as Raw)[name]);
+  const service = spellOutService(rest, { written: isMap(written) ? written : {}, directory: opened.scope.directory });
   const target = extendsOf(opened, name);
   if (target === null) return service;
   const at: KeyPath = ["services", name, "extends"];
@@ -228,43 +213,6 @@ function servicesOf(model: Raw): Raw {
   return isMap(services) ? services : {};
 }
 
-interface Mentioned {
-  at: KeyPath;
-  text: string;
-  verb: "includes" | "extends";
-}
-
-/**
- * Paths from the top of the repository; what is not there, elsewhere or unknown is reported and left out. Variables are refused, those with a default too: Compose takes their
- * values from the shell first, and so could read another file than the one that a person approved.
- */
-async function existing(load: ComposeLoad, opened: Opened, mentioned: Mentioned[]): Promise<string[]> {
-  const found: string[] = [];
-  for (const { at, text, verb } of mentioned) {
-    const path = pathInRepository(opened.scope.directory, text);
-    const readable = path !== null && (load.texts.has(path) || (await load.files.read(path)) !== null);
-    if (path !== null && readable) {
-      found.push(path);
-      continue;
-    }
-    const where = `${opened.path} ${verb} \`${text}\``;
-    if (isRemote(text)) {
-      const message = `${where}, which is not in the repository but fetched from elsewhere, so nobody could approve what it runs.`;
-      problem(load, opened, { path: at, message, hint: "Keep a copy of that file in the repository." });
-    } else if (text.includes("$")) {
-      const message = `${where}: whoever sets that variable would choose the file, approved or not.`;
-      problem(load, opened, { path: at, message, hint: "Write the path without a variable." });
-    } else if (path === null) {
-      const message = `${where}, which leads out of the repository.`;
-      problem(load, opened, { path: at, message, hint: "Move that file into the repository." });
-    } else {
-      const message = `${where}, but ${path} is not a file of the repository.`;
-      problem(load, opened, { path: at, message, hint: "Add the file, or correct the path." });
-    }
-  }
-  return found;
-}
-
 function circular(load: ComposeLoad, opened: Opened, { at, paths }: { at: KeyPath; paths: string[] }): boolean {
   const around = [...opened.scope.trail, opened.path];
   const again = paths.find((path) => around.includes(path));
@@ -272,18 +220,6 @@ function circular(load: ComposeLoad, opened: Opened, { at, paths }: { at: KeyPat
   const message = `${opened.path} includes \`${again}\`, which includes it again.`;
   problem(load, opened, { path: at, message, hint: "Remove one `include` of the circle." });
   return true;
-}
-
-function problem(load: ComposeLoad, opened: Opened, given: { path: KeyPath; message: string; hint: string }): void {
-  const place = opened.yaml.place(given.path, "value");
-  report(load, opened.path, { key: formatPath(given.path), ...place, message: given.message, hint: given.hint });
-}
-
-/** The same mistake, seen twice because a file is read for two others, is one. */
-function report(load: ComposeLoad, file: string, given: { message: string; hint: string } & Partial<ConfigProblem>): void {
-  const found: ConfigProblem = { file, key: "", line: null, column: null, ...given };
-  const seen = load.problems.some((one) => one.file === file && one.key === found.key && one.message === found.message);
-  if (!seen) load.problems.push(found);
 }
 
 function inDirectory(directory: string, name: string): string {

@@ -3,9 +3,19 @@ import { parseDurationMs } from "../duration.ts";
 import type { ComposeBuild, ComposeDependency, ComposeServiceOutline } from "./compose-outline.ts";
 import { isMap, type Raw, textOf } from "./merge-models.ts";
 import { pathInRepository } from "./repository-path.ts";
+import { anyContext, anyDockerfile, usualContext } from "./spell-out-service.ts";
 
-/** `service` as `spellOutService` leaves it. `active`: the profiles that are. */
-export function outlineService(name: string, service: Raw, active: readonly string[]): ComposeServiceOutline {
+export interface OutlineContext {
+  /** Active profiles. */
+  profiles: readonly string[];
+  /** Top-level sections, as `spellOutFiles` leaves them. */
+  configs: unknown;
+  secrets: unknown;
+}
+
+/** `service` as `spellOutService` leaves it. */
+export function outlineService(name: string, service: Raw, context: OutlineContext): ComposeServiceOutline {
+  const active = context.profiles;
   const profiles = textsOf(service.profiles);
   const wanted = profiles.length === 0 || active.includes("*") || profiles.some((profile) => active.includes(profile));
   const ports = Array.isArray(service.ports) ? service.ports : [];
@@ -26,7 +36,15 @@ export function outlineService(name: string, service: Raw, active: readonly stri
     stopSignal: typeof service.stop_signal === "string" ? service.stop_signal : null,
     stopGraceMs: typeof grace === "string" ? goDurationMs(grace) : null,
     commands: [service.entrypoint, service.command].map(commandText).filter((text) => text !== ""),
-    mounts: mountsOf(service.volumes),
+    probes: [isMap(service.healthcheck) ? service.healthcheck.test : undefined].map(probeText).filter((text) => text !== ""),
+    mounts: [
+      ...mountsOf(service.volumes),
+      ...filesOf(service.configs, context.configs, "/"),
+      ...filesOf(service.secrets, context.secrets, "/run/secrets/"),
+    ],
+    dockerfiles: dockerfilePatterns(service.build),
+    contexts: contextsOf(service.build),
+    ...variableFilesOf(service),
   };
 }
 
@@ -108,11 +126,53 @@ function restartOf(service: Raw): ComposeServiceOutline["restart"] {
 
 function buildOf(value: unknown): ComposeBuild | null {
   if (!isMap(value)) return null;
-  const context = fromTop(value.context);
+  const context = contextOf(value);
   const inline = typeof value.dockerfile_inline === "string";
   const file = typeof value.dockerfile === "string" ? value.dockerfile : "Dockerfile";
   const dockerfile = context === null || inline ? null : pathInRepository(context, file);
   return { context, dockerfile, target: typeof value.target === "string" ? value.target : null };
+}
+
+function contextOf(build: Raw): string | null {
+  return fromTop(build.context ?? build[usualContext]);
+}
+
+/** The one that is known first, then what other values of variables may choose. */
+function dockerfilePatterns(value: unknown): string[] {
+  if (!isMap(value) || typeof value.dockerfile_inline === "string") return [];
+  const contexts = [contextOf(value), fromTop(value[anyContext])];
+  const names = [textOf(value.dockerfile) || "Dockerfile", textOf(value[anyDockerfile])];
+  const found = contexts.flatMap((context) =>
+    names.flatMap((name) => (context === null || name === "" ? [] : (pathInRepository(context, name) ?? []))),
+  );
+  return [...new Set(found)];
+}
+
+function contextsOf(value: unknown): Record<string, string> {
+  const written = isMap(value) && isMap(value.additional_contexts) ? value.additional_contexts : {};
+  return Object.fromEntries(
+    Object.entries(written).flatMap(([name, path]) => (fromTop(path) === null ? [] : [[name, fromTop(path) ?? ""]])),
+  );
+}
+
+function variableFilesOf(service: Raw): Pick<ComposeServiceOutline, "variableFiles" | "unknownFiles"> {
+  const entries = (["env_file", "label_file"] as const).flatMap((key) =>
+    (Array.isArray(service[key]) ? service[key] : []).flatMap((entry) =>
+      isMap(entry) ? [{ key, path: typeof entry.path === "string" ? entry.path : null, text: textOf(entry.text) }] : [],
+    ),
+  );
+  return {
+    variableFiles: [...new Set(entries.flatMap(({ path }) => path ?? []))],
+    unknownFiles: entries.flatMap(({ key, path, text }) => (path === null ? [{ key, text }] : [])),
+  };
+}
+
+/** `["CMD", "a"]`, `["CMD-SHELL", "a b"]`, `a b`. */
+function probeText(test: unknown): string {
+  if (!Array.isArray(test)) return commandText(test);
+  const [kind, ...words] = test;
+  if (kind === "CMD-SHELL") return textOf(words[0]);
+  return kind === "CMD" ? commandText(words) : "";
 }
 
 /** A list is words already; in a text a shell's rules hold. */
@@ -130,6 +190,18 @@ function mountsOf(value: unknown): ComposeServiceOutline["mounts"] {
     if (!isMap(entry) || entry.type !== "bind" || typeof entry.target !== "string") return [];
     const source = fromTop(entry.source);
     return source === null ? [] : [{ source, target: entry.target.replace(/\/+$/, "") || "/" }];
+  });
+}
+
+/** Configs and secrets of the repository: Compose mounts them. */
+function filesOf(value: unknown, section: unknown, directory: string): ComposeServiceOutline["mounts"] {
+  const known = isMap(section) ? section : {};
+  return (Array.isArray(value) ? value : []).flatMap((entry) => {
+    const name = textOf(isMap(entry) ? entry.source : entry);
+    const held = Object.hasOwn(known, name) ? known[name] : null;
+    const source = isMap(held) ? fromTop(held.file) : null;
+    const target = (isMap(entry) && textOf(entry.target)) || name;
+    return source === null ? [] : [{ source, target: target.startsWith("/") ? target : directory + target }];
   });
 }
 

@@ -193,6 +193,11 @@ services:
   });
 });
 
+test("a tag that makes another value of what is written is refused", async () => {
+  const { problems } = await outline({ "compose.yaml": "services: { a: { image: !!str x, env_file: !!binary LmVudg== } }" });
+  expect(problems.map(({ file, message }) => [file, message])).toEqual([["compose.yaml", expect.stringContaining("The tag `!!binary`")]]);
+});
+
 test("what stands under !override is followed as Compose follows it", async () => {
   const { services, files, problems } = await outline({
     "compose.yaml":
@@ -278,6 +283,17 @@ test.each<[string, Record<string, string>, [string, number, string][]]>([
     "a service chosen by a variable",
     { "compose.yaml": "services:\n  a: { extends: { service: '${X:-b}' } }\n  b: { image: b }\n" },
     [["services.a.extends", 2, "would choose what runs"]],
+  ],
+  [
+    "variables of a file that is elsewhere, or that nobody knows",
+    {
+      "compose.yaml": "include:\n  - { path: a.yaml, env_file: [a.env, ~/.aws/credentials] }\n  - { path: a.yaml, env_file: '$X.env' }\n",
+      "a.yaml": "services: { a: { image: a } }",
+    },
+    [
+      ["include[0]", 2, "the env_file `~/.aws/credentials`, which is not a plain path within the repository"],
+      ["include[1]", 3, "the env_file `$X.env`"],
+    ],
   ],
   [
     "a project directory that is elsewhere, or that nobody knows",

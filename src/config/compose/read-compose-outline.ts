@@ -1,9 +1,11 @@
 // The repository's compose files as wt sees them before Compose is asked. Never throws for what a file holds; reads files of the repository only.
 import type { ConfigProblem, RepositoryFiles } from "../config.ts";
 import { cycles } from "../cycles.ts";
+import type { ComposeLoad } from "./compose-load.ts";
 import type { ComposeOutline, ComposeOutlineOptions, ComposeServiceOutline } from "./compose-outline.ts";
 import { outlineDockerfile } from "./dockerfile.ts";
-import { type ComposeLoad, loadComposeModel } from "./load-compose-model.ts";
+import { loadComposeModel } from "./load-compose-model.ts";
+import { matchingFiles } from "./matching-files.ts";
 import { isMap, type Raw } from "./merge-models.ts";
 import { outlineService } from "./outline-service.ts";
 
@@ -13,18 +15,21 @@ const overrideNames = ["compose.override.yml", "compose.override.yaml", "docker-
 
 export async function readComposeOutline(files: RepositoryFiles, options: ComposeOutlineOptions): Promise<ComposeOutline> {
   const { present, absent, problems } = await composeFiles(files, options.files);
-  const load: ComposeLoad = { files, texts: new Map(), problems };
+  const load: ComposeLoad = { files, texts: new Map(), variableFiles: new Set(), problems };
   const model = await loadComposeModel(load, present);
+  const context = { profiles: options.profiles, configs: model.configs, secrets: model.secrets };
   const services: ComposeServiceOutline[] = [];
   for (const [name, service] of Object.entries(isMap(model.services) ? model.services : {})) {
     if (isMap(service) && /^[a-zA-Z0-9._-]+$/.test(name))
-      services.push(await withDockerfile(files, outlineService(name, service, options.profiles)));
+      services.push(await withDockerfile(files, outlineService(name, service, context)));
   }
   load.problems.push(...circles(services, present[0] ?? ""));
   return {
     composeFiles: present,
     absent,
     files: [...load.texts].map(([path, text]) => ({ path, text })),
+    variableFiles: [...new Set([...load.variableFiles, ...services.flatMap((service) => service.variableFiles)])],
+    dockerfiles: [...new Set(services.flatMap((service) => service.dockerfiles))],
     services,
     volumes: namesIn(model, "volumes"),
     networks: namesIn(model, "networks"),
@@ -61,10 +66,11 @@ function noRegularFile(file: string): ConfigProblem {
 }
 
 async function withDockerfile(files: RepositoryFiles, service: ComposeServiceOutline): Promise<ComposeServiceOutline> {
+  const found = await Promise.all(service.dockerfiles.map((pattern) => matchingFiles(files, pattern)));
+  const outlined = { ...service, dockerfiles: [...new Set(found.flat())] };
   const path = service.build?.dockerfile ?? null;
-  if (path === null) return service;
-  const text = await files.read(path);
-  return text === null ? service : { ...service, imagePorts: outlineDockerfile(text, service.build?.target ?? null).exposed };
+  const text = path === null ? null : await files.read(path);
+  return text === null ? outlined : { ...outlined, imagePorts: outlineDockerfile(text, service.build?.target ?? null).exposed };
 }
 
 /** Compose refuses them as well, but only when it is asked. */

@@ -16,6 +16,7 @@ const onceRead = (check: (input: Read) => Finding[]): Rule["check"] => {
 
 export const composeOutlineRules: readonly Rule[] = [
   { name: "compose-files-present", check: onceRead(filesPresent) },
+  { name: "variable-files-inside-repository", check: onceRead(variableFilesKnown) },
   { name: "shared-services-known", check: onceRead(sharedKnown) },
   { name: "shared-volumes-known", check: onceRead(volumesKnown) },
   { name: "containers-in-compose-file", check: onceRead(containersKnown) },
@@ -38,6 +39,28 @@ function filesPresent({ written, outline }: Read): Finding[] {
       { path, message: `${formatPath(path)} \`${text}\` is not a file of the repository.`, hint: "Correct the path, or add the file." },
     ];
   });
+}
+
+/** Compose reads such a file before anybody can look at what it made of it. */
+function variableFilesKnown({ config, outline }: Read): Finding[] {
+  const file = outline.composeFiles.join(", ");
+  return outline.services
+    .filter(({ active }) => active)
+    .flatMap(({ name, unknownFiles }): Finding[] =>
+      unknownFiles.flatMap(({ key, text }): Finding[] => {
+        const accepted = `${name}.${key}:${text}`;
+        if (config.compose?.allow.includes(accepted)) return [];
+        const why = text.includes("$") ? "whoever sets that variable would choose the file" : "it leads out of the repository";
+        const message = `${name} of ${file} has the ${key} \`${text}\`, and nobody could approve what it says: ${why}.`;
+        return [
+          {
+            path: ["runtime"],
+            message,
+            hint: `Write the path of a file of the repository, or accept it: \`compose: { allow: [${JSON.stringify(accepted)}] }\`.`,
+          },
+        ];
+      }),
+    );
 }
 
 /** What is wrong with the name of a service of the compose file; null: nothing. */

@@ -63,6 +63,7 @@ services:
     shared: ["db"],
     sharedVolumes: ["cache"],
     allow: ["web.privileged"],
+    dockerfiles: [],
   });
   expect(config?.setup[0]?.service).toBe("web");
   expect(config?.services.map(({ run, container }) => [run, container])).toEqual([

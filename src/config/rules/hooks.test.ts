@@ -63,7 +63,11 @@ test("what a step makes can only be taken over with inputs that tell whose is th
 
 test("a person is asked about hooks, steps that run at once, and the scripts they call", async () => {
   const { config } = parse("setup: [[./a.sh, echo]]\nhooks: { before_delete: sh b.sh }\n");
-  const files = { read: async (path: string) => (/^[ab]\.sh$/.test(path) ? `# ${path}` : null), list: async () => [] };
+  const files = {
+    read: async (path: string) => (/^[ab]\.sh$/.test(path) ? `# ${path}` : null),
+    list: async () => [],
+    tracked: async () => true,
+  };
   if (!config) throw new Error("no config");
   expect((await collectTrustCommands(config, files)).map(({ source }) => source)).toEqual([
     "setup[0][0]",

@@ -44,6 +44,7 @@ function requestFor(name: string, model: ComposeModel, role: "environment" | "sh
     shared,
     sharedVolumes: ["pip-cache"],
     allow: [],
+    dockerfiles: ["Dockerfile"],
     ports: services.slice(0, 1).map((service) => ({ service, target: 8000, hostPort: 20_011 })),
     variables: Object.fromEntries(
       services.map((service) => [service, [{ key: "PASSWORD", value: password, origin: "the test", force: true }]]),

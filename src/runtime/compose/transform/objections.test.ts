@@ -19,6 +19,7 @@ const request: TransformRequest = {
   shared: ["db"],
   sharedVolumes: [],
   allow: [],
+  dockerfiles: ["Dockerfile"],
   ports: [],
   variables: {},
   subnets: {},
@@ -72,6 +73,14 @@ const refused: [what: string, web: ComposeObject, expected: string[], rest?: Par
     { post_start: [{ command: "x" }, { command: "x", privileged: true }], pre_stop: [{ command: "x" }] },
     ["privileged web.post_start"],
   ],
+  [
+    "Dockerfiles that nobody was asked about, by whatever way",
+    { build: { context: "/trees/shop", dockerfile: "ops/Other" } },
+    ["unread-build web.build.dockerfile:ops/Other"],
+  ],
+  ["one outside", { build: { context: "/trees/shop", dockerfile: "/trees/b/Evil" } }, ["unread-build web.build.dockerfile:../b/Evil"]],
+  ["one of a context outside", { build: { context: "/trees/lib" } }, ["unread-build web.build.dockerfile:../lib/Dockerfile"]],
+  ["the usual one of another directory", { build: { context: "/trees/shop/api/" } }, ["unread-build web.build.dockerfile:api/Dockerfile"]],
   ["models", { models: { llm: { endpoint_var: "URL" } } }, ["model web.models:llm"], { models: { llm: { model: "ai/x" } } }],
   ["models by their names", { models: ["llm"] }, ["model web.models:llm"]],
   [
@@ -118,7 +127,7 @@ const refused: [what: string, web: ComposeObject, expected: string[], rest?: Par
   ],
   [
     "the engine's socket as a secret, a config or a build",
-    { secrets: ["sock"], configs: ["all"], build: { context: "/var/run" } },
+    { secrets: ["sock"], configs: ["all"], build: { context: "/var/run", dockerfile_inline: "FROM x" } },
     [
       "engine-socket web.build.context:/var/run",
       "engine-socket secrets.sock.file:/var/run/docker.sock",
@@ -139,7 +148,7 @@ const refused: [what: string, web: ComposeObject, expected: string[], rest?: Par
       ],
       secrets: ["npm"],
       configs: [{ source: "git" }],
-      build: { context: "/home/ann/.config", additional_contexts: { keys: "/home/ann/.gnupg" } },
+      build: { context: "/home/ann/.config", dockerfile_inline: "FROM x", additional_contexts: { keys: "/home/ann/.gnupg" } },
       credential_spec: { file: "me.json" },
     },
     [
@@ -314,6 +323,7 @@ const told: [what: string, web: ComposeObject, expected: string[], rest?: Partia
       configs: [{ source: "conf" }],
       build: {
         context: "/trees/lib",
+        dockerfile_inline: "FROM x",
         additional_contexts: { a: "/trees/shop/a", b: "/trees/b", c: "https://x.example/y.git" },
         cache_from: ["type=local,src=/srv/cache", "type=registry,ref=x"],
       },
@@ -328,6 +338,7 @@ const told: [what: string, web: ComposeObject, expected: string[], rest?: Partia
     { secrets: { key: { file: "/srv/key" }, own: { file: "/trees/shop/key" } }, configs: { conf: { file: "/etc/x" } } },
   ],
   ["a build from elsewhere", { build: { context: "https://ann:pw@x.example/y.git#main" } }, ["outside-file web.build.context"]],
+  ["what was read, in other words", { build: { context: "/trees/shop/api", dockerfile: "../Dockerfile" } }, []],
   [
     "secrets of a build",
     { build: { secrets: ["npm", { source: "pip", target: "pip.conf" }] } },

@@ -366,6 +366,7 @@ function rewritesOf({ services, rest, request }: Case) {
     shared: [],
     sharedVolumes: [],
     allow: [],
+    dockerfiles: ["Dockerfile"],
     ports: [],
     variables: {},
     subnets: {},

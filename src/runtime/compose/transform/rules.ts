@@ -48,6 +48,8 @@ export const refusalRules = {
   "engine-socket": "A mount, secret, config or build that reaches the container engine: who has its socket has the machine.",
   credentials:
     "Places where keys, passwords or sockets lie, to be read as well: a home, `~/.ssh`, `~/.aws`, `~/.config`, `/etc/shadow`, `/proc`, `/run` …, and `credential_spec`.",
+  "unread-build":
+    "A Dockerfile that nobody was asked about: outside of the worktree, behind a link, missing when the files were read, or chosen by a variable of your shell.",
   "build-ssh": "`build.ssh`: what a Dockerfile runs could log in with your SSH keys.",
   "outside-mount": "A writable mount outside of the worktree: environments would write to the same files.",
   "remote-volume": "A volume whose data lies at one place, such as NFS or a plugin's: environments would write to the same data.",

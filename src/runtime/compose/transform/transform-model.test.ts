@@ -16,6 +16,7 @@ const request: TransformRequest = {
   shared: ["db"],
   sharedVolumes: [],
   allow: [],
+  dockerfiles: ["Dockerfile"],
   ports: [{ service: "web", target: 8000, hostPort: 20_011 }],
   variables: {},
   subnets: {},

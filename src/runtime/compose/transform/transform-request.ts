@@ -27,6 +27,8 @@ export interface TransformRequest {
   sharedVolumes: readonly string[];
   /** Unsafe things accepted, each exactly as `Refusal.allow` names it. */
   allow: readonly string[];
+  /** Dockerfiles, relative to the worktree, whose text a person could approve. */
+  dockerfiles: readonly string[];
   /** Every port to publish; no other one is. `protocol` is tcp when it is not said. */
   ports: readonly PublishedPort[];
   /** Variables for the containers, by service. Of one name a forced one wins, else the later. */

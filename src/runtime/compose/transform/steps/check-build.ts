@@ -1,4 +1,6 @@
+import { posix } from "node:path";
 import { type ComposeObject, isObject, listOf, textOf } from "../compose-model.ts";
+import { isInside, portablePath } from "../host-path.ts";
 import { refuse, type StackEdit, servicesOf, warn } from "../stack-edit.ts";
 
 /** Networks of a build that are its own. */
@@ -11,7 +13,8 @@ export function checkBuilds(stack: StackEdit): void {
     checkPrivileges(stack, service, build);
     checkNetwork(stack, service, build);
     checkKeys(stack, service, build);
-    tellRemote(stack, service, build);
+    if (isRemote(textOf(build.context) ?? "")) tellRemote(stack, service, build);
+    else checkDockerfile(stack, service, build);
   }
 }
 
@@ -52,11 +55,29 @@ function sshOf(written: unknown): string[] {
   return listOf(written).map(String);
 }
 
+/** What Compose is about to read must be what a person was shown, whatever variables have made of its path. */
+function checkDockerfile(stack: StackEdit, service: string, build: Readonly<ComposeObject>): void {
+  const { worktree, home, dockerfiles } = stack.request;
+  const context = textOf(build.context);
+  if (context === null || textOf(build.dockerfile_inline) !== null) return;
+  const path = posix.resolve(context, textOf(build.dockerfile) ?? "Dockerfile");
+  const inside = isInside(path, worktree);
+  const shown = inside ? posix.relative(worktree, path) : portablePath(path, { worktree, home: home ?? null });
+  if (inside && dockerfiles.includes(shown)) return;
+  const why = inside
+    ? "it was no regular file of the repository when the files were read, or a variable of your shell chose it"
+    : "it is outside of the worktree";
+  const message = `${service} is built by ${shown}, and nobody was asked whether that may run: ${why}.`;
+  refuse(stack, { rule: "unread-build", service, key: "build.dockerfile", details: [shown, path], message });
+}
+
+function isRemote(context: string): boolean {
+  return /^[a-z][a-z0-9+.-]*:\/\/|^[\w.-]+@[\w.-]+:|^github\.com\//i.test(context);
+}
+
 /** As with an image: that it may be another one tomorrow is for people to know. */
 function tellRemote(stack: StackEdit, service: string, build: Readonly<ComposeObject>): void {
-  const context = textOf(build.context) ?? "";
-  if (!/^[a-z][a-z0-9+.-]*:\/\/|^[\w.-]+@[\w.-]+:|^github\.com\//i.test(context)) return;
-  const shown = context.replace(/\/\/[^/@]*@/, "//");
+  const shown = (textOf(build.context) ?? "").replace(/\/\/[^/@]*@/, "//");
   const message = `build.context of ${service} is ${shown}, fetched from elsewhere: nobody was asked about the Dockerfile there.`;
   warn(stack, { rule: "outside-file", service, key: "build.context", message });
 }

@@ -79,18 +79,25 @@ function chooseScreen(context: Context, options: LiveListOptions): Screen {
 /** A pipe: the header at once, each line as soon as it and all before it are known. */
 function growingScreen({ terminal }: Context, render: (state: ListState) => string[]): Screen {
   let printed = 0;
+  // A long table takes a while to lay out, and what is printed stays.
+  let whole = false;
   const print = async (lines: string[]) => {
     if (lines.length <= printed) return;
     const text = `${lines.slice(printed).join("\n")}\n`;
     printed = lines.length;
     await terminal.out(text);
   };
+  const printAll = async (state: ListState) => {
+    if (!whole) await print(render(state));
+    whole = true;
+  };
   return {
     async show(state) {
       const known = state.environments.findIndex((environment) => state.pending.has(gitKey(environment)));
-      await print(known < 0 ? render(state) : render(state).slice(0, 1 + known));
+      if (known < 0) await printAll(state);
+      else await print(render(state).slice(0, 1 + known));
     },
-    end: async (state) => print(render(state)),
+    end: printAll,
   };
 }
 

@@ -8,3 +8,10 @@ export function parseDurationMs(written: string | number): number | null {
   const ms = Math.round(Number(match[1]) * unitsMs[unit]);
   return ms <= 24 * unitsMs.h ? ms : null;
 }
+
+/** `1m30s`, as Go and Compose write it. */
+export function goDurationMs(written: string): number | null {
+  const parts = written.match(/\d+(?:\.\d+)?(?:ms|h|m|s)/g) ?? [];
+  if (parts.length === 0 || parts.join("") !== written) return null;
+  return parts.reduce((sum, part) => sum + (parseDurationMs(part) ?? 0), 0);
+}

@@ -5,10 +5,12 @@ import type { Door } from "../environment/container-variables.ts";
 import type { EnvironmentRecord } from "../environment/ledger.ts";
 import type { ServicePlan } from "../environment/service-plan.ts";
 import { WtError } from "../errors/wt-error.ts";
-import type { ComposeModel, ComposeObject } from "../runtime/compose/transform/compose-model.ts";
+import type { ComposeModel } from "../runtime/compose/transform/compose-model.ts";
 import { lastLines } from "./health.ts";
+import type { ServiceRunner } from "./service-runner.ts";
 import { isReady } from "./service-waits.ts";
-import { sharedName } from "./shared-names.ts";
+import { sharedName, spokenName } from "./shared-names.ts";
+import { sharedPlan } from "./shared-plan.ts";
 import { sharedMark } from "./stack-model.ts";
 import type { World } from "./world.ts";
 
@@ -17,8 +19,11 @@ export interface SharedService {
   /** Compose project. */
   name: string;
   service: string;
-  /** As it is made. */
+  /** As Compose reads it, and as it is made. */
   model: ComposeModel;
+  made: ComposeModel;
+  /** All that run once. */
+  shared: readonly string[];
   doors: readonly Door[];
 }
 
@@ -29,12 +34,19 @@ export function sharedDefinition(model: ComposeModel, service: string): string {
     .digest("hex");
 }
 
-/** Supervised like a service; one that runs keeps running. */
-export function startShared(world: World, shared: SharedService): void {
-  const { main, name, service, model, doors } = shared;
-  const described: ComposeObject = model.services[service] ?? {};
+/** Supervised like services; what runs keeps running. */
+export function startShared(world: World, services: readonly SharedService[]): void {
+  const plans = services.map((service) => servicePlanOf(world, service));
+  // All of them first: one waits only for needs that are known.
+  for (const plan of plans) world.shared.announce(plan.spec.environmentId, plan);
+  for (const plan of plans) world.shared.start(plan.spec.environmentId, plan);
+}
+
+function servicePlanOf(world: World, shared: SharedService): ServicePlan {
+  const { main, name, service, made, doors } = shared;
   const port = doors.find((door) => door.service === service)?.port ?? null;
-  const plan: ServicePlan = {
+  const { graceMs, ...life } = sharedPlan({ ...shared, port });
+  return {
     spec: {
       environmentId: main.id,
       nonce: sharedMark(main).nonce,
@@ -44,24 +56,14 @@ export function startShared(world: World, shared: SharedService): void {
       env: {},
       port,
       logPath: join(world.paths.environments, main.id, `shared-${service}.log`),
-      stop: { signal: "SIGTERM", graceMs: 10_000 },
+      stop: { signal: "SIGTERM", graceMs },
       container: { project: name, service },
     },
-    ready: hasHealthcheck(described) ? { kind: "healthcheck" } : port === null ? { kind: "none" } : { kind: "tcp" },
-    readyTimeoutMs: 120_000,
-    needs: [],
-    restart: "always",
+    ...life,
     successCodes: [],
     routes: [],
-    definition: sharedDefinition(model, service),
+    definition: sharedDefinition(made, service),
   };
-  world.shared.start(main.id, plan);
-}
-
-function hasHealthcheck({ healthcheck }: ComposeObject): boolean {
-  if (typeof healthcheck !== "object" || healthcheck === null || Array.isArray(healthcheck)) return false;
-  const test = Array.isArray(healthcheck.test) ? healthcheck.test[0] : healthcheck.test;
-  return healthcheck.disable !== true && test !== undefined && test !== "NONE";
 }
 
 /** Throws `WtError` (`unhealthy`, `shared_unhealthy`) with reasons and last log lines when one does not become ready. */
@@ -81,14 +83,18 @@ export async function awaitShared(
     kind: "unhealthy",
     code: "shared_unhealthy",
     message: sick
-      .map(
-        ({ service, runner }) =>
-          `The shared service ${service} is ${runner.status.phase}: ${runner.status.reason ?? "no reason is known."}`,
-      )
+      .map(({ service, runner }) => `The shared service ${service} is ${runner.status.phase}: ${reasonOf(world, runner)}`)
       .join(" "),
     hints: [
       ...logs.flatMap(({ service, lines }) => lines.map((line) => `  ${service} | ${line}`)),
       "Mend it, then try again: wt shared up",
     ],
   });
+}
+
+function reasonOf(world: World, runner: ServiceRunner): string {
+  const needed = world.shared.vainNeed(runner);
+  return needed
+    ? `It waits for ${spokenName(needed.name)}, which is ${needed.status.phase}.`
+    : (runner.status.reason ?? "no reason is known.");
 }

@@ -20,6 +20,7 @@ import type { Call } from "./journaled-run.ts";
 import { mainEnvironment } from "./main-environment.ts";
 import { ensurePort } from "./port-leases.ts";
 import { leaseSubnets, stackCall, takenProjects } from "./prepare-stack.ts";
+import type { ServiceRunner } from "./service-runner.ts";
 import { isReady } from "./service-waits.ts";
 import { connectAll, dropStale } from "./shared-connections.ts";
 import { heldServices } from "./shared-doors.ts";
@@ -87,10 +88,7 @@ export async function removeShared(world: World, project: ProjectRecord, call: C
       runners.map(({ name }) => name),
     );
     await removeMarked(world, { slug: main.slug, mark: sharedMark(main), volumes: true });
-    for (const { name, plan } of runners) {
-      world.shared.forget(main.id, name);
-      if (plan) await world.driver.removeLogs(plan.spec.logPath);
-    }
+    await forgetRunners(world, main, runners);
     await removeTraces(world, main);
     releaseShared(world, main.id);
   };
@@ -139,7 +137,10 @@ async function applyShared(world: World, applying: Applying, call: Call): Promis
   await makeShared(world, { ...from, project, main, name, made, services, anew: applying.anew }, call);
   keepFacts(world, main, { doors, servers: sharedServers(model, services) });
   await connectAll(world, project, call.abort);
-  for (const service of services) startShared(world, { main, name, service, model: made.model, doors });
+  startShared(
+    world,
+    services.map((service) => ({ main, name, service, model, made: made.model, shared: services, doors })),
+  );
   await awaitShared(world, main, { services, abort: call.abort });
 }
 
@@ -213,9 +214,28 @@ async function makeShared(world: World, making: Making, call: Call): Promise<voi
   const still = services.filter((service) => !world.shared.runner(main.id, sharedName(service))?.status.live);
   // Also where the file has one no more: what others have in it can be taken out only while it runs.
   const needed = [...services, ...heldServices(world, making.project)];
+  if (making.anew) await forgetAllBut(world, main, needed);
   const stranded = await dropStale(world, { mark: stack.mark, services: needed }, call.abort);
   const options = { services: still, anew: stranded };
   if (still.length > 0) await world.stack.create({ ...stack, model: modelPart(made.model, still) }, stackCall(call), options);
+}
+
+/** What the file has no more, and nobody has anything in, stops. */
+async function forgetAllBut(world: World, main: EnvironmentRecord, services: readonly string[]): Promise<void> {
+  const known = new Set(services.map(sharedName));
+  const gone = world.shared.runners(main.id).filter(({ name }) => !known.has(name));
+  await world.shared.stop(
+    main.id,
+    gone.map(({ name }) => name),
+  );
+  await forgetRunners(world, main, gone);
+}
+
+async function forgetRunners(world: World, main: EnvironmentRecord, runners: readonly ServiceRunner[]): Promise<void> {
+  for (const { name, plan } of runners) {
+    world.shared.forget(main.id, name);
+    if (plan) await world.driver.removeLogs(plan.spec.logPath);
+  }
 }
 
 function keepFacts(world: World, main: EnvironmentRecord, facts: SharedFacts): void {

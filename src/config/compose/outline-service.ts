@@ -1,5 +1,5 @@
 // One service of the merged model → what wt has to know of it. Loose: what is odd is left out, and Compose itself will say so.
-import { parseDurationMs } from "../duration.ts";
+import { goDurationMs } from "../duration.ts";
 import type { ComposeBuild, ComposeDependency, ComposeServiceOutline } from "./compose-outline.ts";
 import { isMap, type Raw, textOf } from "./merge-models.ts";
 import { pathInRepository } from "./repository-path.ts";
@@ -208,11 +208,4 @@ function filesOf(value: unknown, section: unknown, directory: string): ComposeSe
 /** Without the mark that `spellOutService` gave it; null: it leads elsewhere. */
 function fromTop(path: unknown): string | null {
   return typeof path === "string" && path.startsWith("/") ? path.slice(1) : null;
-}
-
-/** `1m30s`, as Go writes it. */
-function goDurationMs(written: string): number | null {
-  const parts = written.match(/\d+(?:\.\d+)?(?:ms|h|m|s)/g) ?? [];
-  if (parts.length === 0 || parts.join("") !== written) return null;
-  return parts.reduce((sum, part) => sum + (parseDurationMs(part) ?? 0), 0);
 }

@@ -1,0 +1,60 @@
+// Services that run once, of other kinds than one that serves: jobs, and those that wait for another.
+import { describe, expect, test } from "bun:test";
+import { composeWorld, projectName } from "../support/compose-app.ts";
+import { docker, dockerReason } from "../support/docker.ts";
+
+const reason = dockerReason();
+const minute = 60_000;
+
+const app = (image: string) => ({
+  "wt.yaml": `project: ${projectName}\nruntime: compose\ncompose: { shared: [buckets, seed, store] }\n`,
+  "compose.yaml": `services:
+  web:
+    image: ${image}
+    init: true
+    command: [sleep, "100000"]
+    depends_on: { seed: { condition: service_completed_successfully } }
+  store:
+    image: ${image}
+    init: true
+    command: [sh, -c, "sleep 2; mkdir /made; echo here > /made/index.html; exec httpd -f -p 9000 -h /made"]
+    expose: ["9000"]
+    stop_grace_period: 1s
+  seed:
+    image: ${image}
+    command: [sh, -c, "wget -qO- http://store:9000/"]
+    depends_on: [store]
+  buckets:
+    image: ${image}
+    command: [sh, -c, "wget -qO- http://store:9000/"]
+    depends_on: { store: { condition: service_started } }
+`,
+});
+
+describe.skipIf(reason !== null)(`shared services${reason === null ? "" : ` (left out: ${reason})`}`, () => {
+  test(
+    "a job that came to its end is fine; what depends on another starts once that is ready; what the file has no more goes",
+    async () => {
+      await using compose = await composeWorld(app);
+      const { world } = compose;
+      const shared = async (...args: string[]) => {
+        const { services } = JSON.parse(await world.ok(["shared", ...args, "--json"])) as { services: { name: string; state: string }[] };
+        return services.map(({ name, state }) => `${name} ${state}`).sort();
+      };
+      await world.ok(["create", "a"]);
+      expect(await shared()).toEqual(["buckets Completed", "seed Completed", "store Running"]);
+      for (const job of ["buckets", "seed"])
+        expect(docker("inspect", "--format", "{{.State.ExitCode}}", `${projectName}-shared-${job}-1`)).toBe("0");
+      await world.ok(["up", "a"]);
+      expect(await shared()).toEqual(["buckets Completed", "seed Completed", "store Running"]);
+
+      const text = await Bun.file(`${world.repository}/wt.yaml`).text();
+      await world.write({ "wt.yaml": text.replace("buckets, seed, ", "") });
+      await world.ok(["trust", "--yes"]);
+      await world.ok(["shared", "up"]);
+      expect(await shared()).toEqual(["store Running"]);
+      expect(compose.things().filter((thing) => /container.*shared/.test(thing))).toEqual([`container ${projectName}-shared-store-1`]);
+    },
+    3 * minute,
+  );
+});

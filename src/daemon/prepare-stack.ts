@@ -18,8 +18,8 @@ import {
   claimParts,
   claimSubnets,
   projectLease,
+  releaseLostSubnets,
   type StackOwner,
-  subnetsOf,
   updateProjectLease,
 } from "./stack-leases.ts";
 import {
@@ -112,9 +112,12 @@ async function sharedProject({ world, session, abort }: StepContext): Promise<st
 
 export async function leaseSubnets(world: World, owner: StackOwner, made: { draft: TransformResult; abort: AbortSignal }): Promise<void> {
   const { names } = made.draft;
-  const known = subnetsOf(world, owner.environment.id, owner.role);
-  if (names.networks.every(({ key, made }) => !made || known[key] !== undefined)) return;
+  if (!names.networks.some(({ made }) => made)) return;
   const [networks, routes] = await Promise.all([world.stack.takenSubnets(made.abort), readRoutes()]);
+  const own = new Set(names.networks.map(({ name }) => name));
+  const there = new Set(networks.flatMap(({ network }) => (own.has(network) ? [network] : [])));
+  const others = networks.filter(({ network }) => !there.has(network));
+  releaseLostSubnets(world, owner, { names, there, taken: [...others.map(({ subnet }) => subnet), ...routes] });
   claimSubnets(world, owner, { names, taken: [...networks.map(({ subnet }) => subnet), ...routes] });
 }
 

@@ -1,6 +1,6 @@
 // What the ledger says about containers: the compose project of an environment and of the shared stack, and what stands beside the containers.
 import type { EnvironmentRecord, Lease, LeaseKind, Ledger, ProjectRecord } from "../environment/ledger.ts";
-import { freeSubnet } from "../environment/subnet-pool.ts";
+import { freeSubnet, isTaken } from "../environment/subnet-pool.ts";
 import { type JsonValue, WtError } from "../errors/wt-error.ts";
 import type { StackNames } from "../runtime/compose/transform/transform-result.ts";
 import { type KeptEnvironment, keptOf } from "./kept-environment.ts";
@@ -113,6 +113,17 @@ export function claimSubnets(
     known[key] = subnet;
   }
   return known;
+}
+
+/** Those of networks that are not there and that others have by now: a network that was removed gets another when it is made again. */
+export function releaseLostSubnets(
+  world: World,
+  { environment, role }: StackOwner,
+  { names, there, taken }: { names: StackNames; there: ReadonlySet<string>; taken: readonly string[] },
+): void {
+  const absent = new Set(names.networks.flatMap(({ key, name }) => (there.has(name) ? [] : [key])));
+  for (const { id, key, data } of stackLeases(world, environment.id, role).filter(({ kind }) => kind === "subnet"))
+    if (absent.has(String(data.network)) && isTaken(key, taken)) world.ledger.release(id);
 }
 
 export function subnetsOf(world: World, environmentId: string, role: StackRole): Record<string, string> {

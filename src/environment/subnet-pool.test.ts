@@ -1,5 +1,11 @@
 import { describe, expect, test } from "bun:test";
-import { freeSubnet, parseSubnet } from "./subnet-pool.ts";
+import { freeSubnet, isTaken, parseSubnet } from "./subnet-pool.ts";
+
+test("a range is taken by one that it has an address in common with", () => {
+  expect(isTaken("10.192.0.64/26", ["10.192.0.0/26", "10.192.0.128/25", "fd00::/64", "default"])).toBe(false);
+  for (const other of ["10.192.0.64/26", "10.0.0.0/8", "10.192.0.100/32"]) expect(isTaken("10.192.0.64/26", [other])).toBe(true);
+  expect(isTaken("none", ["10.0.0.0/8"])).toBe(false);
+});
 
 describe("freeSubnet", () => {
   test("begins where the seed says, and goes round", () => {

@@ -28,6 +28,16 @@ export function freeSubnet(taken: Iterable<string>, seed: number): string | null
   return null;
 }
 
+/** An address of it is in one of the others. */
+export function isTaken(subnet: string, others: Iterable<string>): boolean {
+  const own = parseSubnet(subnet);
+  if (!own) return false;
+  return [...others].some((text) => {
+    const range = parseSubnet(text);
+    return range !== null && range.first <= own.last && own.first <= range.last;
+  });
+}
+
 /** null for what is not `a.b.c.d/n`. */
 export function parseSubnet(text: string): Range | null {
   const match = /^(\d{1,3})\.(\d{1,3})\.(\d{1,3})\.(\d{1,3})\/(\d{1,2})$/.exec(text.trim());

@@ -57,6 +57,31 @@ describe.skipIf(reason !== null)(`names of containers that others use${reason ==
   );
 
   test(
+    "a network that is gone is made again in another range when somebody else has its own by now",
+    async () => {
+      await using compose = await composeWorld(app);
+      const { world } = compose;
+      const range = (network: string) => docker("network", "inspect", "--format", "{{(index .IPAM.Config 0).Subnet}}", network);
+      await world.ok(["create", "a"]);
+      const first = range(`${projectName}-a_default`);
+      await world.ok(["down", "a"]);
+      await world.ok(["up", "a"]);
+      expect(range(`${projectName}-a_default`)).toBe(first);
+      await world.ok(["down", "a"]);
+      docker("network", "rm", `${projectName}-a_default`);
+      docker("network", "create", ...label, "--subnet", first, `${projectName}-stranger`);
+      try {
+        await world.ok(["up", "a"]);
+        expect(range(`${projectName}-a_default`)).not.toBe(first);
+        expect(docker("exec", `${projectName}-a-web-1`, "ping", "-c", "1", "-W", "2", "db")).toContain("1 packets received");
+      } finally {
+        docker("network", "rm", `${projectName}-stranger`);
+      }
+    },
+    3 * minute,
+  );
+
+  test(
     "the shared services get a name that nobody uses, also where the environment has its own already",
     async () => {
       await using compose = await composeWorld(app);

@@ -1,7 +1,7 @@
 // Subnets that this machine routes somewhere, so that networks of ours take none of them.
 import { readFile } from "node:fs/promises";
 
-/** In CIDR notation; the default route is left out. Empty where the system does not tell: there, containers live in a machine of their own. */
+/** In CIDR notation; the default route is left out, also one in halves, as a VPN has it that takes all traffic. Empty where the system does not tell: there, containers live in a machine of their own. */
 export async function readRoutes(): Promise<string[]> {
   try {
     return parseRoutes(await readFile("/proc/net/route", "utf8"));
@@ -9,6 +9,9 @@ export async function readRoutes(): Promise<string[]> {
     return [];
   }
 }
+
+/** 10.0.0.0/8: no private range is wider. */
+const widestPrivate = 8;
 
 /** Addresses and masks of `/proc/net/route` are hexadecimal in the byte order of the machine (little endian). */
 export function parseRoutes(text: string): string[] {
@@ -19,8 +22,10 @@ export function parseRoutes(text: string): string[] {
       const [, destination = "", , , , , , mask = ""] = line.trim().split(/\s+/);
       if (!/^[0-9A-F]{8}$/i.test(destination) || !/^[0-9A-F]{8}$/i.test(mask) || mask === "00000000") return [];
       const address = bytesOf(destination).join(".");
-      const bits = bytesOf(mask).map((byte) => byte.toString(2).replaceAll("0", "").length);
-      return [`${address}/${bits.reduce((sum, count) => sum + count, 0)}`];
+      const bits = bytesOf(mask)
+        .map((byte) => byte.toString(2).replaceAll("0", "").length)
+        .reduce((sum, count) => sum + count, 0);
+      return bits < widestPrivate ? [] : [`${address}/${bits}`];
     });
 }
 

@@ -66,6 +66,8 @@ async function addCompose(collector: Collector, { compose }: Config): Promise<Co
   if (compose.profiles.length > 0) collector.found.set("compose.profiles", compose.profiles.join(", "));
   if (compose.sharedVolumes.length > 0) collector.found.set("compose.shared_volumes", compose.sharedVolumes.join(", "));
   const outline = await readComposeOutline(collector.files, compose);
+  // In the files each of them is one word among hundreds, and the caller's shell has passwords.
+  if (outline.variables.length > 0) collector.found.set("variables that compose files take from your shell", outline.variables.join(", "));
   const { texts, scripts } = await composeFilesToTrust(outline, collector.files);
   const hidden: CommandToTrust[] = [];
   for (const [path, text] of texts) {

@@ -43,7 +43,10 @@ test("a branch that changes a tracked .env is asked about again, by variable, an
   const ledger = ["", "-wal"].map((end) => readFileSync(join(world.directory, `state/worldtree/ledger.sqlite${end}`), "latin1")).join("");
   expect([shown, ledger].filter((text) => /first-word|second-word/.test(text))).toEqual([]);
   await world.git(["rm", "--quiet", "--cached", ".env"]);
-  expect((await trust()).commands.map(({ source }: { source: string }) => source)).toEqual(["file compose.yaml"]);
+  expect((await trust()).commands.map(({ source }: { source: string }) => source)).toEqual([
+    "variables that compose files take from your shell",
+    "file compose.yaml",
+  ]);
 }, 60_000);
 
 test("a .env that is a link of the repository can be approved by nobody", async () => {

@@ -6,10 +6,20 @@ export function trustLines(view: TrustView, paint: Paint): string[] {
   if (view.state === "nothing_to_trust") return [`${view.project} has no commands to run (${view.root}).`];
   const lines = [trustHeading(view, paint), ""];
   for (const command of view.commands) {
-    const [first = "", ...rest] = Bun.stripANSI(command.text).trimEnd().split("\n");
-    lines.push(`${mark(command, paint)} ${paint.dim(command.source)}`, `    ${first}`, ...rest.map((line) => `    ${line}`));
+    const [first = "", ...rest] = visible(command.text).trimEnd().split("\n");
+    lines.push(
+      `${mark(command, paint)} ${paint.dim(visible(command.source).replaceAll("\n", "\\n"))}`,
+      `    ${first}`,
+      ...rest.map((line) => `    ${line}`),
+    );
   }
   return lines;
+}
+
+/** What a terminal would act upon or not show (a carriage return, a change of direction) stands there by its number: nothing may hide what is to be approved. */
+function visible(text: string): string {
+  const hidden = /(?![\n\t])[\p{Cc}\p{Cf}\p{Co}\p{Zl}\p{Zp}]/gu;
+  return text.replaceAll("\r\n", "\n").replace(hidden, (sign) => `\\u{${(sign.codePointAt(0) ?? 0).toString(16)}}`);
 }
 
 function trustHeading(view: TrustView, paint: Paint): string {

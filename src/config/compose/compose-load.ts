@@ -11,6 +11,8 @@ export interface ComposeLoad {
   files: RepositoryFiles;
   /** Path → text of what was read. */
   texts: Map<string, string>;
+  /** Names of variables that the files take in. */
+  variables: Set<string>;
   /** Files whose variables fill in what others say, there or not. */
   variableFiles: Set<string>;
   problems: ConfigProblem[];

@@ -8,6 +8,8 @@ export interface ComposeOutline {
   absent: string[];
   /** Every file that was read, `include` and `extends` followed; each once. */
   files: ComposeFileText[];
+  /** Names of variables that the files take in, from the shell or from files, in order. */
+  variables: string[];
   /** Files whose variables decide what the compose files say, or what containers get: `.env` files, `env_file`, `label_file`; there or not. */
   variableFiles: string[];
   /** Dockerfiles that were found, those too that only other values of a variable choose. */

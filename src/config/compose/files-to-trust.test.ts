@@ -17,7 +17,10 @@ async function collect(text: string, files: TrackedFiles) {
   expect(errors).toEqual([]);
   return await collectTrustCommands(config!, files);
 }
-const sources = async (text: string, files: TrackedFiles) => (await collect(text, files)).map((command) => command.source);
+const taken = "variables that compose files take from your shell";
+/** But for the names of variables, which have a test of their own. */
+const sources = async (text: string, files: TrackedFiles) =>
+  (await collect(text, files)).map(({ source }) => source).filter((source) => source !== taken);
 
 test.each<[string, string[]]>([
   [
@@ -190,7 +193,7 @@ services:
   };
   const config = "compose: { files: deploy/compose.yaml }\n";
   const variables = async (untracked: string[]) =>
-    (await collect(config, memoryFiles(files, untracked))).filter(({ source }) => !/^file .*yaml$/.test(source));
+    (await collect(config, memoryFiles(files, untracked))).filter(({ source }) => source !== taken && !/^file .*yaml$/.test(source));
 
   test("count by their variables: .env beside the file and beside what is included, env_file, label_file, for any value of a variable", async () => {
     const found = await variables([]);
@@ -233,6 +236,14 @@ services:
     expect(thrown).toBeInstanceOf(WtError);
     expect(thrown).toMatchObject({ kind: "config", code: "trust_link", message: expect.stringContaining(says) });
   });
+});
+
+test("names of variables that are taken in are one line of the question", async () => {
+  const files = memoryFiles({
+    "compose.yaml": "include: [b.yaml]\nservices: { web: { image: '$IMAGE', environment: [AWS_SECRET_ACCESS_KEY, A=1] } }",
+    "b.yaml": "services: { api: { build: { context: ., args: { NPM_TOKEN: } }, command: 'run ${IMAGE:-$OTHER}' } }",
+  });
+  expect(await collect("", files)).toContainEqual({ source: taken, text: "AWS_SECRET_ACCESS_KEY, IMAGE, NPM_TOKEN, OTHER" });
 });
 
 test("which volumes are shared lifts a refusal, and the order of files decides; both are asked about", async () => {

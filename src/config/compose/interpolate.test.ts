@@ -1,6 +1,6 @@
 import { expect, test } from "bun:test";
 import * as fc from "fast-check";
-import { interpolate, parseVariables, withWildcards } from "./interpolate.ts";
+import { interpolate, parseVariables, variablesIn, withWildcards } from "./interpolate.ts";
 
 const variables = new Map([
   ["A", "1"],
@@ -43,6 +43,16 @@ test.each([
   ["$$A-$", "$A-$"],
 ])("%s for any values: %s", (written, expected) => {
   expect(withWildcards(written)).toBe(expected);
+});
+
+test("which variables a file takes in", () => {
+  const file = {
+    services: {
+      web: { image: "$A:${B:-${C}-$D} $$E ${1}", environment: ["F", "G=1", "H=$I"], build: { args: { J: null, K: "1", L: "${M?}" } } },
+    },
+    secrets: { s: { environment: "N" } },
+  };
+  expect(variablesIn(file)).toEqual(["A", "B", "C", "D", "F", "I", "J", "M", "N"]);
 });
 
 test("a .env file", () => {

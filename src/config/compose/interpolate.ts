@@ -65,6 +65,35 @@ function braced(inner: string, variables: Variables): string | null {
   return operator.endsWith("-") ? interpolate(word, variables) : (value ?? null);
 }
 
+/** Names of variables that any text of a value refers to, defaults looked into; and those that `environment` and `args` take in without a value. */
+export function variablesIn(value: unknown): string[] {
+  if (typeof value === "string") return variablesOfText(value);
+  if (Array.isArray(value)) return value.flatMap(variablesIn);
+  if (typeof value !== "object" || value === null) return [];
+  return Object.entries(value).flatMap(([key, entry]) => [
+    ...(key === "environment" || key === "args" ? passedOn(entry) : []),
+    ...variablesIn(entry),
+  ]);
+}
+
+function variablesOfText(text: string): string[] {
+  const found: string[] = [];
+  withExpressions(text, (written) => {
+    const [, name = "", word = ""] = /^\$\{?([A-Za-z_][A-Za-z0-9_]*)([\s\S]*)$/.exec(written) ?? [];
+    if (name !== "") found.push(name, ...variablesOfText(word));
+    return "";
+  });
+  return found;
+}
+
+/** `TOKEN` in a list, `TOKEN:` in a map; and `environment: TOKEN` of a secret. */
+function passedOn(value: unknown): string[] {
+  if (typeof value === "string") return [value];
+  if (Array.isArray(value)) return value.filter((entry) => typeof entry === "string" && /^\w+$/.test(entry));
+  if (typeof value !== "object" || value === null) return [];
+  return Object.entries(value).flatMap(([name, entry]) => (entry === null ? [name] : []));
+}
+
 /** Every text of a value, keys left alone. */
 export function interpolateAll(value: unknown, variables: Variables): unknown {
   if (typeof value === "string") return value.includes("$") ? interpolate(value, variables) : value;

@@ -1,7 +1,7 @@
 // Compose files with all that they `include` and `extend`, merged into one map. Reads files of the repository and nothing else.
 import type { KeyPath } from "../check-written.ts";
 import { type ComposeLoad, existing, type Opened, problem, report, type Scope } from "./compose-load.ts";
-import { interpolateAll, parseVariables, type Variables } from "./interpolate.ts";
+import { interpolateAll, parseVariables, type Variables, variablesIn } from "./interpolate.ts";
 import { isMap, mergeModels, overrideKey, type Raw, unmarked } from "./merge-models.ts";
 import { readComposeFile } from "./read-compose-file.ts";
 import { directoryOf, pathInRepository } from "./repository-path.ts";
@@ -47,6 +47,7 @@ async function openFile(load: ComposeLoad, path: string, scope: Scope): Promise<
       load.problems.push({ ...error, file: path, hint: error.message.includes("empty") ? hint : error.hint });
     return null;
   }
+  for (const name of variablesIn(yaml.value)) load.variables.add(name);
   const value = interpolateAll(yaml.value, scope.variables) as Raw;
   const opened = { path, yaml, value, scope };
   const services = unmarked(value.services);

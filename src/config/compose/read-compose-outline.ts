@@ -15,7 +15,7 @@ const overrideNames = ["compose.override.yml", "compose.override.yaml", "docker-
 
 export async function readComposeOutline(files: RepositoryFiles, options: ComposeOutlineOptions): Promise<ComposeOutline> {
   const { present, absent, problems } = await composeFiles(files, options.files);
-  const load: ComposeLoad = { files, texts: new Map(), variableFiles: new Set(), problems };
+  const load: ComposeLoad = { files, texts: new Map(), variables: new Set(), variableFiles: new Set(), problems };
   const model = await loadComposeModel(load, present);
   const context = { profiles: options.profiles, configs: model.configs, secrets: model.secrets };
   const services: ComposeServiceOutline[] = [];
@@ -28,6 +28,7 @@ export async function readComposeOutline(files: RepositoryFiles, options: Compos
     composeFiles: present,
     absent,
     files: [...load.texts].map(([path, text]) => ({ path, text })),
+    variables: [...load.variables].sort(),
     variableFiles: [...new Set([...load.variableFiles, ...services.flatMap((service) => service.variableFiles)])],
     dockerfiles: [...new Set(services.flatMap((service) => service.dockerfiles))],
     services,

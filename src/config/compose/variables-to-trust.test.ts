@@ -10,6 +10,7 @@ API_KEY=abc
 DATABASE_URL=postgres://me:word@db/shop
 PLAIN_URL=postgres://db/shop
 BUILD=4f2d9e7a1b8c4f2d9e7a1b8c
+OTHER_KEY=\${AWS_SECRET_ACCESS_KEY}
 `;
   expect(variablesToTrust("deploy/.env", text)).toEqual([
     { source: "variable deploy/.env#IMAGE", text: "acme/shop:1" },
@@ -19,6 +20,7 @@ BUILD=4f2d9e7a1b8c4f2d9e7a1b8c
     { source: "variable deploy/.env#DATABASE_URL", text: "postgres://me:word@db/shop", hidden: true },
     { source: "variable deploy/.env#PLAIN_URL", text: "postgres://db/shop" },
     { source: "variable deploy/.env#BUILD", text: "4f2d9e7a1b8c4f2d9e7a1b8c", hidden: true },
+    { source: "variable deploy/.env#OTHER_KEY", text: "${AWS_SECRET_ACCESS_KEY}" },
   ]);
 });
 
@@ -34,6 +36,13 @@ test.each([
 ])("where the file could be read in another way, all of it counts: %s", (_what, text) => {
   const entries = variablesToTrust(".env", text);
   expect(entries.at(-1)).toEqual({ source: "file .env", text, hidden: true });
+});
+
+test("what a line takes from the shell is named", () => {
+  expect(variablesToTrust("a.env", "A=1\nAWS_SECRET_ACCESS_KEY\n")[0]).toEqual({
+    source: "variable a.env#AWS_SECRET_ACCESS_KEY",
+    text: "(from your shell)",
+  });
 });
 
 test.each(["", "\n", "A=\n", "A=b c d\r\n", "A=${B:-x}/y", "A='#x'"])("what can be read in one way only has no such entry: %j", (text) => {

@@ -13,15 +13,18 @@ const random = /(?=[^\s/:.]*\d)(?=[^\s/:.]*[a-z])[\w+=-]{24,}/i;
  * lines of another form), the whole of it is an entry more, hidden as well.
  */
 export function variablesToTrust(path: string, text: string): CommandToTrust[] {
+  const taken = [...text.matchAll(/^\s*(?:export\s+)?([A-Za-z_]\w*)\s*$/gm)].map(([, name]) => name);
+  const open = taken.map((name): CommandToTrust => ({ source: `variable ${path}#${name}`, text: "(from your shell)" }));
   const found = [...parseVariables(text)].map(([name, value]): CommandToTrust => {
     const source = `variable ${path}#${name}`;
     return looksSecret(name, value) ? { source, text: value, hidden: true } : { source, text: value };
   });
-  return isPlain(text) ? found : [...found, { source: `file ${path}`, text, hidden: true }];
+  return isPlain(text) ? found : [...open, ...found, { source: `file ${path}`, text, hidden: true }];
 }
 
+/** What is only the name of another variable is no secret, and must be seen. */
 function looksSecret(name: string, value: string): boolean {
-  return value !== "" && (secretName.test(name) || withPassword.test(value) || random.test(value));
+  return value !== "" && !/^\$(\w+|\{\w+\})$/.test(value) && (secretName.test(name) || withPassword.test(value) || random.test(value));
 }
 
 /** Each line is empty, a comment, or one whole assignment; no name comes twice. */

@@ -1,4 +1,4 @@
-import { type ComposeObject, isObject, listOf, textOf } from "./compose-model.ts";
+import { type ComposeObject, isObject, listOf, objectOf, textOf } from "./compose-model.ts";
 
 export interface Mount {
   /** Place in the service's `volumes`. */
@@ -7,6 +7,7 @@ export interface Mount {
   /** Key of a volume, or a path; null: anonymous. */
   source: string | null;
   target: string;
+  /** Not where the files themselves get another SELinux label. */
   readOnly: boolean;
 }
 
@@ -14,9 +15,15 @@ export interface Mount {
 export function mountsOf(service: Readonly<ComposeObject>): Mount[] {
   return listOf(service.volumes).flatMap((entry, index) => {
     if (isObject(entry)) {
-      const { type, source, target, read_only } = entry;
+      const { type, source, target, read_only, bind } = entry;
       return [
-        { index, type: textOf(type) ?? "volume", source: textOf(source), target: textOf(target) ?? "", readOnly: read_only === true },
+        {
+          index,
+          type: textOf(type) ?? "volume",
+          source: textOf(source),
+          target: textOf(target) ?? "",
+          readOnly: read_only === true && objectOf(bind).selinux === undefined,
+        },
       ];
     }
     const text = textOf(entry);
@@ -26,8 +33,14 @@ export function mountsOf(service: Readonly<ComposeObject>): Mount[] {
 
 function shortMount(text: string): Omit<Mount, "index"> {
   const [first = "", second, mode = ""] = text.split(":");
+  const modes = mode.split(",");
   if (second === undefined) return { type: "volume", source: null, target: first, readOnly: false };
-  return { type: /^[/.~]/.test(first) ? "bind" : "volume", source: first, target: second, readOnly: mode.split(",").includes("ro") };
+  return {
+    type: /^[/.~]/.test(first) ? "bind" : "volume",
+    source: first,
+    target: second,
+    readOnly: modes.includes("ro") && !modes.some((one) => /^z$/i.test(one)),
+  };
 }
 
 /** Keys of the top-level `volumes:` that a service mounts. */

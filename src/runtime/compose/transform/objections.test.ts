@@ -186,6 +186,16 @@ const refused: [what: string, web: ComposeObject, expected: string[], rest?: Par
       "outside-mount web.volumes:/srv/x",
     ],
   ],
+  [
+    "a mount outside that gives what it shows another SELinux label, although it only reads",
+    { volumes: [{ ...bind("/srv/x", true), bind: { selinux: "Z" } }, "/srv/y:/y:ro,z"] },
+    ["outside-mount web.volumes:/srv/x", "outside-mount web.volumes:/srv/y"],
+  ],
+  [
+    "a cache of builds that is reached with your keys",
+    { build: { cache_from: ["type=s3,bucket=x,endpoint_url=https://x.example", "type=gha", "type=registry,ref=x"] } },
+    ["credentials web.build.cache_from:s3", "credentials web.build.cache_from:gha"],
+  ],
   ["a stranger's volumes", { volumes_from: ["container:old"] }, ["outside-mount web.volumes_from:old"]],
   [
     "volumes that lie at one place",

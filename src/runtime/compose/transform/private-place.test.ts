@@ -7,6 +7,8 @@ test("keys, passwords and sockets, what lies below them, and every directory tha
   for (const path of [
     "/home/ann/.ssh",
     "/home/ann/.ssh/id_ed25519",
+    "/home/Ann/.SSH",
+    "/srv/S.gpg-agent.ssh",
     "/home/ann",
     "/home/",
     "/home/bob/.aws/credentials",

@@ -63,7 +63,7 @@ const ofSystem = [
 ];
 /** In whose home ever. */
 const anywhere = /\/\.(ssh|gnupg|aws|azure|kube|docker|netrc|git-credentials|pgpass)(\/|$)/;
-const sockets = /\.(sock|socket)$|\/S\.gpg-agent|^\/(private\/)?tmp\/(ssh-|com\.apple\.launchd\.)[^/]*/;
+const sockets = /\.(sock|socket)$|\/s\.gpg-agent|^\/(private\/)?tmp\/(ssh-|com\.apple\.launchd\.)[^/]*/;
 
 export interface PrivatePlaces {
   home: string | null;
@@ -73,8 +73,9 @@ export interface PrivatePlaces {
 
 /** Whether keys, passwords or sockets lie there, or somewhere below. */
 export function isPrivatePlace(path: string, { home, own }: PrivatePlaces): boolean {
-  const plain = posix.normalize(path);
+  // Some file systems make no difference between `.ssh` and `.SSH`.
+  const plain = posix.normalize(path).toLowerCase();
   if (anywhere.test(plain) || sockets.test(plain)) return true;
   const places = [...ofSystem, ...own, ...(home === null ? [] : ofHome.map((name) => posix.join(home, name)))];
-  return places.some((place) => isInside(plain, place) || isInside(place, plain));
+  return places.some((place) => isInside(plain, place.toLowerCase()) || isInside(place.toLowerCase(), plain));
 }

@@ -43,6 +43,12 @@ function checkKeys(stack: StackEdit, service: string, build: Readonly<ComposeObj
     const message = `The build of ${service} gets your SSH keys (build.ssh: ${entry}): what its Dockerfile runs can log in wherever they do.`;
     refuse(stack, { rule: "build-ssh", service, key: "build.ssh", details: [entry], message });
   }
+  for (const cache of listOf(build.cache_from).map(String)) {
+    const kind = /\btype=(s3|azblob|gha)\b/.exec(cache)?.[1];
+    if (kind === undefined) continue;
+    const message = `build.cache_from of ${service} is of the kind ${kind}, which is reached with your keys, wherever it says.`;
+    refuse(stack, { rule: "credentials", service, key: "build.cache_from", details: [kind], message });
+  }
   const secrets = listOf(build.secrets).flatMap((entry) => textOf(isObject(entry) ? entry.source : entry) ?? []);
   if (secrets.length === 0) return;
   const message = `The build of ${service} gets ${secrets.length === 1 ? "the secret" : "the secrets"} ${secrets.join(", ")}: what its Dockerfile runs can read ${secrets.length === 1 ? "it" : "them"}.`;

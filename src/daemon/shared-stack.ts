@@ -16,7 +16,7 @@ import type { TransformResult } from "../runtime/compose/transform/transform-res
 import { readConfig, requireTrust } from "./config-reader.ts";
 import { removeMarked } from "./containers.ts";
 import type { EnvironmentSession } from "./environment-session.ts";
-import type { Call } from "./journaled-run.ts";
+import { type Call, never } from "./journaled-run.ts";
 import { mainEnvironment } from "./main-environment.ts";
 import { ensurePort } from "./port-leases.ts";
 import { leaseSubnets, stackCall, takenProjects } from "./prepare-stack.ts";
@@ -38,7 +38,7 @@ import {
   subnetsOf,
   updateProjectLease,
 } from "./stack-leases.ts";
-import { composeSource, projectDirectory, refuseUnsafe, sharedMark, sharedRequest } from "./stack-model.ts";
+import { composeSource, markOf, projectDirectory, refuseUnsafe, sharedMark, sharedRequest } from "./stack-model.ts";
 import type { World } from "./world.ts";
 
 /** Afterwards the shared services that the environment names run and are ready. Gives where the host reaches them. The caller holds no lock of the main environment but its own. */
@@ -87,12 +87,23 @@ export async function removeShared(world: World, project: ProjectRecord, call: C
       main.id,
       runners.map(({ name }) => name),
     );
+    await freeVolumes(world, main);
     await removeMarked(world, { slug: main.slug, mark: sharedMark(main), volumes: true });
     await forgetRunners(world, main, runners);
     await removeTraces(world, main);
     releaseShared(world, main.id);
   };
   await world.locks.run(sharedLock(project), remove, call.abort);
+}
+
+/** The engine keeps a volume as long as a container has it, though that one be stopped: those of the main worktree are made again by its next `wt up`. */
+async function freeVolumes(world: World, main: EnvironmentRecord): Promise<void> {
+  const { volumes } = await world.stack.observe(sharedMark(main), never());
+  const { containers } = await world.stack.observe(markOf(main), never());
+  for (const { ref, unnamedVolumes, ...container } of containers) {
+    const holds = container.volumes.some((name) => volumes.some((volume) => volume.name === name));
+    if (holds && !unnamedVolumes) await world.stack.remove(markOf(main), { volumes: false, images: false, service: ref.service }, never());
+  }
 }
 
 /** What the driver noted of their containers. The main worktree's own environment lives on in the same directory. */

@@ -31,6 +31,33 @@ const app = (image: string) => ({
 `,
 });
 
+describe.skipIf(reason !== null)(`volumes that all use${reason === null ? "" : ` (left out: ${reason})`}`, () => {
+  test(
+    "go with the shared services also when the main worktree has containers with them; not while it runs",
+    async () => {
+      const sleeper = (image: string) => `{ image: ${image}, init: true, command: [sleep, "100000"], volumes: [cache:/cache, own:/own] }`;
+      await using compose = await composeWorld((image) => ({
+        "wt.yaml": `project: ${projectName}\nruntime: compose\ncompose: { shared: [db], shared_volumes: [cache] }\n`,
+        "compose.yaml": `services:\n  web: ${sleeper(image)}\n  db: ${sleeper(image)}\nvolumes: { cache: {}, own: {} }\n`,
+      }));
+      const { world } = compose;
+      await world.ok(["up"]);
+      docker("exec", `${projectName}-main-web-1`, "touch", "/own/kept", "/cache/gone");
+      const before = compose.things();
+      const refused = await world.wt(["shared", "down", "--volumes"]);
+      expect(refused.stderr).toContain("main runs, and uses the shared services.");
+      expect(refused.code).toBe(5);
+      expect(compose.things()).toEqual(before);
+      await world.ok(["down"]);
+      await world.ok(["shared", "down", "--volumes"]);
+      expect(compose.things()).toEqual([`network ${projectName}-main_default`, `volume ${projectName}-main_own`]);
+      await world.ok(["up"]);
+      expect(docker("exec", `${projectName}-main-web-1`, "sh", "-c", "ls /own /cache")).toBe("/cache:\n\n/own:\nkept");
+    },
+    3 * minute,
+  );
+});
+
 describe.skipIf(reason !== null)(`shared services${reason === null ? "" : ` (left out: ${reason})`}`, () => {
   test(
     "a job that came to its end is fine; what depends on another starts once that is ready; what the file has no more goes",

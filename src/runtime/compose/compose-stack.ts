@@ -69,6 +69,8 @@ export interface StackContainer {
   networks: string[];
   /** Their ids, as far as it was in them already. */
   networkIds: string[];
+  /** Names of the volumes that it has. */
+  volumes: string[];
   /** It has volumes without a name of their own: what they hold goes with the container. */
   unnamedVolumes: boolean;
 }

@@ -84,6 +84,7 @@ export function containerOf({ Id, Name, State, Config, NetworkSettings, Mounts =
     ports,
     networks: Object.keys(NetworkSettings.Networks ?? {}),
     networkIds: Object.values(NetworkSettings.Networks ?? {}).flatMap(({ NetworkID }) => (NetworkID ? [NetworkID] : [])),
+    volumes: (Mounts ?? []).flatMap(({ Type, Name }) => (Type === "volume" && Name ? [Name] : [])),
     unnamedVolumes: unnamedVolumes({ Mounts, Config }).length > 0,
   };
 }

@@ -11,8 +11,18 @@ import type { ResourceView } from "./resources.ts";
  * - `Creating`, `Deleting`: an operation is in flight.
  * - `Incomplete`: `wt create` failed at something that can be mended; `wt create <branch> --resume` carries on.
  * - `Missing`: the worktree's directory is gone.
+ * - `Unknown`: the engine of its containers does not answer, so that nobody can tell whether they run.
  */
-export type EnvironmentStatus = "Healthy" | "Starting" | "Degraded" | "Stopped" | "Creating" | "Deleting" | "Incomplete" | "Missing";
+export type EnvironmentStatus =
+  | "Healthy"
+  | "Starting"
+  | "Degraded"
+  | "Stopped"
+  | "Creating"
+  | "Deleting"
+  | "Incomplete"
+  | "Missing"
+  | "Unknown";
 
 /**
  * - `Waiting`: a service in its `needs` is not ready yet.
@@ -33,7 +43,8 @@ export type ServiceState =
   | "Failed"
   | "Completed"
   | "Stopping"
-  | "Stopped";
+  | "Stopped"
+  | "Unknown";
 
 export interface GitView {
   /** Full commit id; null in a repository without commits. */

@@ -57,6 +57,8 @@ export interface CommandContainer {
   /** null: it does not run; `state` says what it does. */
   id: string | null;
   state: string;
+  /** Why, in a sentence. */
+  reason: string | null;
   /** As Docker is asked: `unix:///var/run/docker.sock`. */
   endpoint: string | null;
   /** Directories of the host that it sees. */

@@ -12,7 +12,17 @@ const described = <Schema extends v.GenericSchema>(schema: Schema, description: 
 /** Any JSON: JSON Schema has no name for that other than the empty schema, which `any` becomes. */
 const json = v.any() as unknown as v.GenericSchema<JsonValue>;
 
-const environmentStatus = v.picklist(["Healthy", "Starting", "Degraded", "Stopped", "Creating", "Deleting", "Incomplete", "Missing"]);
+const environmentStatus = v.picklist([
+  "Healthy",
+  "Starting",
+  "Degraded",
+  "Stopped",
+  "Creating",
+  "Deleting",
+  "Incomplete",
+  "Missing",
+  "Unknown",
+]);
 const serviceState = v.picklist([
   "Waiting",
   "Starting",
@@ -23,6 +33,7 @@ const serviceState = v.picklist([
   "Completed",
   "Stopping",
   "Stopped",
+  "Unknown",
 ]);
 
 const gitView = v.strictObject({
@@ -362,6 +373,7 @@ export const variablesResult = v.strictObject({
         service: v.string(),
         id: described(v.nullable(v.string()), "Docker's id of it; null while it does not run."),
         state: v.string(),
+        reason: described(v.nullable(v.string()), "Why, in a sentence."),
         endpoint: v.nullable(v.string()),
         binds: described(v.array(v.strictObject({ source: v.string(), target: v.string() })), "Directories of the host that it sees."),
       }),

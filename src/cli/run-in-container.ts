@@ -88,11 +88,11 @@ function dockerMissing(): WtError {
   });
 }
 
-function notRunning(slug: string, { service, state }: CommandContainer): WtError {
+function notRunning(slug: string, { service, state, reason }: CommandContainer): WtError {
   return new WtError({
     kind: "unhealthy",
     code: "container_not_running",
-    message: `${service} of ${slug} is ${state}, and commands run in its container.`,
+    message: `${service} of ${slug} is ${state}, and commands run in its container.${reason === null ? "" : ` ${reason}`}`,
     hints: [
       `Bring it up: wt up ${service} -e ${slug}`,
       "Run the command on the host instead: wt run --host -- …",

@@ -10,6 +10,21 @@ export interface Abandoning {
   left: (what: string, reason: string) => void;
 }
 
+/** The engine does not answer, or a driver cannot tell what became of what it started. */
+function isUnseen({ code }: WtError): boolean {
+  return code === "services_unseen" || code.startsWith("engine_");
+}
+
+/** The same for ending what runs: only what nobody can see may be abandoned. */
+export async function endOrAbandon(what: string, abandoning: Abandoning, end: () => Promise<void>): Promise<void> {
+  try {
+    await end();
+  } catch (error) {
+    if (!isUnseen(WtError.from(error))) throw error;
+    await removeOrAbandon(what, abandoning, () => Promise.reject(error));
+  }
+}
+
 /** Does `remove`; where that fails and it may be abandoned, gives undefined. Throws the failure otherwise, with the command that would leave `what`. */
 export async function removeOrAbandon<T>(what: string, abandoning: Abandoning, remove: () => Promise<T>): Promise<T | undefined> {
   try {

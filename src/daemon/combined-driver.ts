@@ -15,7 +15,7 @@ export function createCombinedDriver({ processes, containers, hasContainers }: C
     features: processes.features,
     start: (spec) => (spec.container ? containers : processes).start(spec),
     observe: (instance) => of(instance).observe(instance),
-    waitForEnd: (instance, abort) => of(instance).waitForEnd(instance, abort),
+    waitForEnd: (instance, abort, sight) => of(instance).waitForEnd(instance, abort, sight),
     waitForCommand: (instance, abort) => of(instance).waitForCommand(instance, abort),
     stop: (instance, policy) => of(instance).stop(instance, policy),
     pause: (instance) => of(instance).pause(instance),

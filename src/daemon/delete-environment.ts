@@ -10,6 +10,7 @@ import { defaultBranch } from "../git/repository.ts";
 import { listWorktrees } from "../git/worktrees.ts";
 import type { Abandoning } from "./abandon.ts";
 import { type AgentConsent, endAgents, refuseLiveAgents } from "./agent-end.ts";
+import { afterEngineReturns } from "./deletion-waits.ts";
 import { emptyConfig } from "./empty-config.ts";
 import { withEnvironment } from "./environment-lock.ts";
 import { observeEnvironment } from "./environment-observer.ts";
@@ -147,7 +148,8 @@ async function carryDeletion(world: World, deletion: Deletion, call: Call): Prom
     const failure = WtError.from(error);
     // Refused: nothing irrevocable was done. Anything else keeps its journal row, so that the deletion is carried on.
     if (failure.kind === "refused") endOperation(world, { id: operation, environmentId: environment.id });
-    throw failure;
+    if (failure.kind === "refused" || consent.abandon) throw failure;
+    throw await afterEngineReturns(world, { environment, operation, failure, carryOn: () => carryOn(world, deletion) });
   } finally {
     world.changes.emit(environment.id);
   }
@@ -158,8 +160,18 @@ function abandoningOf({ environment, consent }: Deletion, abandoned: DeleteResul
   return {
     consent: consent.abandon,
     command: ["wt delete", environment.slug, ...given, "--abandon"].join(" "),
-    left: (what, reason) => abandoned.push({ what, reason }),
+    left: (what, reason) => {
+      if (!abandoned.some((one) => one.what === what)) abandoned.push({ what, reason });
+    },
   };
+}
+
+/** Called off meanwhile, or asked for again: then it is somebody else's. */
+async function carryOn(world: World, { environment, operation }: Deletion): Promise<void> {
+  const waiting = world.ledger.operations({ environmentId: environment.id }).find(({ id }) => id === operation);
+  const current = world.ledger.environment(environment.id);
+  const project = current && world.ledger.project(current.projectId);
+  if (waiting && current && project) await resumeDeletion(world, waiting, { project, environment: current });
 }
 
 /** Carries on a deletion that a crash cut off; its consent is in the journal. */

@@ -9,6 +9,7 @@ import { entryAt } from "../os/files.ts";
 import { observeWorkplaces, workingIn } from "../os/workplaces.ts";
 import type { Finding } from "./finding.ts";
 import { collectLeftovers } from "./gc-leftovers.ts";
+import { unseenStacks } from "./gc-stacks.ts";
 import { never } from "./journaled-run.ts";
 import { readOrphans } from "./orphans.ts";
 import { releaseEnvironment } from "./release-environment.ts";
@@ -37,10 +38,10 @@ const codes: Partial<Record<GcItem["kind"], string>> = {
   directory: "directory_left",
 };
 
-/** Trash is emptied by itself. */
+/** Trash is emptied by itself; that the engine could not be asked is a finding of its own. */
 function leftoverFinding(world: World, item: GcItem): Finding[] {
   const code = codes[item.kind];
-  if (code === undefined) return [];
+  if (code === undefined || (item.kind === "containers" && item.name === unseenStacks)) return [];
   const message = `${capital(item.kind)} ${item.name} is left. ${item.reason}`;
   const finding: Finding = { code, level: "warning", message, fix: "wt gc" };
   if (item.outcome !== "removed") return [finding];

@@ -1,9 +1,11 @@
 import { existsSync } from "node:fs";
 import type { Config } from "../config/config.ts";
 import type { EnvironmentRecord } from "../environment/ledger.ts";
-import type { ObservedEnvironment } from "../environment/plan.ts";
+import type { ObservedEnvironment, ObservedService } from "../environment/plan.ts";
+import { isDoubtful } from "../environment/service-machine.ts";
 import { leasedPorts } from "./port-leases.ts";
 import { type LeasedResource, leasedResources } from "./resources.ts";
+import type { ServiceRunner } from "./service-runner.ts";
 import { isSetupDone } from "./setup-inputs.ts";
 import { stackLeases } from "./stack-leases.ts";
 import type { World } from "./world.ts";
@@ -30,15 +32,22 @@ export async function observeEnvironment(
     worktree: observeWorktree(world, environment),
     filled: environment.main || world.ledger.setupStamp(environment.id, filledStamp) === filledDone,
     setupDone,
-    services: world.supervisor.runners(environment.id).map((runner) => ({
-      name: runner.name,
-      live: runner.status.live || runner.status.phase === "Waiting",
-      pausing: runner.status.phase === "Restarting" || runner.status.phase === "CrashLoopBackOff",
-      current: wanted.definitions[runner.name] === undefined || runner.plan?.definition === wanted.definitions[runner.name],
-    })),
+    services: world.supervisor.runners(environment.id).map((runner) => observeService(runner, wanted.definitions[runner.name])),
     resources: await observeResources(world, environment, wanted.config),
     leasedPorts: validPortLeases(world, environment, wanted.config),
     stack: stackLeases(world, environment.id, environment.main ? null : "environment").length > 0,
+  };
+}
+
+/** What is in doubt is started, which looks at it again; when it would run something else by now, it has to be stopped first. */
+function observeService({ name, status, plan }: ServiceRunner, definition: string | undefined): ObservedService {
+  const current = definition === undefined || plan?.definition === definition;
+  const doubtful = isDoubtful(status) && current;
+  return {
+    name,
+    live: (status.live || status.phase === "Waiting") && !doubtful,
+    pausing: status.phase === "Restarting" || status.phase === "CrashLoopBackOff" || doubtful,
+    current,
   };
 }
 

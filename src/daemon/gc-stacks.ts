@@ -11,11 +11,14 @@ import { sharedMark } from "./stack-model.ts";
 import type { World } from "./world.ts";
 import { isOwnNonce } from "./world-nonce.ts";
 
+/** Name of what could not be looked at. */
+export const unseenStacks = "of every environment";
+
 export async function collectStacks({ world, dryRun, abort }: Leftovers): Promise<GcItem[]> {
   if (!usesContainers(world.ledger)) return [];
   const found = await observed(world, abort);
   if ("problem" in found)
-    return [{ kind: "containers", name: "of every environment", path: null, bytes: null, outcome: "reported", reason: found.problem }];
+    return [{ kind: "containers", name: unseenStacks, path: null, bytes: null, outcome: "reported", reason: found.problem }];
   // After the look: what is made meanwhile has its row before.
   const orphans = orphanedMarks(found, knownNonces(world));
   const items: GcItem[] = [];

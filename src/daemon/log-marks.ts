@@ -13,6 +13,7 @@ export function logMark(
   const { before, after, effects } = change;
   if (event.type === "ended" && before.live && !after.live) {
     const pause = effects.find((effect) => effect.type === "pause");
+    if (after.phase === "Waiting") return `${prefix}It came to its end unseen, and is started again.`;
     if (pause) return `${prefix}${after.reason ?? "It ended."} It is started again in ${pause.ms / 1000} s.`;
     return `${prefix}${after.reason ?? "It came to its end."}${after.phase === "Completed" ? "" : " It is not started again."}`;
   }

@@ -21,6 +21,7 @@ import { ConfiguredServices } from "./configured-services.ts";
 import { bootTimeMs } from "./doctor-machine.ts";
 import { createDriftMemory } from "./drift-memory.ts";
 import { createResourceDrivers } from "./drivers.ts";
+import { EngineReturn } from "./engine-return.ts";
 import { faultsFrom } from "./faults.ts";
 import { startGatewayControl } from "./gateway-control.ts";
 import { collectOnSchedule } from "./gc-schedule.ts";
@@ -94,6 +95,7 @@ export async function runDaemon(_argv: readonly string[], env: Readonly<Record<s
 /** Services run on. */
 async function letGo(world: World): Promise<void> {
   world.agents.closing.abort(new Error("the daemon stops"));
+  world.engineReturn.close();
   await world.gateway.stop();
   world.supervisor.detach();
   world.shared.detach();
@@ -137,6 +139,7 @@ async function buildWorld({ ledger, paths, env }: Parts): Promise<World> {
     resources: createResourceDrivers({ paths, clock, env: definedOnly(env), report }),
     supervisor,
     shared,
+    engineReturn: new EngineReturn({ clock, report }),
     stack: createComposeStack({ access, env: definedOnly(env), state: paths.state }),
     gateway,
     configured: new ConfiguredServices(),

@@ -92,6 +92,8 @@ export class ServiceRunner {
       this.#task(startFailed, (abort) => this.#pause(effect, abort));
     } else if (effect.type === "watch") {
       this.#watch(generation);
+    } else if (effect.type === "await_end") {
+      this.#awaitEnd(generation);
     } else if (effect.type === "spawn") {
       const abort = this.#generationTasks.signal;
       this.#enqueue(() => this.#spawn(generation, abort));
@@ -144,19 +146,30 @@ export class ServiceRunner {
     this.dispatch({ type: "started", generation });
   }
 
-  #watch(generation: number): void {
-    const { instance, plan } = this;
-    if (!instance || !plan) return;
-    // What cannot be watched any more is stopped: only then may it be started again.
-    const failed = (reason: string) => this.dispatch({ type: "impostor", generation, reason });
-    this.#task(failed, async (abort) => {
-      const end = await this.#context.driver.waitForEnd(instance, abort);
+  #awaitEnd(generation: number): void {
+    const { instance } = this;
+    if (!instance) return;
+    const sight = (reason: string | null) =>
+      this.dispatch(reason === null ? { type: "seen", generation } : { type: "unseen", generation, reason });
+    this.#task(this.#unwatched(generation), async (abort) => {
+      const end = await this.#context.driver.waitForEnd(instance, abort, sight);
       if (this.status.phase === "Stopping") return;
       this.instance = null;
       this.#quietly(() => this.#context.recordEnd(this, generation));
       this.dispatch({ type: "ended", generation, ...end });
     });
-    this.#task(failed, async (abort) => {
+  }
+
+  /** What cannot be watched any more is stopped: only then may it be started again. */
+  #unwatched(generation: number): (reason: string) => void {
+    return (reason) => this.dispatch({ type: "impostor", generation, reason });
+  }
+
+  #watch(generation: number): void {
+    const { instance, plan } = this;
+    if (!instance || !plan) return;
+    this.#awaitEnd(generation);
+    this.#task(this.#unwatched(generation), async (abort) => {
       for await (const event of watchReadiness(this.#context, { instance, plan }, abort)) {
         this.dispatch({ ...event, generation });
         if (event.type !== "late") break;

@@ -12,7 +12,7 @@ export interface Waiter {
 export type FindWaiter<W extends Waiter> = (name: string) => W | null;
 
 /** Phases in which nothing more happens by itself soon. */
-const settledPhases: ReadonlySet<ServicePhase> = new Set(["Running", "Completed", "Failed", "CrashLoopBackOff", "Stopped"]);
+const settledPhases: ReadonlySet<ServicePhase> = new Set(["Running", "Completed", "Failed", "CrashLoopBackOff", "Stopped", "Unknown"]);
 
 /** Whoever needs it may start. */
 export function isReady({ status }: Waiter): boolean {

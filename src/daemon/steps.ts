@@ -13,7 +13,7 @@ import { isWorktreeThere, moveRemains } from "../git/worktree-remains.ts";
 import { addWorktree, removeWorktree, undoAddWorktree } from "../git/worktrees.ts";
 import { removeResourcePlace } from "../os/storage-image.ts";
 import type { ResourceCall } from "../resource/resource-driver.ts";
-import { type Abandoning, removeOrAbandon } from "./abandon.ts";
+import { type Abandoning, endOrAbandon, removeOrAbandon } from "./abandon.ts";
 import { awaitCopies, type BackgroundCopies } from "./background-copies.ts";
 import { performClone } from "./clone-step.ts";
 import { makeContainers, removeContainers } from "./containers.ts";
@@ -85,8 +85,8 @@ export function stepPerformers(context: StepContext): StepPerformers {
     resource: (step) => performResource(context, step.name),
     start: async (step) => startServices(context, step.services, false),
     restart: async (step) => startServices(context, step.services, true),
-    stop: (step) => world.supervisor.stop(environment.id, step.services),
-    sweep: () => world.supervisor.sweep(environment),
+    stop: (step) => endServices(context, () => world.supervisor.stop(environment.id, step.services)),
+    sweep: () => endServices(context, () => world.supervisor.sweep(environment)),
     rescue: async () => {
       // A deletion that is carried on after a crash may have removed it already, with its work rescued before.
       if (!worktreeExists(environment)) return;
@@ -115,10 +115,17 @@ async function dropResource({ world, session, abandoning }: StepContext, name: s
   await removeOrAbandon(name, abandoning, remove);
 }
 
+const itsContainers = "its containers";
+
+async function endServices({ abandoning }: StepContext, end: () => Promise<void>): Promise<void> {
+  if (!abandoning) return end();
+  await endOrAbandon(itsContainers, abandoning, end);
+}
+
 async function removeStack({ world, session, abandoning }: StepContext, volumes: boolean): Promise<void> {
   const remove = () => removeContainers(world, session.environment, { volumes });
   if (!abandoning) return remove();
-  await removeOrAbandon("its containers", abandoning, remove);
+  await removeOrAbandon(itsContainers, abandoning, remove);
 }
 
 function filling({ session, abort, emit }: StepContext) {

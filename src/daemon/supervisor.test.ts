@@ -302,8 +302,30 @@ describe("the next daemon", () => {
     expect(processLeases(on)).toEqual(["e1/web/1 present"]);
     const stopping = daemon.supervisor.stop(id, ["web"]).catch((error) => error);
     await on.clock.advance(10_000);
-    expect(await stopping).toMatchObject({ code: "process_remains" });
+    expect(await stopping).toMatchObject({ code: "services_unseen", message: "web could not be stopped. Its start time cannot be read." });
     expect(running(on)).toEqual(["web/1"]);
+  });
+
+  test("says that nobody can tell, and goes on with what it finds afterwards", async () => {
+    const on = bench();
+    const daemon = on.daemon();
+    up(daemon, planOf("web"), planOf("job"), planOf("halted"));
+    await on.clock.advance(2_000);
+    const away = { unknownBecause: "The engine is away." };
+    for (const name of ["web", "job", "halted"]) daemon.driver.change(name, away);
+    await settle();
+    expect(phases(daemon)).toEqual({ web: "Unknown", job: "Unknown", halted: "Unknown" });
+    const halting = daemon.supervisor.stop(id, ["halted"]).catch((error) => error);
+    await on.clock.advance(10_000);
+    expect(await halting).toMatchObject({ code: "services_unseen" });
+    expect(phases(daemon)).toMatchObject({ halted: "Failed" });
+
+    for (const name of ["web", "job", "halted"]) daemon.driver.change(name, { unknownBecause: null });
+    daemon.driver.end("job", 137);
+    await on.clock.advance(3_000);
+    expect(phases(daemon)).toEqual({ web: "Running", job: "Running", halted: "Stopped" });
+    expect(running(on)).toEqual(["web/1", "job/2"]);
+    expect(daemon.errors).toEqual([]);
   });
 
   test("stops what was to be stopped when the last one died", async () => {

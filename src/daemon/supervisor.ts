@@ -8,13 +8,13 @@ import { Admission } from "./admission.ts";
 import type { Changes } from "./changes.ts";
 import { isLasting } from "./lasting-commands.ts";
 import { createPauses, type Pauses } from "./pauses.ts";
-import { processRemains } from "./process-remains.ts";
+import { couldNotStop, processRemains } from "./process-remains.ts";
 import { requirePort } from "./require-port.ts";
 import type { RunnerContext } from "./runner-context.ts";
 import { instanceOf, processKey, serviceOfKey, serviceRecord } from "./service-record.ts";
 import { ServiceRunner } from "./service-runner.ts";
 import { isReady, isSettled, vainNeed } from "./service-waits.ts";
-import { isSharedName, spokenName } from "./shared-names.ts";
+import { isSharedName } from "./shared-names.ts";
 
 export interface SupervisorOptions {
   ledger: Ledger;
@@ -76,7 +76,10 @@ export class Supervisor {
     this.#save(runner);
   }
 
-  /** Stops each before what it needs. Resolves when all are stopped and verified; throws `WtError` (`machine`, `process_remains`) when something of ours could not be ended. */
+  /**
+   * Stops each before what it needs. Resolves when all are stopped and verified; throws `WtError` (`machine`, `process_remains`) when something of ours
+   * could not be ended, `services_unseen` where that is so only because nobody can tell what runs.
+   */
   async stop(environmentId: string, services: readonly string[]): Promise<void> {
     const runners = services.flatMap((name) => this.runner(environmentId, name) ?? []);
     const idle = runners.filter((runner) => !runner.status.live);
@@ -89,11 +92,7 @@ export class Supervisor {
     }
     await Promise.all(idle.map((runner) => runner.idle()));
     const stuck = runners.filter((runner) => runner.status.live);
-    if (stuck.length > 0) {
-      throw processRemains(
-        stuck.map((runner) => `${spokenName(runner.name)} could not be stopped: ${runner.status.reason ?? "a process remains"}`).join(" "),
-      );
-    }
+    if (stuck.length > 0) throw await couldNotStop(this.#options.driver, stuck);
   }
 
   /** Resolves when none of them is on its way any more; one that waits in vain is not. */

@@ -59,8 +59,9 @@ function commandContainer(world: World, { environment, config }: EnvironmentSess
   }[];
   return {
     service: service.name,
-    id: runner?.status.live ? (identity?.container ?? null) : null,
+    id: runner?.status.live && runner.status.phase !== "Unknown" ? (identity?.container ?? null) : null,
     state: runner?.status.phase ?? "Stopped",
+    reason: runner?.status.reason ?? null,
     endpoint: identity?.endpoint === undefined ? null : `unix://${identity.endpoint}`,
     binds: binds.flatMap(({ service: of, source, target }) => (of === container.service ? [{ source, target }] : [])),
   };

@@ -9,6 +9,7 @@ import type { AgentMemory } from "./agent-memory.ts";
 import type { Changes } from "./changes.ts";
 import type { ConfiguredServices } from "./configured-services.ts";
 import type { DriftMemory } from "./drift-memory.ts";
+import type { EngineReturn } from "./engine-return.ts";
 import type { ReachedPoint } from "./faults.ts";
 import type { GatewayControl } from "./gateway-control.ts";
 import type { GitStatusCache } from "./git-status-cache.ts";
@@ -31,6 +32,7 @@ export interface World {
   /** Containers that run once per project; they stand with the main environment. */
   shared: Supervisor;
   stack: ComposeStack;
+  engineReturn: EngineReturn;
   gateway: GatewayControl;
   gitStatus: GitStatusCache;
   drift: DriftMemory;

@@ -11,6 +11,8 @@ test.each<[string, Partial<ConditionInput>]>([
   ["Starting", { services: ["Running", "Waiting"] }],
   ["Degraded", { services: ["Running", "CrashLoopBackOff"] }],
   ["Degraded", { services: ["Starting", "Failed"] }],
+  ["Degraded", { services: ["Unknown", "Failed"] }],
+  ["Unknown", { services: ["Running", "Starting", "Unknown"] }],
   ["Missing", { worktreeExists: false }],
   ["Deleting", { operation: "delete", worktreeExists: false }],
   ["Creating", { operation: "create", worktreeExists: false }],

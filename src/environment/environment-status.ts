@@ -2,7 +2,16 @@
 import type { OperationKind } from "./ledger.ts";
 import type { ServicePhase } from "./service-machine.ts";
 
-export type EnvironmentCondition = "Healthy" | "Starting" | "Degraded" | "Stopped" | "Creating" | "Deleting" | "Incomplete" | "Missing";
+export type EnvironmentCondition =
+  | "Healthy"
+  | "Starting"
+  | "Degraded"
+  | "Stopped"
+  | "Creating"
+  | "Deleting"
+  | "Incomplete"
+  | "Missing"
+  | "Unknown";
 
 export interface ConditionInput {
   operation: OperationKind | null;
@@ -21,6 +30,7 @@ export function environmentCondition(input: ConditionInput): EnvironmentConditio
   const phases = input.services;
   const some = (...wanted: ServicePhase[]) => phases.some((phase) => wanted.includes(phase));
   if (some("Failed", "CrashLoopBackOff", "Restarting")) return "Degraded";
+  if (some("Unknown")) return "Unknown";
   if (some("Starting", "Waiting")) return "Starting";
   if (input.wanted === "down" || phases.length === 0) return input.wanted === "up" ? "Healthy" : "Stopped";
   if (phases.every((phase) => phase === "Stopped" || phase === "Stopping")) return "Stopped";

@@ -39,7 +39,7 @@ export interface ObservedService {
   name: string;
   /** A process exists, may exist, or waits for what it needs. */
   live: boolean;
-  /** No process exists, but one will be started by itself after a pause. */
+  /** No process exists, but one will be started by itself after a pause; or nobody can tell whether one does. */
   pausing: boolean;
   /** It runs what the config says now. */
   current: boolean;

@@ -108,6 +108,57 @@ describe("reduceService", () => {
   });
 });
 
+describe("out of sight", () => {
+  const unseen: ServiceEvent = { type: "unseen", generation: 1, reason: "The engine is away." };
+  const types = ({ effects }: { effects: ServiceEffect[] }) => effects.map(({ type }) => type);
+  const next = (status: ServiceStatus, event: ServiceEvent, restart: RestartPolicy["restart"] = "never") =>
+    reduceService(status, event, { restart, successCodes: [] });
+
+  test("it is Unknown with the reason, and once it is seen again its readiness is found out anew", () => {
+    const { status } = run([...up, unseen]);
+    expect(status).toMatchObject({ phase: "Unknown", live: true, wanted: "up", reason: "The engine is away." });
+    expect(next(status, { type: "ready", generation: 1 }).status).toBe(status);
+    const seen = next(status, { type: "seen", generation: 1 });
+    expect(seen.status).toMatchObject({ phase: "Starting", live: true, reason: null });
+    expect(types(seen)).toEqual(["cancel", "watch"]);
+    const late = run([...up.slice(0, 3), { type: "late", generation: 1, reason: "Slow." }, unseen]);
+    expect(late.status.phase).toBe("Unknown");
+  });
+
+  test("one that has ended meanwhile is treated by its policy, and started in any case once somebody asks", () => {
+    const { status } = run([...up, unseen]);
+    const end: ServiceEvent = { type: "ended", generation: 1, code: 137, signal: null };
+    expect(next(status, end).status).toMatchObject({ phase: "Failed", live: false });
+    expect(next(status, end, "always").status).toMatchObject({ phase: "Restarting", live: false });
+    const asked = next(status, { type: "start" });
+    expect(asked.status).toMatchObject({ phase: "Starting", live: true });
+    expect(types(asked)).toEqual(["cancel", "watch"]);
+    const begun = next(asked.status, end);
+    expect(begun.status).toMatchObject({ phase: "Waiting", generation: 2, live: false });
+    // What is found to run needs no other start, also when it ends later.
+    const ready = next(asked.status, { type: "ready", generation: 1 });
+    expect(next(ready.status, end).status).toMatchObject({ phase: "Failed", generation: 1 });
+  });
+
+  test("a stop that could not be is made up for, and forgotten when it is wanted again", () => {
+    const stop = run([...up, unseen, { type: "stop" }, { type: "stopped", generation: 1, leftovers: ["The engine is away."] }]);
+    expect(stop.status).toMatchObject({ phase: "Failed", live: true, wanted: "down", reason: "The engine is away." });
+    expect(stop.effects.at(-1)).toEqual({ type: "await_end", generation: 1 });
+    expect(next(stop.status, unseen).status).toBe(stop.status);
+    const seen = next(stop.status, { type: "seen", generation: 1 });
+    expect(seen.status).toMatchObject({ phase: "Stopping", wanted: "down" });
+    expect(types(seen)).toEqual(["cancel", "stop"]);
+    expect(next(stop.status, { type: "ended", generation: 1, code: 137, signal: null }).status).toMatchObject({
+      phase: "Stopped",
+      live: false,
+      reason: null,
+    });
+    const wanted = next(stop.status, { type: "start" });
+    expect(wanted.status).toMatchObject({ phase: "Starting", wanted: "up" });
+    expect(types(wanted)).toEqual(["cancel", "watch"]);
+  });
+});
+
 test("pauses grow and are capped at a minute", () => {
   expect([1, 2, 3, 4, 5, 6, 7, 20].map(pauseMs)).toEqual([250, 500, 5_000, 10_000, 20_000, 40_000, 60_000, 60_000]);
 });
@@ -126,6 +177,8 @@ test("any order of events: never two processes, no stale write, and stop always 
     "quiet",
     "stale",
     "impostor",
+    "unseen",
+    "seen",
   ] as const;
   const policies = fc.record({
     restart: fc.constantFrom("always" as const, "on-failure" as const, "never" as const),
@@ -184,7 +237,8 @@ class World {
     if (kind === "start" || kind === "stop" || kind === "restart") this.send({ type: kind });
     if (kind === "needs") this.send({ type: "needs_ready", generation });
     if (kind === "ready" || kind === "pause_over" || kind === "quiet") this.send({ type: kind, generation });
-    if (kind === "late" || kind === "impostor") this.send({ type: kind, generation, reason: "Why." });
+    if (kind === "seen") this.send({ type: kind, generation });
+    if (kind === "late" || kind === "impostor" || kind === "unseen") this.send({ type: kind, generation, reason: "Why." });
     if (kind === "finish" || kind === "crash") {
       this.settle();
       if (this.alive.delete(generation)) this.send({ type: "ended", generation, code: kind === "finish" ? 0 : 1, signal: null });

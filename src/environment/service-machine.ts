@@ -10,7 +10,9 @@ export type ServicePhase =
   | "CrashLoopBackOff"
   | "Failed"
   | "Completed"
-  | "Stopping";
+  | "Stopping"
+  /** Nobody can tell: the engine that runs it does not answer. */
+  | "Unknown";
 
 export interface ServiceStatus {
   phase: ServicePhase;
@@ -26,7 +28,7 @@ export interface ServiceStatus {
   failures: number;
   /** Why it is in this phase, one sentence; null when there is nothing to say. */
   reason: string | null;
-  /** After the stop that is under way, start again. */
+  /** After the stop that is under way, start again; likewise after an end that is only found out now. */
   startAfterStop: boolean;
 }
 
@@ -52,6 +54,10 @@ export type ServiceEvent =
   /** It must not go on: another process answers on its port. */
   | { type: "impostor"; generation: number; reason: string }
   | { type: "ended"; generation: number; code: number | null; signal: string | null }
+  /** What became of it cannot be told any more. */
+  | { type: "unseen"; generation: number; reason: string }
+  /** After `unseen`: it is alive. */
+  | { type: "seen"; generation: number }
   /** It has run without trouble for `quietMs`. */
   | { type: "quiet"; generation: number }
   | { type: "pause_over"; generation: number }
@@ -65,6 +71,8 @@ export type ServiceEffect =
   | { type: "spawn"; generation: number }
   /** Probe until ready; watch for the end. */
   | { type: "watch"; generation: number }
+  /** Only watch for the end. */
+  | { type: "await_end"; generation: number }
   | { type: "pause"; generation: number; ms: number }
   | { type: "stop"; generation: number }
   /** Give up whatever waits, probes or pauses for this generation. */
@@ -109,7 +117,7 @@ export function reduceService(status: ServiceStatus, event: ServiceEvent, policy
       return gone(status, { success: false, reason: event.reason, retry: policy.restart !== "never" });
     case "ready":
       if (status.phase !== "Starting" && !(status.phase === "Failed" && status.live)) return unchanged(status);
-      return { status: { ...status, phase: "Running", reason: null }, effects: [] };
+      return { status: { ...status, phase: "Running", reason: null, startAfterStop: false }, effects: [] };
     case "late":
       if (status.phase !== "Starting") return unchanged(status);
       return { status: { ...status, phase: "Failed", reason: event.reason }, effects: [] };
@@ -122,6 +130,11 @@ export function reduceService(status: ServiceStatus, event: ServiceEvent, policy
           { type: "stop", generation: status.generation },
         ],
       };
+    case "unseen":
+      if (status.phase !== "Starting" && status.phase !== "Running" && !isLate(status)) return unchanged(status);
+      return { status: { ...status, phase: "Unknown", reason: event.reason }, effects: [] };
+    case "seen":
+      return isDoubtful(status) ? seen(status) : unchanged(status);
     case "quiet":
       return status.phase === "Running" ? { status: { ...status, failures: 0 }, effects: [] } : unchanged(status);
     case "ended":
@@ -132,6 +145,16 @@ export function reduceService(status: ServiceStatus, event: ServiceEvent, policy
     case "stopped":
       return stopped(status, event.leftovers);
   }
+}
+
+/** Live, as far as is known, but to be looked at again before anything is made of it: it is out of sight, or could not be stopped. */
+export function isDoubtful({ phase, live, wanted }: Pick<ServiceStatus, "phase" | "live" | "wanted">): boolean {
+  return phase === "Unknown" || (phase === "Failed" && live && wanted === "down");
+}
+
+/** Failed for its deadline alone. */
+function isLate(status: ServiceStatus): boolean {
+  return status.phase === "Failed" && status.live && !isDoubtful(status);
 }
 
 function unchanged(status: ServiceStatus): Reduced {
@@ -150,10 +173,28 @@ function begin(status: ServiceStatus): Reduced {
 function start(status: ServiceStatus): Reduced {
   const wanted: ServiceStatus = { ...status, wanted: "up" };
   if (status.phase === "Stopping") return { status: { ...wanted, startAfterStop: true }, effects: [] };
+  if (isDoubtful(status)) return lookAgain({ ...wanted, startAfterStop: true });
   if (status.live || status.phase === "Waiting") return { status: wanted, effects: [] };
   const cancel: ServiceEffect[] = [{ type: "cancel", generation: status.generation }];
   const next = begin({ ...wanted, restarts: 0, failures: 0 });
   return { status: next.status, effects: [...cancel, ...next.effects] };
+}
+
+/** Its readiness counts from now. */
+function lookAgain(status: ServiceStatus): Reduced {
+  const { generation } = status;
+  return {
+    status: { ...status, phase: "Starting", reason: null },
+    effects: [
+      { type: "cancel", generation },
+      { type: "watch", generation },
+    ],
+  };
+}
+
+/** What was asked for meanwhile is made up for. */
+function seen(status: ServiceStatus): Reduced {
+  return status.wanted === "up" ? lookAgain(status) : stop(status);
 }
 
 function stop(status: ServiceStatus): Reduced {
@@ -180,7 +221,9 @@ function adopt(status: ServiceStatus, generation: number): Reduced {
 function ended(status: ServiceStatus, end: { code: number | null; signal: string | null }, policy: RestartPolicy): Reduced {
   if (!status.live) return unchanged(status);
   // While stopping, `stopped` settles it: only that is verified for the whole group.
-  if (status.phase === "Stopping" || status.wanted === "down") return unchanged(status);
+  if (status.phase === "Stopping") return unchanged(status);
+  if (status.wanted === "down") return stop({ ...status, live: false });
+  if (status.startAfterStop) return begin({ ...status, live: false });
   const success = end.code !== null && (end.code === 0 || policy.successCodes.includes(end.code));
   const retry = policy.restart === "always" || (policy.restart === "on-failure" && !success);
   return gone(status, { success, retry, reason: endReason(status, end) });
@@ -220,7 +263,10 @@ function stopped(status: ServiceStatus, leftovers: string[]): Reduced {
   if (status.phase === "Failed") return { status: { ...status, live: leftovers.length > 0 }, effects: [] };
   if (status.phase !== "Stopping") return unchanged(status);
   if (leftovers.length > 0) {
-    return { status: { ...status, phase: "Failed", live: true, startAfterStop: false, reason: leftovers.join(" ") }, effects: [] };
+    return {
+      status: { ...status, phase: "Failed", live: true, startAfterStop: false, reason: leftovers.join(" ") },
+      effects: [{ type: "await_end", generation: status.generation }],
+    };
   }
   if (status.startAfterStop && status.wanted === "up") return begin({ ...status, live: false, restarts: 0, failures: 0 });
   return { status: { ...status, phase: "Stopped", live: false, reason: null }, effects: [] };

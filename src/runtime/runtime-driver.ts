@@ -134,8 +134,9 @@ export interface RuntimeDriver {
   /**
    * Resolves when the instance has ended (all of it: a command that daemonises itself is still running), also for an adopted one.
    * Rejects only with the signal's reason when `abort` fires.
+   * `sight` hears why nobody can tell any more what became of it (once, however long that lasts), and null when it was seen alive again.
    */
-  waitForEnd(instance: ServiceInstance, abort: AbortSignal): Promise<InstanceEnd>;
+  waitForEnd(instance: ServiceInstance, abort: AbortSignal, sight?: (unseen: string | null) => void): Promise<InstanceEnd>;
 
   /**
    * Resolves when the command itself has ended, whatever it left running behind it (`observe` then says `detached`).

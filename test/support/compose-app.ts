@@ -1,6 +1,6 @@
 // A repository of containers that needs no registry: busybox serves pages, and a shared "database" that answers with its name.
 import { labels } from "../../src/runtime/compose/labels.ts";
-import { busyboxImage, docker, type TestImage } from "./docker.ts";
+import { busyboxImage, dockerAt, type TestImage } from "./docker.ts";
 import { type HermeticWorld, hermeticWorld } from "./hermetic-world.ts";
 
 /** Of this process: tests that run beside this one have others, and worlds on one engine choose names without knowing of each other. */
@@ -74,12 +74,16 @@ export interface ComposeWorld extends AsyncDisposable {
   running(): string[];
 }
 
-/** A world with this app, and an end that takes everything of it off the engine. */
-export async function composeWorld(files: (image: string) => Record<string, string> = composeApp): Promise<ComposeWorld> {
-  const image: TestImage = busyboxImage();
+/** A world with this app, and an end that takes everything of it off the engine: the machine's, or the one at `endpoint`. */
+export async function composeWorld(
+  files: (image: string) => Record<string, string> = composeApp,
+  endpoint: string | null = null,
+): Promise<ComposeWorld> {
+  const docker = dockerAt(endpoint);
+  const image: TestImage = busyboxImage(endpoint);
   let world: HermeticWorld;
   try {
-    world = await hermeticWorld({ files: files(image.name) });
+    world = await hermeticWorld({ files: files(image.name), ...(endpoint ? { env: { DOCKER_HOST: endpoint } } : {}) });
   } catch (error) {
     image[Symbol.dispose]();
     throw error;

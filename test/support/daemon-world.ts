@@ -10,6 +10,7 @@ import { readConfig, readTrust } from "../../src/daemon/config-reader.ts";
 import { ConfiguredServices } from "../../src/daemon/configured-services.ts";
 import { bootTimeMs } from "../../src/daemon/doctor-machine.ts";
 import { createDriftMemory } from "../../src/daemon/drift-memory.ts";
+import { EngineReturn } from "../../src/daemon/engine-return.ts";
 import { startGatewayControl } from "../../src/daemon/gateway-control.ts";
 import { GitStatusCache } from "../../src/daemon/git-status-cache.ts";
 import type { Call } from "../../src/daemon/journaled-run.ts";
@@ -136,6 +137,7 @@ export async function buildTestWorld(parts: TestWorldParts): Promise<{ world: Wo
     supervisor,
     shared: new Supervisor({ ledger, driver, clock, changes, startsAtOnce: 4, report, owns: isSharedName }),
     stack: noStack(),
+    engineReturn: new EngineReturn({ clock, report }),
     gateway,
     configured: new ConfiguredServices(),
     drift: createDriftMemory(worldPaths(env).environments),

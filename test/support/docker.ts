@@ -21,16 +21,25 @@ function whyNoDocker(): string | null {
   return Bun.which("busybox") ? null : "there is no busybox here";
 }
 
-function run(command: string[], stdin?: Buffer): { exitCode: number; output: string } {
-  const child = Bun.spawnSync(command, { stdin: stdin ?? "ignore", stdout: "pipe", stderr: "pipe" });
+function run(command: string[], options: { stdin?: Buffer; endpoint?: string | null } = {}): { exitCode: number; output: string } {
+  const { stdin, endpoint } = options;
+  const env = endpoint ? { ...process.env, DOCKER_HOST: endpoint } : process.env;
+  const child = Bun.spawnSync(command, { env, stdin: stdin ?? "ignore", stdout: "pipe", stderr: "pipe" });
   return { exitCode: child.exitCode, output: `${child.stdout}${child.stderr}` };
 }
 
 /** Runs docker and gives back what it printed; a failure fails the test. */
 export function docker(...args: string[]): string {
-  const { exitCode, output } = run(["docker", ...args]);
-  if (exitCode !== 0) throw new Error(`docker ${args.join(" ")} ended with ${exitCode}: ${output}`);
-  return output.trim();
+  return dockerAt(null)(...args);
+}
+
+/** The same for another engine; null: the machine's. */
+export function dockerAt(endpoint: string | null): typeof docker {
+  return (...args) => {
+    const { exitCode, output } = run(["docker", ...args], { endpoint });
+    if (exitCode !== 0) throw new Error(`docker ${args.join(" ")} ended with ${exitCode}: ${output}`);
+    return output.trim();
+  };
 }
 
 export interface TestImage extends Disposable {
@@ -44,7 +53,7 @@ export function runLabels(): Record<string, string> {
 }
 
 /** An image with nothing but busybox and its commands, under a name of its own; removed when disposed. */
-export function busyboxImage(): TestImage {
+export function busyboxImage(endpoint: string | null = null): TestImage {
   const name = `wt-test-${crypto.randomUUID().slice(0, 8)}:busybox`;
   const directory = mkdtempSync(join(tmpdir(), "wt-busybox-"));
   try {
@@ -57,7 +66,10 @@ export function busyboxImage(): TestImage {
     }
     const tar = Bun.spawnSync(["tar", "-C", directory, "--owner=0", "--group=0", "-cf", "-", "."], { stdout: "pipe", stderr: "inherit" });
     const changes = ["ENV PATH=/bin", ...Object.entries(runLabels()).map(([key, value]) => `LABEL ${key}=${value}`)];
-    const imported = run(["docker", "import", ...changes.flatMap((change) => ["--change", change]), "-", name], tar.stdout);
+    const imported = run(["docker", "import", ...changes.flatMap((change) => ["--change", change]), "-", name], {
+      stdin: tar.stdout,
+      endpoint,
+    });
     expect(imported).toMatchObject({ exitCode: 0 });
   } finally {
     rmSync(directory, { recursive: true, force: true });
@@ -65,7 +77,7 @@ export function busyboxImage(): TestImage {
   return {
     name,
     [Symbol.dispose]: () => {
-      docker("image", "rm", "--force", name);
+      dockerAt(endpoint)("image", "rm", "--force", name);
     },
   };
 }

@@ -51,13 +51,15 @@ export interface HermeticOptions {
   files?: Record<string, string>;
   /** Trust the repository's commands (default true). */
   trust?: boolean;
+  /** Variables besides those of every world. */
+  env?: Record<string, string>;
 }
 
 export async function hermeticWorld(options: HermeticOptions = {}): Promise<HermeticWorld> {
   const directory = realpathSync(mkdtempSync(join(tmpdir(), "wt-e2e-")));
   const repository = join(directory, "repo");
   const gatewayPort = await freePort();
-  const env = hermeticEnvironment(directory, gatewayPort);
+  const env = { ...hermeticEnvironment(directory, gatewayPort), ...options.env };
   for (const name of ["home", "state", "config", "run", "repo"]) await mkdir(join(directory, name), { recursive: true, mode: 0o700 });
   const world = operations({ directory, repository, gatewayPort, env });
   try {

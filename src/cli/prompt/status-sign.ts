@@ -11,6 +11,7 @@ const signs: Record<EnvironmentStatus, [unicode: string, ascii: string]> = {
   Degraded: ["▲", "!"],
   Incomplete: ["▲", "!"],
   Missing: ["▲", "!"],
+  Unknown: ["▲", "!"],
   Stopped: ["○", "-"],
 };
 

@@ -21,6 +21,7 @@ export function statePaint(state: EnvironmentStatus | ServiceState | ResourceSta
     case "Failed":
     case "Incomplete":
     case "Missing":
+    case "Unknown":
     case "Broken":
     case "Foreign":
     case "Absent":

@@ -29,6 +29,8 @@ export interface ComposeDriverOptions {
 
 /** How often is asked again while the engine does not answer. */
 const retryMs = 1000;
+/** How long after a connection broke it is looked whether the engine is away. */
+const brokenMs = 100;
 
 interface Parts extends ComposeDriverOptions {
   records: StartRecords;
@@ -43,16 +45,19 @@ export function createComposeDriver(options: ComposeDriverOptions): RuntimeDrive
     containerLogs: createContainerLogs({ clock, logs, engineAt }),
   };
   const observe = (instance: ServiceInstance) => observeContainer(parts, instance);
-  const waitForEnd = async (instance: ServiceInstance, abort: AbortSignal): Promise<InstanceEnd> => {
-    for (;;) {
+  const waitForEnd: RuntimeDriver["waitForEnd"] = async (instance, abort, sight) => {
+    for (let unseen = false; ; ) {
       abort.throwIfAborted();
       const observation = await observe(instance);
       if (observation.state === "ended") {
         const { state: _, ...end } = observation;
         return end;
       }
+      abort.throwIfAborted();
       const identity = parseContainerIdentity(instance.identity);
-      if (observation.state === "unknown" || !identity) await clock.sleep(retryMs, abort);
+      if (unseen !== (observation.state === "unknown")) sight?.(observation.state === "unknown" ? observation.reason : null);
+      unseen = observation.state === "unknown";
+      if (unseen || !identity) await clock.sleep(retryMs, abort);
       else await waitUntilStopped(engineAt(identity.endpoint), identity, { clock, abort });
     }
   };
@@ -63,7 +68,7 @@ export function createComposeDriver(options: ComposeDriverOptions): RuntimeDrive
     observe,
     waitForEnd,
     // A container has one command, and ends with it.
-    waitForCommand: waitForEnd,
+    waitForCommand: (instance, abort) => waitForEnd(instance, abort),
     async stop(instance, policy) {
       const identity = parseContainerIdentity(instance.identity);
       if (!identity) {
@@ -215,7 +220,7 @@ async function waitUntilStopped(
     await engine.wait(container, abort);
   } catch {
     abort.throwIfAborted();
-    await clock.sleep(retryMs, abort);
+    await clock.sleep(brokenMs, abort);
   }
 }
 

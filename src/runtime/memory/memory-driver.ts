@@ -124,11 +124,13 @@ export function createMemoryDriver(options: MemoryDriverOptions): RuntimeDriver 
 
     observe: async (instance) => look(instance),
 
-    async waitForEnd(instance, abort) {
-      for (;;) {
+    async waitForEnd(instance, abort, sight) {
+      for (let unseen = false; ; ) {
         abort.throwIfAborted();
         const observation = look(instance);
         if (observation.state === "ended") return { code: observation.code, signal: observation.signal };
+        if (unseen !== (observation.state === "unknown")) sight?.(observation.state === "unknown" ? observation.reason : null);
+        unseen = observation.state === "unknown";
         await changed(machine, abort);
       }
     },

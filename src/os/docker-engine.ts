@@ -1,17 +1,9 @@
 // The part of the Docker Engine API that worldtree uses, over the engine's unix socket. Paths carry no version: the engine answers in its own newest, and what is
 // read here has been the same since 1.24. Podman's service answers the same paths.
 import { type LogFrame, readLogFrames } from "./docker-log-frames.ts";
-import { type EngineRequest, engineDown, requestEngine } from "./engine-connection.ts";
-
-/** The engine answered, and refused. `message` is its own text. */
-export class EngineRefusal extends Error {
-  readonly status: number;
-  constructor(status: number, message: string) {
-    super(message);
-    this.name = "EngineRefusal";
-    this.status = status;
-  }
-}
+import { createEngineCaller, type EngineCaller, type EnginePatience, refusal, textOf } from "./engine-caller.ts";
+import { requestEngine } from "./engine-connection.ts";
+import { EngineRefusal } from "./engine-refusal.ts";
 
 /** Label → value it must have; null: any. */
 export type LabelFilter = Readonly<Record<string, string | null>>;
@@ -134,18 +126,15 @@ export interface DockerEngine {
   createContainer(body: object, abort?: AbortSignal): Promise<string>;
 }
 
-/** Everything but waiting and following must be answered within this time. */
-const answerWithinMs = 120_000;
-
-export function createDockerEngine(socketPath: string): DockerEngine {
-  const call = createCaller(socketPath);
+export function createDockerEngine(socketPath: string, patience?: EnginePatience): DockerEngine {
+  const call = createEngineCaller(socketPath, patience);
   return {
     socketPath,
     version: async (abort) => (await call.json<EngineVersion>("/version", abort)) ?? { Version: "", ApiVersion: "" },
     containers: (filter, abort) => call.list<ContainerSummary>(`/containers/json?all=1&${filters(filter)}`, abort),
     inspect: (id, abort) => call.json<ContainerDetails>(`/containers/${id}/json`, abort),
     async memoryBytes(id, abort) {
-      return memoryOf(await call.json<Stats>(`/containers/${id}/stats?stream=0&one-shot=1`, abort));
+      return memoryOf(await call.json<Stats>(`/containers/${id}/stats?stream=0&one-shot=1`, abort, { slow: true }));
     },
     async start(id, abort) {
       await call.act({ method: "POST", path: `/containers/${id}/start` }, abort, { absent: "throw" });
@@ -161,7 +150,7 @@ export function createDockerEngine(socketPath: string): DockerEngine {
       await call.act({ method: "POST", path: `/containers/${id}/unpause` }, abort);
     },
     async wait(id, abort) {
-      await text(
+      await textOf(
         await requestEngine(socketPath, { method: "POST", path: `/containers/${id}/wait?condition=not-running`, idle: true }, abort),
       );
     },
@@ -186,7 +175,7 @@ export function createDockerEngine(socketPath: string): DockerEngine {
     async removeVolume(name, abort) {
       await call.act({ method: "DELETE", path: `/volumes/${encodeURIComponent(name)}` }, abort);
     },
-    images: (filter, abort) => call.list<ImageSummary>(`/images/json?${filters(filter)}`, abort),
+    images: (filter, abort) => call.list<ImageSummary>(`/images/json?${filters(filter)}`, abort, { slow: true }),
     hasImage: async (name, abort) => (await call.json(`/images/${encodeURI(name)}/json`, abort)) !== null,
     async imageVolumes(id, abort) {
       const path = `/images/${encodeURI(id)}/json`;
@@ -209,7 +198,7 @@ export function createDockerEngine(socketPath: string): DockerEngine {
 
 type NetworkVerbs = Pick<DockerEngine, "networks" | "network" | "removeNetwork" | "connect" | "disconnect">;
 
-function networkVerbs(call: Caller): NetworkVerbs {
+function networkVerbs(call: EngineCaller): NetworkVerbs {
   return {
     networks: (filter, abort) => call.list<NetworkDetails>(`/networks?${filters(filter)}`, abort),
     network: (id, abort) => call.json<NetworkDetails>(`/networks/${encodeURIComponent(id)}`, abort),
@@ -229,63 +218,6 @@ function networkVerbs(call: Caller): NetworkVerbs {
       }
     },
   };
-}
-
-interface Caller {
-  /** Null: there is no such thing. */
-  json<Answer>(path: string, abort: AbortSignal | undefined): Promise<Answer | null>;
-  list<Item>(path: string, abort: AbortSignal | undefined): Promise<Item[]>;
-  /** What was made. */
-  make<Answer>(request: EngineRequest, abort: AbortSignal | undefined): Promise<Answer>;
-  /** Gives back the status. That nothing is there is a success unless said otherwise. */
-  act(request: EngineRequest, abort: AbortSignal | undefined, options?: { absent?: "throw"; accept?: number[] }): Promise<number>;
-}
-
-function createCaller(socketPath: string): Caller {
-  const ask = async (request: EngineRequest, abort: AbortSignal | undefined) => {
-    const limit = AbortSignal.timeout(answerWithinMs);
-    const answer = await requestEngine(socketPath, request, abort ? AbortSignal.any([abort, limit]) : limit);
-    return { status: answer.status, content: await text(answer) };
-  };
-  const parse = <Answer>({ status, content }: { status: number; content: string }): Answer => {
-    if (status >= 300) throw refusal(status, content);
-    try {
-      return JSON.parse(content) as Answer;
-    } catch (error) {
-      // It went away in the middle of its answer.
-      throw engineDown(socketPath, error);
-    }
-  };
-  const json = async <Answer>(path: string, abort: AbortSignal | undefined): Promise<Answer | null> => {
-    const answer = await ask({ method: "GET", path }, abort);
-    return answer.status === 404 ? null : parse<Answer>(answer);
-  };
-  return {
-    json,
-    make: async <Answer>(request: EngineRequest, abort: AbortSignal | undefined) => parse<Answer>(await ask(request, abort)),
-    list: async <Item>(path: string, abort: AbortSignal | undefined) => (await json<Item[]>(path, abort)) ?? [],
-    async act(request, abort, options = {}) {
-      const { status, content } = await ask(request, abort);
-      const fine = status < 300 || status === 304 || (status === 404 && options.absent !== "throw");
-      if (!fine && !options.accept?.includes(status)) throw refusal(status, content);
-      return status;
-    },
-  };
-}
-
-async function text(answer: { body: AsyncGenerator<Uint8Array> }): Promise<string> {
-  const chunks: Uint8Array[] = [];
-  for await (const chunk of answer.body) chunks.push(chunk);
-  return Buffer.concat(chunks).toString();
-}
-
-function refusal(status: number, content: string): EngineRefusal {
-  try {
-    const { message, cause } = JSON.parse(content) as { message?: string; cause?: string };
-    return new EngineRefusal(status, message ?? cause ?? content);
-  } catch {
-    return new EngineRefusal(status, content.trim());
-  }
 }
 
 function filters(filter: LabelFilter): string {
@@ -308,9 +240,9 @@ async function* readLogs(socketPath: string, query: LogQueryOptions & { id: stri
   const path = `/containers/${query.id}/logs?stdout=1&stderr=1&timestamps=1&follow=${query.follow ? 1 : 0}&since=${since}`;
   const answer = await requestEngine(socketPath, { method: "GET", path, idle: true }, abort);
   if (answer.status === 404) {
-    await text(answer);
+    await textOf(answer);
     return;
   }
-  if (answer.status >= 300) throw refusal(answer.status, await text(answer));
+  if (answer.status >= 300) throw refusal(answer.status, await textOf(answer));
   yield* readLogFrames(answer.body, query.tty);
 }

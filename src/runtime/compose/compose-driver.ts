@@ -1,8 +1,9 @@
 // Services in containers that `ComposeStack.create` has made. Only what carries the environment's labels is touched; a container's id and the time of its start are its identity.
 import { WtError } from "../../errors/wt-error.ts";
 import type { Clock } from "../../os/clock.ts";
-import { type ContainerDetails, type DockerEngine, EngineRefusal } from "../../os/docker-engine.ts";
+import type { ContainerDetails, DockerEngine } from "../../os/docker-engine.ts";
 import { parseEngineTime } from "../../os/docker-log-frames.ts";
+import { EngineRefusal } from "../../os/engine-refusal.ts";
 import type { LogFiles } from "../../os/log-files/log-files.ts";
 import { openLog } from "../../os/log-files/open-log.ts";
 import type { InstanceEnd, InstanceObservation, RuntimeDriver, ServiceInstance, ServiceSpec } from "../runtime-driver.ts";

@@ -149,7 +149,7 @@ export interface TakenSubnet {
 }
 
 /**
- * Every method throws `WtError` when the engine or Compose refuses: kind `machine` (`docker_missing`, `engine_down`, `engine_denied`, `compose_missing`, `compose_old`,
+ * Every method throws `WtError` when the engine or Compose refuses: kind `machine` (`docker_missing`, `engine_down`, `engine_silent`, `engine_denied`, `compose_missing`, `compose_old`,
  * `image_missing`, `build_failed`, `port_taken`, `disk_full`, `address_pool_exhausted`, `container_failed`), `config` (`compose_invalid`, `compose_remote`, `variable_missing`) or `refused`; and the reason of `abort` when it fires.
  */
 export interface ComposeStack {

@@ -4,8 +4,9 @@
 import { closeSync, constants, existsSync, fstatSync, openSync, readFileSync, writeSync } from "node:fs";
 import { dirname } from "node:path";
 import type { Clock } from "../../os/clock.ts";
-import { type DockerEngine, EngineRefusal } from "../../os/docker-engine.ts";
+import type { DockerEngine } from "../../os/docker-engine.ts";
 import type { LogFrame } from "../../os/docker-log-frames.ts";
+import { EngineRefusal } from "../../os/engine-refusal.ts";
 import { lengthOf, logPaths, readAt } from "../../os/log-files/log-rotation.ts";
 import { createCounted, createSieve, type LogPosition, parsePosition, positionText, renderFrames, startOf } from "./log-position.ts";
 

@@ -1,7 +1,8 @@
 // `ComposeStack` on the engine's API and Docker Compose. The model goes to Compose on its standard input, and nowhere else.
 import { dirname } from "node:path";
 import { WtError } from "../../errors/wt-error.ts";
-import { type DockerEngine, EngineRefusal } from "../../os/docker-engine.ts";
+import type { DockerEngine } from "../../os/docker-engine.ts";
+import { EngineRefusal } from "../../os/engine-refusal.ts";
 import { tarFiles } from "../../os/tar-files.ts";
 import { buildError, composeFileError, createError, withoutSecrets } from "./compose-errors.ts";
 import { type ComposeProgram, createComposeProgram } from "./compose-program.ts";

@@ -1,10 +1,5 @@
-import {
-  type ContainerDetails,
-  type ContainerSummary,
-  type DockerEngine,
-  EngineRefusal,
-  type NetworkDetails,
-} from "../../os/docker-engine.ts";
+import type { ContainerDetails, ContainerSummary, DockerEngine, NetworkDetails } from "../../os/docker-engine.ts";
+import { EngineRefusal } from "../../os/engine-refusal.ts";
 import type { RemoveOptions, StackMark } from "./compose-stack.ts";
 import { composeLabels, labels } from "./labels.ts";
 import { containersOf, filterOf, imagesOf, observeStack, ownTags, unnamedVolumes } from "./observe-stack.ts";

@@ -1,5 +1,6 @@
 import { WtError } from "../../errors/wt-error.ts";
-import { type DockerEngine, EngineRefusal } from "../../os/docker-engine.ts";
+import type { DockerEngine } from "../../os/docker-engine.ts";
+import { EngineRefusal } from "../../os/engine-refusal.ts";
 import type { StopPolicy, StopResult } from "../runtime-driver.ts";
 import type { ContainerIdentity } from "./container-identity.ts";
 import { composeLabels } from "./labels.ts";

@@ -9,10 +9,9 @@ import {
   type DockerCall,
   tryFromContainer,
 } from "../runtime/compose/container-tries.ts";
-import { type Judgement, judgeConnect, judgeName, judgePublished, notTried } from "./isolation-judgement.ts";
+import { type Judgement, judgeConnect, judgeName, judgePublished, notTried, onMachine } from "./isolation-judgement.ts";
 import type { IsolationScene, IsolationSubject } from "./isolation-subjects.ts";
 
-const onMachine = "this machine";
 const hostTimeoutMs = 2_000;
 
 export async function containerTries(scene: IsolationScene): Promise<IsolationTry[]> {

@@ -8,7 +8,7 @@ import { clientOptions } from "../resource/postgres/client-options.ts";
 import { sqlState } from "../resource/postgres/server-link.ts";
 import { parseServerUrl } from "../resource/postgres/server-url.ts";
 import { openRedisLink, RedisReplyError } from "../resource/redis/redis-link.ts";
-import { type Judgement, judgeLogin, type LoginAnswers, notTried } from "./isolation-judgement.ts";
+import { type Judgement, judgeLogin, type LoginAnswers, notTried, onMachine } from "./isolation-judgement.ts";
 import type { IsolationScene, IsolationSubject } from "./isolation-subjects.ts";
 import { driverOf, type LeasedResource, leasedResources } from "./resources.ts";
 import type { World } from "./world.ts";
@@ -28,7 +28,7 @@ async function triesBetween(world: World, from: IsolationSubject, to: IsolationS
     if (!mine) continue;
     const target = `${theirs.spec.name} (${theirs.type})`;
     const judged = await tryLogin(world, mine, theirs);
-    tries.push({ from: from.environment.slug, to: to.environment.slug, way: "database", at: "this machine", target, ...judged });
+    tries.push({ from: from.environment.slug, to: to.environment.slug, way: "database", at: onMachine, target, ...judged });
   }
   return tries;
 }

@@ -1,10 +1,10 @@
 // At the gateway: hosts made of two environments' names are nobody's, and no cookie of one gets to the other.
 import type { IsolationTry } from "../api/isolation.ts";
 import { cookieReaches, domainOf, parentDomains } from "./cookie-reach.ts";
-import { type Judgement, judgeUnknownHost } from "./isolation-judgement.ts";
+import { type Judgement, judgeUnknownHost, onMachine } from "./isolation-judgement.ts";
 import type { IsolationScene, IsolationSubject } from "./isolation-subjects.ts";
 
-const at = "this machine";
+const at = onMachine;
 const answerWithinMs = 5_000;
 
 export async function hostTries({ subjects, gatewayPort }: IsolationScene): Promise<IsolationTry[]> {

@@ -91,6 +91,28 @@ describe("findings", () => {
     expect(finding?.message).toContain("1 could not be made");
   });
 
+  test("say of each way between two on which nothing could be tried that nobody knows; what is looked at from outside is no try of it", () => {
+    const published = one({ way: "port", at: "this machine" });
+    const untried = { outcome: "not tried", detail: "The image has nothing that opens connections." } as const;
+    const written = { outcome: "not tried", detail: "Everybody uses the same one, as wt.yaml says." } as const;
+    const tries = [
+      one({ from: "b", to: "a" }),
+      one(untried),
+      published,
+      one({ ...untried, way: "port" }),
+      one({ ...written, way: "database" }),
+    ];
+    const findings = isolationFindings(tries, () => "");
+    expect(findings.map(({ code, level }) => `${level} ${code}`)).toEqual([
+      "warning isolation_network_untried",
+      "warning isolation_port_untried",
+      "ok isolation",
+    ]);
+    expect(findings[0]?.message).toBe(
+      "Whether a reaches b by network is not known: nothing could be tried, such as 10.0.0.2:8000 from shop-a-web-1. The image has nothing that opens connections.",
+    );
+  });
+
   test("call it no success when nothing could be tried", () => {
     expect(isolationFindings([one({ outcome: "not tried" })], () => "")).toMatchObject([{ level: "warning" }]);
   });

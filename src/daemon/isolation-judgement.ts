@@ -3,6 +3,10 @@
 import type { IsolationOutcome, IsolationTry } from "../api/isolation.ts";
 import type { DoctorFinding } from "../api/operations.ts";
 
+/** Where tries are made that are made in no container. */
+export const onMachine = "this machine";
+const asWritten = "as wt.yaml says";
+
 export interface Judgement {
   outcome: IsolationOutcome;
   detail: string;
@@ -68,8 +72,8 @@ export interface LoginAnswers {
 }
 
 export function judgeLogin({ sharedOnPurpose, byNumber, own, other }: LoginAnswers): Judgement {
-  if (sharedOnPurpose) return notTried("Everybody uses the same one, as wt.yaml says.");
-  if (byNumber) return notTried("One server with one password for all, as wt.yaml says: nothing but its number keeps each apart.");
+  if (sharedOnPurpose) return notTried(`Everybody uses the same one, ${asWritten}.`);
+  if (byNumber) return notTried(`One server with one password for all, ${asWritten}: nothing but its number keeps each apart.`);
   if (other.let) return { outcome: "reached", detail: "It let these credentials in." };
   if (own !== null) return notTried(`It does not let its own environment in either: ${own}`);
   if (!other.refused) return notTried(`It gave no answer that says so: ${other.message}`);
@@ -80,7 +84,7 @@ export function notTried(because: string): Judgement {
   return { outcome: "not tried", detail: because };
 }
 
-/** One finding for each way that is open between two, with the first thing that was reached; one that is fine when there is none. */
+/** One finding for each way that is open between two, with the first thing that was reached; when there is none, one that is fine, and what nobody knows. */
 export function isolationFindings(tries: readonly IsolationTry[], fixOf: (reached: IsolationTry) => string): DoctorFinding[] {
   const reached = tries.filter(({ outcome }) => outcome === "reached");
   const groups = Map.groupBy(reached, ({ from, to, way }) => `${from} ${to} ${way}`);
@@ -99,5 +103,18 @@ export function isolationFindings(tries: readonly IsolationTry[], fixOf: (reache
     return [
       { code: "isolation", level: "warning", message: "No try could be made, so nothing is known.", fix: "wt doctor --isolation --json" },
     ];
-  return [{ code: "isolation", level: "ok", message, fix: null }];
+  return [...untriedFindings(tries), { code: "isolation", level: "ok", message, fix: null }];
+}
+
+/** A way between two on which not one try from inside could be made: that nothing was reached says nothing of it. Those that wt.yaml leaves open are no news. */
+function untriedFindings(tries: readonly IsolationTry[]): DoctorFinding[] {
+  const inside = tries.filter(({ way, at, detail }) => (way === "database" ? !detail.includes(asWritten) : at !== onMachine));
+  const groups = Map.groupBy(inside, ({ from, to, way }) => `${from} ${to} ${way}`);
+  return [...groups.values()].flatMap((group): DoctorFinding[] => {
+    const [first] = group;
+    if (!first || group.some(({ outcome }) => outcome !== "not tried")) return [];
+    const { from, to, way, target, at, detail } = first;
+    const message = `Whether ${from} reaches ${to} by ${way} is not known: nothing could be tried, such as ${target} from ${at}. ${detail}`;
+    return [{ code: `isolation_${way}_untried`, level: "warning", message, fix: "wt doctor --isolation --json" }];
+  });
 }

@@ -9,9 +9,11 @@ import { createLogFiles } from "../os/log-files/log-files.ts";
 import { worldPaths } from "../os/paths.ts";
 import { readBootId } from "../os/process-identity.ts";
 import { createComposeDriver } from "../runtime/compose/compose-driver.ts";
+import type { StackMark } from "../runtime/compose/compose-stack.ts";
 import { createComposeStack } from "../runtime/compose/docker-compose-stack.ts";
 import { createEngineAccess } from "../runtime/compose/engine-access.ts";
 import { createProcessDriver } from "../runtime/process/process-driver.ts";
+import type { RuntimeDriver } from "../runtime/runtime-driver.ts";
 import { openLedger, type SqliteLedger } from "../state/sqlite-ledger.ts";
 import { Admission } from "./admission.ts";
 import { createAgentMemory } from "./agent-memory.ts";
@@ -140,7 +142,7 @@ async function buildWorld({ ledger, paths, env }: Parts): Promise<World> {
     supervisor,
     shared,
     engineReturn: new EngineReturn({ clock, report }),
-    stack: createComposeStack({ access, env: definedOnly(env), state: paths.state }),
+    stack: createComposeStack({ access, env: definedOnly(env), state: paths.state, marks: composeMarks(processes) }),
     gateway,
     configured: new ConfiguredServices(),
     drift: createDriftMemory(paths.environments),
@@ -157,6 +159,11 @@ async function buildWorld({ ledger, paths, env }: Parts): Promise<World> {
     report,
   };
   return holder.world;
+}
+
+/** Compose goes on when the daemon is killed, and would make what the next one has just taken back. */
+function composeMarks({ marks }: RuntimeDriver): (mark: StackMark) => Record<string, string> {
+  return (mark) => marks?.({ ...mark, service: "docker:compose", generation: 1 }) ?? {};
 }
 
 function definedOnly(env: Parts["env"]): Record<string, string> {

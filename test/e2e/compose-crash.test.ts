@@ -3,6 +3,7 @@ import { describe, expect, test } from "bun:test";
 import { type ComposeWorld, composeApp, composeWorld, projectName } from "../support/compose-app.ts";
 import { docker, dockerReason } from "../support/docker.ts";
 import { eventually, leftovers } from "../support/hermetic-world.ts";
+import { commandOf } from "../support/world-processes.ts";
 
 const reason = dockerReason();
 const minute = 60_000;
@@ -41,6 +42,32 @@ describe.skipIf(reason !== null)(`SIGKILL while containers are made${reason === 
       await world.ok(["create", "a"]);
       await world.ok(["up", "a"]);
       expect(await (await world.fetch("a.localhost")).text()).toBe("web of a: hello\n");
+    },
+    3 * minute,
+  );
+
+  test(
+    "create, while an image is built: the build ends too, and leaves none",
+    async () => {
+      await using compose = await composeWorld((image) => {
+        const files = composeApp(image);
+        const built = files["compose.yaml"]?.replace(
+          `image: ${image}\n    init: true\n    container_name`,
+          "build: .\n    init: true\n    container_name",
+        );
+        return { ...files, "compose.yaml": built ?? "", Dockerfile: `FROM ${image}\nRUN echo begun; sleep 5\nRUN echo whole > /built\n` };
+      });
+      const { world } = compose;
+      const composing = () => world.processes().filter((pid) => /compose.*build/.test(commandOf(pid)));
+      const creating = world.wt(["create", "a"]);
+      await eventually(composing, (pids) => pids.length > 0);
+      process.kill(await world.daemonPid(), "SIGKILL");
+      expect((await creating).code).not.toBe(0);
+      await settled(compose);
+      expect(composing()).toEqual([]);
+      expect((await world.list()).environments.map(({ slug }) => slug)).toEqual(["main"]);
+      expect(made(compose)).toEqual([]);
+      expect(leftovers(world, "a")).toEqual([]);
     },
     3 * minute,
   );

@@ -14,6 +14,7 @@ import type {
   SharedVolume,
   StackCall,
   StackContainer,
+  StackMark,
   StackModel,
 } from "./compose-stack.ts";
 import type { EngineAccess } from "./engine-access.ts";
@@ -36,6 +37,8 @@ export interface ComposeStackOptions {
   env: Readonly<Record<string, string>>;
   /** State directory of this world: what another world has made is never touched. */
   state: string;
+  /** Variables by which the next daemon finds a Compose that outlives this one, and what belongs to it. */
+  marks?(mark: StackMark): Record<string, string>;
 }
 
 interface Parts extends ComposeStackOptions {
@@ -229,8 +232,8 @@ async function createContainers(
  * starts (`git`, credential helpers), where variables such as LD_PRELOAD or GIT_CONFIG_COUNT say what runs on the host.
  */
 async function compose(
-  { program, state }: Parts,
-  { project, directory, model, env }: StackModel,
+  { program, state, marks }: Parts,
+  { project, directory, model, env, mark }: StackModel,
   { args, call }: { args: string[]; call: StackCall },
 ): Promise<{ code: number; output: string }> {
   const clean = (text: string) => withoutSecrets(text, model, env);
@@ -238,7 +241,7 @@ async function compose(
     args: [...noEnvFile, "--project-directory", directory, "--project-name", project, "--file", "-", "--profile", "*", ...args],
     directory,
     model: composeModelText(stampModel(model, state)),
-    env: ofTheUser(shellOf(model, env ?? {})),
+    env: { ...ofTheUser(shellOf(model, env ?? {})), ...marks?.(mark) },
     abort: call.abort,
     onLine: (line) => call.report(clean(line)),
   });

@@ -2,6 +2,7 @@
 import type { EnvironmentRecord, ProjectRecord } from "../environment/ledger.ts";
 import type { StackContainer, StackMark } from "../runtime/compose/compose-stack.ts";
 import { mainEnvironment } from "./main-environment.ts";
+import { sharedLock } from "./shared-names.ts";
 import { projectLease, stackLeases } from "./stack-leases.ts";
 import { markOf, sharedMark } from "./stack-model.ts";
 import type { World } from "./world.ts";
@@ -13,7 +14,7 @@ interface KnownAlias {
   aliases: string[];
 }
 
-/** Every environment of the project that has networks gets the shared containers into them. */
+/** Under the lock of the shared services: every environment of the project that has networks gets the shared containers into them. */
 export async function connectAll(world: World, project: ProjectRecord, abort: AbortSignal): Promise<void> {
   const containers = await sharedContainers(world, project, abort);
   for (const environment of world.ledger.environments({ projectId: project.id })) {
@@ -21,18 +22,25 @@ export async function connectAll(world: World, project: ProjectRecord, abort: Ab
     if (known.length === 0) continue;
     const { networks } = await world.stack.observe(markOf(environment), abort);
     const there = new Set(networks.map(({ name }) => name));
-    await connect(world, { containers, aliases: known.filter(({ networkName }) => there.has(networkName)) }, abort);
+    const aliases = known.filter(({ networkName }) => there.has(networkName));
+    await connect(world, { containers, aliases }, abort).catch(async (error: unknown) => {
+      // It may be on its way out: its networks go without this lock.
+      const left = (await world.stack.observe(markOf(environment), abort)).networks;
+      if (aliases.every(({ networkName }) => left.some(({ name }) => name === networkName))) throw error;
+    });
   }
 }
 
-/** Before the first container of an environment starts, and after its networks are there. */
+/** Before the first container of an environment starts, and after its networks are there. Nobody makes the shared containers anew meanwhile. */
 export async function connectShared(
   world: World,
   project: ProjectRecord,
   wanted: { aliases: readonly KnownAlias[]; abort: AbortSignal },
 ): Promise<void> {
   if (wanted.aliases.length === 0) return;
-  await connect(world, { containers: await sharedContainers(world, project, wanted.abort), aliases: wanted.aliases }, wanted.abort);
+  const work = async () =>
+    connect(world, { containers: await sharedContainers(world, project, wanted.abort), aliases: wanted.aliases }, wanted.abort);
+  await world.locks.run(sharedLock(project), work, wanted.abort);
 }
 
 /** Before networks of an environment go: a container that is stopped would never start again while it has one that is gone. */

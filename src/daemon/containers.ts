@@ -45,7 +45,10 @@ export async function stopContainers(world: World, environment: EnvironmentRecor
 /** Verified; `volumes` false: what they hold stays, under its lease. Idempotent. */
 export async function removeContainers(world: World, environment: EnvironmentRecord, { volumes }: { volumes: boolean }): Promise<void> {
   if (stackLeases(world, environment.id, null).length === 0) return;
-  await disconnectShared(world, environment, never());
+  await disconnectShared(world, environment, never()).catch((error: unknown) => {
+    // Such as a full disk, which what is removed now gives room. The networks themselves are verified, and cannot go while something is in them.
+    if (WtError.from(error).kind !== "machine") throw error;
+  });
   const marks = [markOf(environment), ...(environment.main ? [sharedMark(environment)] : [])];
   for (const mark of marks) await removeMarked(world, { slug: environment.slug, mark, volumes });
   if (!volumes) await noteKept(world, environment);

@@ -51,7 +51,7 @@ export function createComposeStack(options: ComposeStackOptions): ComposeStack {
   const { access, env, state } = options;
   const endpoint = async () => `unix://${(await access.engine()).socketPath}`;
   const parts: Parts = { ...options, program: createComposeProgram(env, endpoint) };
-  return {
+  return withSentences({
     async checkEngine(abort) {
       const { version: composeVersion, command: composeCommand } = await parts.program.find(abort);
       const engine = await access.engine();
@@ -71,7 +71,10 @@ export function createComposeStack(options: ComposeStackOptions): ComposeStack {
     remove: async (mark, removal, abort) => removeStack(await access.engine(), { mark, options: removal, state }, abort),
     connect: async (attachment, abort) => connect(await access.engine(), attachment, abort),
     async disconnect({ network, container }, abort) {
-      await (await access.engine()).disconnect(network, container, abort);
+      const engine = await access.engine();
+      await orRefusal(`The container ${container} cannot be detached from the network ${network}`, () =>
+        engine.disconnect(network, container, abort),
+      );
     },
     async start(mark, role, abort) {
       const engine = await access.engine();
@@ -109,7 +112,16 @@ export function createComposeStack(options: ComposeStackOptions): ComposeStack {
         return (subnets.length > 0 ? subnets : [""]).map((subnet) => ({ network: Name, networkId: Id, subnet }));
       });
     },
-  };
+  });
+}
+
+/** What the engine refuses where nobody expects it: a full disk can come up in any call. */
+function withSentences(stack: ComposeStack): ComposeStack {
+  const told = ([name, method]: [string, (...args: never[]) => Promise<unknown>]) => [
+    name,
+    (...args: never[]) => orRefusal("The engine of the containers refuses", () => method(...args)),
+  ];
+  return Object.fromEntries(Object.entries(stack).map(told)) as unknown as ComposeStack;
 }
 
 async function readModel({ program, state }: Parts, source: ComposeSource, abort: AbortSignal): Promise<ComposeModel> {

@@ -15,7 +15,7 @@ const sentences: Sentence[] = [
     pattern: /no space left on device/i,
     code: "disk_full",
     because: () => "no space is left on the engine's disk",
-    hints: ["Free some space (`docker system df` shows what takes it), then run `wt up`."],
+    hints: ["Free some space (`docker system df` shows what takes it), then try again."],
   },
   {
     pattern: /(?:port is already allocated|address already in use|ports are not available)/i,

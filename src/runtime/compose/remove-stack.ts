@@ -38,12 +38,6 @@ export async function removeStack(engine: DockerEngine, { mark, options, state }
   // After Compose has made a container anew they do not go with it. One that another container has stays.
   for (const { name } of going.flatMap(unnamedVolumes)) await attempt(name, () => engine.removeVolume(name, abort));
   if (!containersOnly) {
-    for (const { Id } of await engine.networks(filter, abort)) {
-      await attempt(Id, async () => {
-        await detachOwn(engine, { network: await engine.network(Id, abort), state }, abort);
-        await engine.removeNetwork(Id, abort);
-      });
-    }
     if (options.volumes) {
       for (const { Name } of await engine.volumes(filter, abort)) await attempt(Name, () => engine.removeVolume(Name, abort));
     }
@@ -54,6 +48,13 @@ export async function removeStack(engine: DockerEngine, { mark, options, state }
         const tags = ownTags(image);
         for (const name of tags.length > 0 ? tags : [image.Id]) await attempt(image.Id, () => engine.removeImage(name, abort));
       }
+    }
+    // Last: on a full disk nothing can be detached before something is gone.
+    for (const { Id } of await engine.networks(filter, abort)) {
+      await attempt(Id, async () => {
+        await detachOwn(engine, { network: await engine.network(Id, abort), state }, abort);
+        await engine.removeNetwork(Id, abort);
+      });
     }
   }
   const seen = await observeStack(engine, filter, abort);

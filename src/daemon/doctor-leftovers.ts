@@ -10,6 +10,7 @@ import { observeWorkplaces, workingIn } from "../os/workplaces.ts";
 import type { Finding } from "./finding.ts";
 import { collectLeftovers } from "./gc-leftovers.ts";
 import { unseenStacks } from "./gc-stacks.ts";
+import { heldData } from "./held-data.ts";
 import { never } from "./journaled-run.ts";
 import { readOrphans } from "./orphans.ts";
 import { releaseEnvironment } from "./release-environment.ts";
@@ -106,10 +107,11 @@ async function worktreeFindings(world: World, project: ProjectRecord, environmen
     return [{ ...warning, code: "worktree_missing", message, fix: `wt delete ${slug}` }];
   }
   const code = presence.how === "repository" ? "repository_gone" : "worktree_missing";
-  const held = presence.how === "repository" ? null : await holdsRemoved(world, project, environment);
+  const isGone = presence.how === "repository";
+  const held = await (isGone ? heldData(world, environment) : holdsRemoved(world, project, environment));
   if (held !== null) {
     const message = `${presence.because} What ${slug} had is still leased, for ${held}.`;
-    return [{ ...warning, code, message, fix: `wt delete ${slug}` }];
+    return [{ ...warning, code, message, fix: isGone ? "wt gc" : `wt delete ${slug}` }];
   }
   const kept = presence.how === "repository" ? "" : branch === null ? "" : ` The branch ${branch} stays.`;
   return [

@@ -5,9 +5,10 @@ import { createGit } from "../git/git.ts";
 import { assessLoss } from "../git/integration.ts";
 import { readRegistrations } from "../git/worktree-registration.ts";
 import { liveAgents } from "./agent-presence.ts";
+import { heldData } from "./held-data.ts";
 import { beginOperation, endOperation, never } from "./journaled-run.ts";
 import { releaseEnvironment } from "./release-environment.ts";
-import { followWorktree, leasedResources, restResources } from "./resources.ts";
+import { followWorktree, restResources } from "./resources.ts";
 import { putStamp, readStamp } from "./stamps.ts";
 import { observePresence } from "./worktree-presence.ts";
 import type { World } from "./world.ts";
@@ -41,8 +42,8 @@ export async function releaseRemoved(world: World, project: ProjectRecord, envir
 
 /** Why a removed worktree's environment is not given back unasked, as a clause; null: nothing could be missed. */
 export async function holdsRemoved(world: World, project: ProjectRecord, environment: EnvironmentRecord): Promise<string | null> {
-  const resources = leasedResources(world, environment.id).map(({ spec }) => spec.name);
-  if (resources.length > 0) return `${resources.join(", ")} would go with it`;
+  const held = await heldData(world, environment);
+  if (held !== null) return held;
   if ((await liveAgents(world, environment).catch(() => null))?.length !== 0) return "an agent of it is alive";
   const { root } = project;
   const loss = await assessLoss(createGit(world.env), { root, path: environment.path, branch: environment.branch, baseBranch: null });

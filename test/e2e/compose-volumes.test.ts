@@ -2,6 +2,7 @@
 import { describe, expect, test } from "bun:test";
 import { composeWorld, lines, projectName } from "../support/compose-app.ts";
 import { docker, dockerReason } from "../support/docker.ts";
+import { eventually } from "../support/hermetic-world.ts";
 
 const reason = dockerReason();
 const minute = 60_000;
@@ -90,6 +91,38 @@ describe.skipIf(reason !== null)(`volumes that an image wants${reason === null ?
       await world.ok(["undelete", "a", "--purge"]);
       expect(compose.things()).toEqual([]);
       expect(volumes()).not.toContain(held);
+    },
+    3 * minute,
+  );
+});
+
+describe.skipIf(reason !== null)(`a worktree that git removed${reason === null ? "" : ` (left out: ${reason})`}`, () => {
+  test(
+    "is no reason to remove what a database of it holds: that waits for a person",
+    async () => {
+      await using compose = await composeWorld((image) => ({
+        "wt.yaml": wt("{}"),
+        "compose.yaml": `services:
+  web: ${sleeper(image, ", volumes: [media:/media]")}
+  db: { build: ., init: true, command: [sleep, "100000"], volumes: [rows:/data] }
+volumes: { media: {}, rows: {} }
+`,
+        Dockerfile: `FROM ${image}\nVOLUME /data\n`,
+      }));
+      const { world } = compose;
+      await world.ok(["create", "a"]);
+      const { path } = await world.status("a");
+      await world.git(["worktree", "remove", "--force", path]);
+      await eventually(
+        () => compose.running(),
+        (names) => names.length === 0,
+      );
+      const finding = () => world.wt(["doctor", "--fix"]);
+      const told = await eventually(finding, ({ stdout }) => stdout.includes("holds in volumes"));
+      expect(told.stdout).toContain("What a had is still leased, for what db holds in volumes would go with it.");
+      expect(compose.things()).toContain(`volume ${projectName}-a_rows`);
+      await world.ok(["delete", "a"]);
+      expect(compose.things()).toEqual([]);
     },
     3 * minute,
   );

@@ -196,6 +196,12 @@ export interface ComposeStack {
    */
   remove(mark: StackMark, options: RemoveOptions, abort: AbortSignal): Promise<string[]>;
 
+  /**
+   * Services that carry the mark and hold in a volume what nobody makes again: their image wants one where they have it (`VOLUME`), as those of databases do.
+   * With them volumes that no container has. Running or not.
+   */
+  dataHolders(mark: StackMark, abort: AbortSignal): Promise<string[]>;
+
   /** Makes a named volume with our labels that no service of the stack mounts, for environments that share it. Idempotent: one that is there keeps the options it was made with. */
   ensureVolume(volume: SharedVolume, abort: AbortSignal): Promise<void>;
 

@@ -17,6 +17,7 @@ import type {
   StackMark,
   StackModel,
 } from "./compose-stack.ts";
+import { dataHolders } from "./data-holders.ts";
 import type { EngineAccess } from "./engine-access.ts";
 import { engineRefusal } from "./engine-errors.ts";
 import { givenFiles, requireVariables, variablesOfFiles } from "./given-files.ts";
@@ -92,6 +93,7 @@ export function createComposeStack(options: ComposeStackOptions): ComposeStack {
       if (first !== undefined)
         throw new WtError({ kind: "machine", code: "container_failed", message: first, hints: ["Run `wt doctor`."] });
     },
+    dataHolders: async (mark, abort) => dataHolders(await access.engine(), filterOf(mark, state), abort),
     ensureVolume: async (volume, abort) => ensureVolume(await access.engine(), { volume, state }, abort),
     removeFiles: async (place, abort) => removeFiles(await access.engine(), { ...place, state }, abort),
     async takenProjects(abort) {

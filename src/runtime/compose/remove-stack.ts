@@ -1,6 +1,7 @@
-import type { ContainerDetails, ContainerSummary, DockerEngine, NetworkDetails } from "../../os/docker-engine.ts";
+import type { DockerEngine, NetworkDetails } from "../../os/docker-engine.ts";
 import { EngineRefusal } from "../../os/engine-refusal.ts";
 import type { RemoveOptions, StackMark } from "./compose-stack.ts";
+import { inspected, keepingData } from "./data-holders.ts";
 import { composeLabels, labels } from "./labels.ts";
 import { containersOf, filterOf, imagesOf, observeStack, ownTags, unnamedVolumes } from "./observe-stack.ts";
 import { stopById } from "./stop-container.ts";
@@ -68,24 +69,6 @@ export async function removeStack(engine: DockerEngine, { mark, options, state }
   if (options.volumes) for (const { name } of left.volumes) sentences.push(`The volume ${name} is still there${because(name)}.`);
   if (options.images) for (const { id, tags } of left.images) sentences.push(`The image ${tags[0] ?? id} is still there${because(id)}.`);
   return sentences;
-}
-
-/** Containers whose image wants a volume for what they write, and that have none with a name there. */
-async function keepingData(engine: DockerEngine, containers: readonly ContainerDetails[], abort: AbortSignal): Promise<ContainerDetails[]> {
-  const kept = await Promise.all(
-    containers.map(async (details) => {
-      const unnamed = details.Config.Labels?.[labels.role] === "one-off" ? [] : unnamedVolumes(details);
-      if (unnamed.length === 0) return [];
-      const wanted = await engine.imageVolumes(details.Image, abort);
-      return unnamed.some(({ destination }) => wanted.includes(destination)) ? [details] : [];
-    }),
-  );
-  return kept.flat();
-}
-
-async function inspected(engine: DockerEngine, containers: readonly ContainerSummary[], abort: AbortSignal): Promise<ContainerDetails[]> {
-  const all = await Promise.all(containers.map(({ Id }) => engine.inspect(Id, abort)));
-  return all.filter((details) => details !== null);
 }
 
 /** Our own containers of other environments would keep the network alive; a stranger's container stays in it, and so does the network. */

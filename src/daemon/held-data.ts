@@ -1,0 +1,24 @@
+// What would go with an environment that nobody could make again, and that files in git say nothing of.
+import type { EnvironmentRecord } from "../environment/ledger.ts";
+import { WtError } from "../errors/wt-error.ts";
+import { never } from "./journaled-run.ts";
+import { leasedResources } from "./resources.ts";
+import { hasStack } from "./stack-leases.ts";
+import { markOf, sharedMark } from "./stack-model.ts";
+import type { World } from "./world.ts";
+
+/** As a clause; null: nothing. What cannot be looked at may hold something. */
+export async function heldData(world: World, environment: EnvironmentRecord): Promise<string | null> {
+  const resources = leasedResources(world, environment.id).map(({ spec }) => spec.name);
+  if (resources.length > 0) return `${resources.join(", ")} would go with it`;
+  if (!hasStack(world.ledger, environment.id)) return null;
+  const marks = [markOf(environment), ...(environment.main ? [sharedMark(environment)] : [])];
+  try {
+    const held = (await Promise.all(marks.map((mark) => world.stack.dataHolders(mark, never())))).flat();
+    return held.length === 0 ? null : `what ${held.join(", ")} holds in volumes would go with it`;
+  } catch (error) {
+    const failure = WtError.from(error);
+    if (failure.kind === "internal") throw error;
+    return `what its containers hold cannot be seen (${failure.message.replace(/\.$/, "")})`;
+  }
+}

@@ -10,12 +10,12 @@ import { readActivity } from "./activity.ts";
 import { liveAgents } from "./agent-presence.ts";
 import { deleteEnvironment } from "./delete-environment.ts";
 import { type EnvironmentFacts, type GcRules, type GcVerdict, isRepositoryGone, judgeEnvironment } from "./gc-plan.ts";
+import { dataOf } from "./held-data.ts";
 import type { Call } from "./journaled-run.ts";
 import { readMerged } from "./merged-branch.ts";
 import { presentIn } from "./present-people.ts";
 import { syncWorktrees } from "./projects.ts";
 import { releaseEnvironment } from "./release-environment.ts";
-import { leasedResources } from "./resources.ts";
 import { readStamp } from "./stamps.ts";
 import { worktreeExists } from "./worktree-exists.ts";
 import { observePresence } from "./worktree-presence.ts";
@@ -158,16 +158,15 @@ async function settle(work: GcWork, found: Found, verdict: GcVerdict): Promise<G
   const item = { kind: "environment" as const, name, path: environment.path, bytes: null };
   if (!verdict.remove) return { ...item, outcome: "kept", reason: verdict.reason };
   if (work.agreed && !work.agreed.has(name)) return { ...item, outcome: "kept", reason: "It was not agreed to; it qualifies since then." };
-  const reason = `${verdict.reason}${resourceWord(work.world, environment)}`;
+  const data = await dataOf(work.world, environment);
+  const lasts = worktreeExists(environment);
+  // Who removed the worktree said nothing of it, and nobody asks now.
+  if (data !== null && !lasts && work.rules.restMs > 0)
+    return { ...item, outcome: "kept", reason: `${verdict.reason} With ${data}, which waits for a person.` };
+  // Whoever agrees must know that content goes, and whether it comes back.
+  const reason = `${verdict.reason}${data === null ? "" : lasts ? ` With ${data}.` : ` With ${data}, which cannot be brought back.`}`;
   if (work.dryRun) return { ...item, outcome: "removed", reason };
   return carryOut(work, found, { ...item, reason });
-}
-
-/** Whoever agrees must know that content goes, and whether it comes back. */
-function resourceWord(world: World, environment: EnvironmentRecord): string {
-  const names = leasedResources(world, environment.id).map(({ spec }) => spec.name);
-  if (names.length === 0) return "";
-  return worktreeExists(environment) ? ` With ${names.join(", ")}.` : ` With ${names.join(", ")}, which cannot be brought back.`;
 }
 
 /** Looked at once more right before: between the question and the answer somebody may have begun to work in it. */

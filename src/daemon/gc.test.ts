@@ -1,6 +1,6 @@
 // `wt gc` on real repositories. Each story is one that happened to somebody; the numbers are those of the issues that tell it.
 import { describe, expect, test } from "bun:test";
-import { existsSync, readdirSync, readFileSync, rmSync, utimesSync, writeFileSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync, renameSync, rmSync, utimesSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { type TestWorld, testWorld } from "../../test/support/daemon-world.ts";
 import type { GcItem, GcRequest } from "../api/gc.ts";
@@ -277,6 +277,25 @@ describe("what was left behind", () => {
     expect(items.main?.reason).toBe(`The repository ${at.repository.root} is gone.`);
     expect(at.world.ledger.environments()).toEqual([]);
     expect(at.world.ledger.projects()).toEqual([]);
+  });
+
+  test("a database of a worktree or a repository that somebody removed, or moved, waits for a person", async () => {
+    await using at = await testWorld({ "wt.yaml": "resources: { db: { type: postgres } }\nservices: {}\n" }, { postgres: {} });
+    const request = { cwd: at.repository.root, branch: "a", up: false, env: at.repository.env };
+    const path = (await createEnvironment(at.world, request, at.call())).environment.path;
+    rmSync(path, { recursive: true });
+    const waits = async (because: string) =>
+      expect((await environmentsOf(at, { cwd: at.repository.base, all: true, restMs: dayMs })).a).toMatchObject({
+        outcome: "kept",
+        reason: `${because} With db, which waits for a person.`,
+      });
+    await waits(`Somebody removed the directory ${path}.`);
+    renameSync(at.repository.root, `${at.repository.root}-moved`);
+    await waits(`The repository ${at.repository.root} is gone.`);
+    expect((await environmentsOf(at, { cwd: at.repository.base })).a).toMatchObject({
+      outcome: "removed",
+      reason: `The repository ${at.repository.root} is gone. With db, which cannot be brought back.`,
+    });
   });
 
   test("the port of a service that wt.yaml has no more, and not of one that it has", async () => {

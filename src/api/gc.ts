@@ -23,6 +23,7 @@ export interface GcItem {
     | "deleted"
     | "process"
     | "containers"
+    | "volume"
     | "port"
     | "lease"
     | "operation"

@@ -286,6 +286,7 @@ export const gcReport = v.strictObject({
         "deleted",
         "process",
         "containers",
+        "volume",
         "port",
         "lease",
         "operation",

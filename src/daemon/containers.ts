@@ -23,7 +23,7 @@ export async function makeContainers(context: StepContext, names: readonly strin
   const { model, refusals, aliases } = transformFor(world, session, wanted);
   refuseUnsafe(refusals);
   const known = all.map(({ container }) => container.service);
-  const anew = await dropStale(world, { mark: markOf(environment), services: known }, context.abort);
+  const anew = await dropStale(world, { mark: markOf(environment), services: known, model }, context.abort);
   const services = missing.map(({ container }) => container.service);
   await world.stack.create(stackOf(session, stack, modelPart(model, services)), stackCall(context, "start"), { services, anew });
   await connectShared(world, project, { aliases, abort: context.abort });

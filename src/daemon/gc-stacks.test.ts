@@ -1,5 +1,6 @@
 import { expect, test } from "bun:test";
-import { orphanedMarks } from "./gc-stacks.ts";
+import type { StackObservation } from "../runtime/compose/compose-stack.ts";
+import { orphanedMarks, unusedVolumes } from "./gc-stacks.ts";
 
 test("only what no known nonce stands for, by environment", () => {
   const mark = (nonce: string) => ({ environmentId: `env-${nonce}`, nonce });
@@ -19,4 +20,15 @@ test("only what no known nonce stands for, by environment", () => {
     { mark: mark("lost"), names: ["shop-b_default", "shop-b_media", "sha256:1"] },
     { mark: mark("other"), names: ["shop-c_media"] },
   ]);
+});
+
+test("of the volumes that all share, those that no container has", () => {
+  const mark = (nonce: string) => ({ environmentId: "main", nonce });
+  const volumes = [
+    { name: "shop-shared_data", mark: mark("shared") },
+    { name: "shop-shared_cache", mark: mark("shared") },
+    { name: "shop-a_media", mark: mark("a") },
+  ];
+  const containers = [{ volumes: ["shop-shared_data"] }] as unknown as StackObservation["containers"];
+  expect(unusedVolumes({ containers, volumes }, new Set(["shared"]))).toEqual(["shop-shared_cache"]);
 });

@@ -38,7 +38,23 @@ export async function collectStacks({ world, dryRun, abort }: Leftovers): Promis
     };
     items.push(await removing({ ...item, reason: "Their environment is gone; their labels prove that they were ours." }, dryRun, remove));
   }
-  return items;
+  const main = new Set(world.ledger.environments().flatMap((environment) => (environment.main ? [sharedMark(environment).nonce] : [])));
+  return [...items, ...unusedVolumes(found, main).map(unusedVolume)];
+}
+
+/** Nobody else would name them: they belong to no environment, so none takes them along. What they hold is a person's to give up. */
+function unusedVolume(name: string): GcItem {
+  const reason = `All environments share it, and no container has it any more. Where nobody needs what it holds: docker volume rm ${name}`;
+  return { kind: "volume", name, path: null, bytes: null, outcome: "reported", reason };
+}
+
+/** Volumes of these marks that no container has. Pure. */
+export function unusedVolumes(
+  { containers, volumes }: Pick<StackObservation, "containers" | "volumes">,
+  nonces: ReadonlySet<string>,
+): string[] {
+  const used = new Set(containers.flatMap((container) => container.volumes));
+  return volumes.flatMap(({ name, mark }) => (nonces.has(mark.nonce) && !used.has(name) ? [name] : []));
 }
 
 function unproven({ nonce }: StackMark): string {

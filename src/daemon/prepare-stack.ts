@@ -9,6 +9,7 @@ import type { StackCall } from "../runtime/compose/compose-stack.ts";
 import { requireVariables } from "../runtime/compose/given-files.ts";
 import { imageIdOf } from "../runtime/compose/image-id-of.ts";
 import { modelPart } from "../runtime/compose/model-part.ts";
+import { mountedVolumes } from "../runtime/compose/mounted-volumes.ts";
 import type { TransformResult } from "../runtime/compose/transform/transform-result.ts";
 import { composeProgress } from "./compose-progress.ts";
 import { mainEnvironment } from "./main-environment.ts";
@@ -149,6 +150,7 @@ async function readDefinitions({ world, session, abort }: StepContext, stack: St
   };
   const hash = (value: unknown) => createHash("sha256").update(JSON.stringify(value)).digest("hex");
   // One that lives in another's container needs another when that one does.
-  const parts = (name: string) => Object.entries(modelPart(model, [name]).services).map(([each, service]) => [service, imageOf(each)]);
+  const parts = (name: string) =>
+    Object.entries(modelPart(model, [name]).services).map(([each, service]) => [service, imageOf(each), mountedVolumes(model, each)]);
   return Object.fromEntries(Object.keys(model.services).map((name) => [name, hash(parts(name))]));
 }

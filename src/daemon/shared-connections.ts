@@ -1,6 +1,8 @@
 // The containers of the shared stack inside the networks of environments, under the names that the compose file gives them.
 import type { EnvironmentRecord, ProjectRecord } from "../environment/ledger.ts";
 import type { StackContainer, StackMark } from "../runtime/compose/compose-stack.ts";
+import { mountedVolumes } from "../runtime/compose/mounted-volumes.ts";
+import type { ComposeModel } from "../runtime/compose/transform/compose-model.ts";
 import { mainEnvironment } from "./main-environment.ts";
 import { sharedLock } from "./shared-names.ts";
 import { projectLease, stackLeases } from "./stack-leases.ts";
@@ -57,26 +59,28 @@ export async function disconnectShared(world: World, environment: EnvironmentRec
 
 /**
  * Containers of services that are no more go, unless they have volumes without a name, whose content would go with them. Gives the services whose
- * container has a network that somebody has removed (`docker network prune`): it cannot start, and has to be made anew. None that runs.
+ * container has to be made anew though Compose would keep it: it has a network that somebody has removed (`docker network prune`) and cannot start, or
+ * lacks a volume of the model, which has another name by now. None that runs.
  */
 export async function dropStale(
   world: World,
-  stack: { mark: StackMark; services: readonly string[] },
+  stack: { mark: StackMark; services: readonly string[]; model: ComposeModel },
   abort: AbortSignal,
 ): Promise<string[]> {
-  const { mark, services } = stack;
+  const { mark, services, model } = stack;
   const [{ containers }, taken] = await Promise.all([world.stack.observe(mark, abort), world.stack.takenSubnets(abort)]);
   const names = new Set([...taken.map(({ network }) => network), "host", "none", "bridge"]);
   const ids = new Set(taken.map(({ networkId }) => networkId));
   // One of the same name that was made since then is another.
   const isStranded = ({ networks, networkIds }: StackContainer) =>
     networks.some((name) => !names.has(name)) || networkIds.some((id) => !ids.has(id));
+  const lacksVolume = ({ ref, volumes }: StackContainer) => mountedVolumes(model, ref.service).some((name) => !volumes.includes(name));
   const idle = containers.filter(({ state }) => state !== "running" && state !== "paused");
   for (const { ref, unnamedVolumes } of idle) {
     if (services.includes(ref.service) || unnamedVolumes) continue;
     await world.stack.remove(mark, { volumes: false, images: false, service: ref.service }, abort);
   }
-  return idle.filter((one) => services.includes(one.ref.service) && isStranded(one)).map(({ ref }) => ref.service);
+  return idle.filter((one) => services.includes(one.ref.service) && (isStranded(one) || lacksVolume(one))).map(({ ref }) => ref.service);
 }
 
 async function sharedContainers(world: World, project: ProjectRecord, abort: AbortSignal): Promise<StackContainer[]> {

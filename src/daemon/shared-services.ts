@@ -5,6 +5,7 @@ import type { Door } from "../environment/container-variables.ts";
 import type { EnvironmentRecord } from "../environment/ledger.ts";
 import type { ServicePlan } from "../environment/service-plan.ts";
 import { WtError } from "../errors/wt-error.ts";
+import { mountedVolumes } from "../runtime/compose/mounted-volumes.ts";
 import type { ComposeModel } from "../runtime/compose/transform/compose-model.ts";
 import { lastLines } from "./health.ts";
 import type { ServiceRunner } from "./service-runner.ts";
@@ -30,7 +31,7 @@ export interface SharedService {
 /** Changes when its container has to be made anew. */
 export function sharedDefinition(model: ComposeModel, service: string): string {
   return createHash("sha256")
-    .update(JSON.stringify(model.services[service] ?? null))
+    .update(JSON.stringify([model.services[service] ?? null, mountedVolumes(model, service)]))
     .digest("hex");
 }
 

@@ -226,7 +226,7 @@ async function makeShared(world: World, making: Making, call: Call): Promise<voi
   // Also where the file has one no more: what others have in it can be taken out only while it runs.
   const needed = [...services, ...heldServices(world, making.project)];
   if (making.anew) await forgetAllBut(world, main, needed);
-  const stranded = await dropStale(world, { mark: stack.mark, services: needed }, call.abort);
+  const stranded = await dropStale(world, { mark: stack.mark, services: needed, model: made.model }, call.abort);
   const options = { services: still, anew: stranded };
   if (still.length > 0) await world.stack.create({ ...stack, model: modelPart(made.model, still) }, stackCall(call), options);
 }

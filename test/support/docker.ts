@@ -54,8 +54,21 @@ export function runLabels(): Record<string, string> {
 
 /** An image with nothing but busybox and its commands, under a name of its own; removed when disposed. */
 export function busyboxImage(endpoint: string | null = null): TestImage {
-  const name = `wt-test-${crypto.randomUUID().slice(0, 8)}:busybox`;
-  const directory = mkdtempSync(join(tmpdir(), "wt-busybox-"));
+  return importedImage({ tag: "busybox" }, endpoint);
+}
+
+export interface ImportedImage {
+  tag: string;
+  /** As `docker import --change` takes them. */
+  changes?: string[];
+  /** Puts more beside busybox. */
+  fill?: (root: string) => void;
+}
+
+/** The same with more in it. */
+export function importedImage({ tag, changes = [], fill }: ImportedImage, endpoint: string | null = null): TestImage {
+  const name = `wt-test-${crypto.randomUUID().slice(0, 8)}:${tag}`;
+  const directory = mkdtempSync(join(tmpdir(), "wt-image-"));
   try {
     for (const each of ["bin", "tmp", "etc"]) mkdirSync(join(directory, each));
     chmodSync(join(directory, "tmp"), 0o1777);
@@ -64,13 +77,11 @@ export function busyboxImage(endpoint: string | null = null): TestImage {
     for (const applet of run([program, "--list"]).output.trim().split("\n")) {
       if (!existsSync(join(directory, "bin", applet))) symlinkSync("busybox", join(directory, "bin", applet));
     }
+    fill?.(directory);
     const tar = Bun.spawnSync(["tar", "-C", directory, "--owner=0", "--group=0", "-cf", "-", "."], { stdout: "pipe", stderr: "inherit" });
-    const changes = ["ENV PATH=/bin", ...Object.entries(runLabels()).map(([key, value]) => `LABEL ${key}=${value}`)];
-    const imported = run(["docker", "import", ...changes.flatMap((change) => ["--change", change]), "-", name], {
-      stdin: tar.stdout,
-      endpoint,
-    });
-    expect(imported).toMatchObject({ exitCode: 0 });
+    const labels = Object.entries(runLabels()).map(([key, value]) => `LABEL ${key}=${value}`);
+    const all = ["ENV PATH=/usr/bin:/bin", ...labels, ...changes].flatMap((change) => ["--change", change]);
+    expect(run(["docker", "import", ...all, "-", name], { stdin: tar.stdout, endpoint })).toMatchObject({ exitCode: 0 });
   } finally {
     rmSync(directory, { recursive: true, force: true });
   }

@@ -33,6 +33,7 @@ const kinds: Record<GcItem["kind"], string> = {
   deleted: "deleted environment",
   process: "process",
   containers: "containers",
+  volume: "volume",
   port: "port",
   lease: "row of",
   operation: "row of a",

@@ -43,7 +43,7 @@ export const composeStory: Story = {
   show,
   lookAround: [
     "wt list --watch",
-    "wt explain -e ada-shelf-1-classics   # what is changed in the compose file, and why",
+    "wt explain ada-shelf-1-classics      # what is changed in the compose file, and why",
     "wt compose -e ada-shelf-1-classics -- ps",
     "wt run -e ada-shelf-1-classics -- python manage.py test",
     "wt open -e ada-shelf-1-classics      # or click a URL above; edit frontend/src/banner.js and watch the page change",

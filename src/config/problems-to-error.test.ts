@@ -29,3 +29,9 @@ test("a problem without a place names the file alone", () => {
   expect(error.message).toBe("wt.yaml: The file is empty.");
   expect(error.hints).toEqual(["Correct it in wt.yaml, then run the same command again."]);
 });
+
+test("problems of other files are not said to be in this one", () => {
+  const problem = { key: "", file: "compose.yaml", line: 3, column: 1, message: "This is not YAML.", hint: null };
+  const error = problemsToError("wt.yaml", [problem, { ...problem, line: 5 }])!;
+  expect(error.hints.slice(1)).toEqual(["1 more problem:", "compose.yaml:5:1: This is not YAML."]);
+});

@@ -5,7 +5,8 @@ import type { ConfigProblem, ProblemsToError } from "./config.ts";
 export const problemsToError: ProblemsToError = (file, problems) => {
   const [first, ...others] = problems;
   if (!first) return null;
-  const more = others.length === 0 ? [] : [`${others.length} more ${others.length === 1 ? "problem" : "problems"} in ${file}:`];
+  const where = others.every((problem) => (problem.file ?? file) === file) ? ` in ${file}` : "";
+  const more = others.length === 0 ? [] : [`${others.length} more ${others.length === 1 ? "problem" : "problems"}${where}:`];
   return new WtError({
     kind: "config",
     code: "config_invalid",

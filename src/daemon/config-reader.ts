@@ -105,7 +105,7 @@ export async function requireTrust(world: World, project: ProjectRecord, read: T
     code: trust.state === "changed" ? "trust_changed" : "trust_missing",
     message:
       trust.state === "changed"
-        ? `${changed.length === 1 ? "A command" : `${changed.length} commands`} of ${project.name} changed since they were trusted: ${named(changed)}.`
+        ? `${changed.length === 1 ? "A command" : `${changed.length} commands`} of ${project.name} changed since ${changed.length === 1 ? "it was" : "they were"} trusted: ${named(changed)}.`
         : `The commands of ${project.name} have not been trusted yet: ${named(changed)}.`,
     hints: [
       `Run \`wt trust${await trustArgument(world, project, { ...read, hash: trust.hash })}\` in a terminal to see what would run and to approve it.`,

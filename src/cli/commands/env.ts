@@ -1,5 +1,6 @@
 import type { VariablesResult } from "../../api/operations.ts";
 import { WtError } from "../../errors/wt-error.ts";
+import { chosenEnvironment } from "../chosen-environment.ts";
 import { defineCommand, environmentOption } from "../command.ts";
 import { fetchVariables } from "../fetch-variables.ts";
 import { dotenvText, exportText } from "../render/variables-text.ts";
@@ -27,7 +28,11 @@ export const env = defineCommand({
       throw new WtError({ kind: "usage", code: "options_exclude_each_other", message: "Use either --dotenv or --export, not both." });
     }
     const explain = options.explain !== undefined;
-    const result = await fetchVariables(context, { environment: chosenName(name, options.environment), service: options.service, explain });
+    const result = await fetchVariables(context, {
+      environment: chosenEnvironment("env", name, options.environment),
+      service: options.service,
+      explain,
+    });
     const { out } = context.terminal;
     if (options.explain !== undefined) {
       const variable = find(result, options.explain);
@@ -40,17 +45,6 @@ export const env = defineCommand({
     return 0;
   },
 });
-
-/** `wt env feature` is `wt env -e feature`. */
-function chosenName(name: string | undefined, option: string | undefined): string | undefined {
-  if (name === undefined || option === undefined || name === option) return name ?? option;
-  throw new WtError({
-    kind: "usage",
-    code: "options_exclude_each_other",
-    message: `Name one environment: ${name} or -e ${option}, not both.`,
-    hints: ["See: wt env --help"],
-  });
-}
 
 function find(result: VariablesResult, key: string): VariablesResult["variables"][number] {
   const found = result.variables.find((variable) => variable.key === key);

@@ -371,6 +371,33 @@ const told: [what: string, web: ComposeObject, expected: string[], rest?: Partia
     { services: { db: { networks: { default: { ipv4_address: "10.5.0.3" } } } } },
   ],
   [
+    "a variable with a port of this machine that is another one here",
+    {
+      ports: [{ target: 8000, published: "8000" }],
+      environment: {
+        ASSETS: "http://localhost:5173/static",
+        SELF: "http://127.0.0.1:8000",
+        LONGER: "http://localhost:51730",
+        INSIDE: "http://vite:5173",
+        BARE: "5173",
+        SAID: "http://localhost:5173",
+        KEPT: "http://localhost:9000",
+      },
+    },
+    ["address-in-variable web.environment.ASSETS", "address-in-variable web.environment.SELF"],
+    {
+      services: {
+        vite: { ports: [{ target: 5173, published: "5173" }] },
+        api: { ports: [{ target: 9000, published: "9000" }] },
+      },
+    },
+    {
+      services: ["web", "vite", "api"],
+      ports: [{ service: "api", target: 9000, hostPort: 9000 }],
+      variables: { web: [{ key: "SAID", value: "", origin: "wt.yaml", force: true }] },
+    },
+  ],
+  [
     "an image that nobody here builds",
     { image: "acme/shop" },
     ["image-not-built web.image"],

@@ -74,7 +74,7 @@ export const warningRules = {
   "build-secret": "A build gets a secret: what its Dockerfile runs can read it.",
   replicas: "Several replicas were asked for, or none.",
   "port-not-published": "A port was leased for a service that can publish none.",
-  "address-in-variable": "A variable holds a fixed address that is gone.",
+  "address-in-variable": "A variable holds a fixed address that is gone, or a port of this machine that is another one here.",
   "image-not-built": "An image is built by a service that is not in the stack.",
   "slow-healthcheck": "A health check that first runs after ten seconds or more: the service is ready that late.",
   "lifecycle-hook": "`post_start` and `pre_stop` run only when Compose itself starts and stops containers.",

@@ -5,6 +5,7 @@ import { sharedAliases } from "./shared-aliases.ts";
 import { createStackEdit, type StackEdit, sectionOf, servicesOf } from "./stack-edit.ts";
 import { checkBuilds } from "./steps/check-build.ts";
 import { checkMounts } from "./steps/check-mounts.ts";
+import { checkPortsInVariables } from "./steps/check-ports-in-variables.ts";
 import { checkPrivileges } from "./steps/check-privileges.ts";
 import { checkReadiness } from "./steps/check-readiness.ts";
 import { dropUnused } from "./steps/drop-unused.ts";
@@ -40,6 +41,7 @@ const steps: readonly ((stack: StackEdit) => void)[] = [
   checkPrivileges,
   checkReadiness,
   setVariables,
+  checkPortsInVariables,
   labelEverything,
 ];
 

@@ -116,8 +116,6 @@ export interface ContainerConfig {
   service: string;
   /** Container port that requests and probes go to; null: none is known. */
   target: number | null;
-  /** Container ports that the compose file publishes, else those it exposes. */
-  targets: number[];
   /** It has one that is not switched off. */
   healthcheck: boolean;
 }

@@ -79,7 +79,7 @@ export function isContainer(written: WrittenConfig, service: WrittenService): bo
 
 function withContainer(service: ServiceConfig, written: WrittenService): ServiceConfig {
   const target = written.target ?? null;
-  return { ...service, container: { service: service.name, target, targets: target === null ? [] : [target], healthcheck: false } };
+  return { ...service, container: { service: service.name, target, healthcheck: false } };
 }
 
 export function spelledOut(service: string | WrittenService): WrittenService {

@@ -76,7 +76,7 @@ services:
   expect(web).toEqual({
     name: "web",
     run: "",
-    container: { service: "web", target: 8080, targets: [8080, 8081], healthcheck: true },
+    container: { service: "web", target: 8080, healthcheck: true },
     directory: ".",
     env: {},
     routes: [],
@@ -92,7 +92,7 @@ services:
     "{ target: 8081, route: /a/, port: 8000, ready: /up, timeout: 5s, restart: never, stop: { signal: SIGINT, grace: 2s }, env: { A: b } }";
   const { web: own } = await servicesOf(`runtime: compose\nservices:\n  web: ${given}\n`, compose);
   expect(own).toMatchObject({
-    container: { target: 8081, targets: [8081, 8080] },
+    container: { target: 8081 },
     env: { A: "b" },
     routes: ["/a"],
     port: { kind: "slot", base: 8000 },

@@ -12,6 +12,7 @@ import { modelPart } from "../runtime/compose/model-part.ts";
 import { mountedVolumes } from "../runtime/compose/mounted-volumes.ts";
 import type { TransformResult } from "../runtime/compose/transform/transform-result.ts";
 import { composeProgress } from "./compose-progress.ts";
+import { leaseFurtherPorts } from "./further-ports.ts";
 import { mainEnvironment } from "./main-environment.ts";
 import { ensureShared } from "./shared-stack.ts";
 import {
@@ -48,6 +49,7 @@ export async function prepareStack(context: StepContext): Promise<void> {
   const source = composeSource(world, session, place.project);
   const model = await world.stack.readModel(source, abort);
   const from = { directory: projectDirectory(source), env: await world.stack.readVariables(source, model, abort) };
+  await leaseFurtherPorts(world, environment, { services: containerServices(config), model });
   const services = containerServices(config).map(({ name }) => name);
   const draft = transformFor(world, session, { stack: { ...place, model, doors: [] }, services, variables: [] });
   refuseUnsafe(draft.refusals);

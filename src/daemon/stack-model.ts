@@ -12,6 +12,7 @@ import { transformModel } from "../runtime/compose/transform/transform-model.ts"
 import type { PublishedPort, ServiceVariable, TransformRequest } from "../runtime/compose/transform/transform-request.ts";
 import type { BindMount, Refusal, SharedAlias, StackNames, TransformResult } from "../runtime/compose/transform/transform-result.ts";
 import { contractInput, type EnvironmentSession, guard } from "./environment-session.ts";
+import { furtherPorts } from "./further-ports.ts";
 import { leasedPorts } from "./port-leases.ts";
 import { subnetsOf } from "./stack-leases.ts";
 import type { World } from "./world.ts";
@@ -112,7 +113,7 @@ function requestFor(world: World, session: EnvironmentSession, wanted: WantedCon
     sharedVolumes: compose.sharedVolumes,
     allow: compose.allow,
     dockerfiles: compose.dockerfiles,
-    ports: chosen.flatMap((service) => publishedPorts(leasedPorts(world, environment.id), service)),
+    ports: chosen.flatMap((service) => publishedPorts(world, environment.id, service)),
     variables: Object.fromEntries(
       chosen.flatMap((service) =>
         wanted.variables.includes(service.name)
@@ -165,21 +166,16 @@ function placesOf({ paths }: World): Pick<TransformRequest, "home" | "own"> {
   return { home: homedir(), own: [paths.state, paths.runtime, paths.config] };
 }
 
-/** Name of the port lease of a further port of a container; no service can be called so. */
-export function furtherPortName(service: string, target: number): string {
-  return `${service}:${target}`;
-}
-
 function publishedPorts(
-  leased: Readonly<Record<string, number>>,
-  { name, container }: ReturnType<typeof containerServices>[number],
+  world: World,
+  environmentId: string,
+  { name, container: { service, target } }: ReturnType<typeof containerServices>[number],
 ): PublishedPort[] {
-  const { service, target, targets } = container;
-  const own = target === null ? [] : [{ target, hostPort: leased[name] }];
-  const further = targets.filter((one) => one !== target).map((one) => ({ target: one, hostPort: leased[furtherPortName(name, one)] }));
-  return [...own, ...further].flatMap((port) =>
-    port.hostPort === undefined ? [] : [{ service, target: port.target, hostPort: port.hostPort }],
-  );
+  const own = leasedPorts(world, environmentId)[name];
+  const ports = [...(target === null || own === undefined ? [] : [{ target, hostPort: own }]), ...furtherPorts(world, environmentId, name)];
+  return ports
+    .filter((one, index) => ports.findIndex((other) => other.target === one.target) === index)
+    .map((port) => ({ service, ...port }));
 }
 
 function serviceVariables(

@@ -20,6 +20,40 @@ async function portOf(world: HermeticWorld, name: string): Promise<number> {
 
 const direct = async (port: number) => (await fetch(`http://127.0.0.1:${port}/`)).text();
 
+describe.skipIf(reason !== null)(`several ports of a container${reason === null ? "" : ` (left out: ${reason})`}`, () => {
+  test(
+    "each that the compose file publishes is one of its own on loopback; one that it has no more is given back",
+    async () => {
+      await using compose = await composeWorld((image) => {
+        const files = composeApp(image);
+        return {
+          ...files,
+          "compose.yaml": files["compose.yaml"]?.replace('"8000:8000"', '"8000:8000", "5678:5678", "5679:5679/udp"') ?? "",
+        };
+      });
+      const { world } = compose;
+      const published = (name: string) => docker("port", `${projectName}-${name}-web-1`).split("\n").sort();
+      await world.ok(["create", "a"]);
+      await world.ok(["create", "b"]);
+      const [debug, own] = published("a");
+      expect(debug).toMatch(/^5678\/tcp -> 127\.0\.0\.1:2\d{4}$/);
+      expect(own).toBe(`8000/tcp -> 127.0.0.1:${await portOf(world, "a")}`);
+      expect(published("a")).toHaveLength(2);
+      expect(published("b").filter((line) => published("a").includes(line))).toEqual([]);
+      await world.ok(["down", "a"]);
+      await world.ok(["up", "a"]);
+      expect(published("a")).toEqual([debug ?? "", own ?? ""]);
+
+      const { path } = await world.status("a");
+      await world.write({ "compose.yaml": (await Bun.file(`${path}/compose.yaml`).text()).replace(', "5678:5678"', "") }, path);
+      await world.ok(["trust", "--yes", "a"]);
+      await world.ok(["up", "a"]);
+      expect(published("a")).toEqual([own ?? ""]);
+    },
+    3 * minute,
+  );
+});
+
 describe.skipIf(reason !== null)(`ports of containers${reason === null ? "" : ` (left out: ${reason})`}`, () => {
   test(
     "by slot: base for main, then the next ones; one that a program holds is named, and used once that is gone",

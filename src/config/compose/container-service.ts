@@ -26,7 +26,6 @@ export function containerService(service: ServiceConfig, outlined: ComposeServic
     container: {
       service: outlined.name,
       target,
-      targets: [...new Set([...(target === null ? [] : [target]), ...known])],
       healthcheck: outlined.healthcheck,
     },
     port,

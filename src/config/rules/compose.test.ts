@@ -67,7 +67,7 @@ services:
   });
   expect(config?.setup[0]?.service).toBe("web");
   expect(config?.services.map(({ run, container }) => [run, container])).toEqual([
-    ["", { service: "web", target: 8000, targets: [8000], healthcheck: false }],
+    ["", { service: "web", target: 8000, healthcheck: false }],
     ["npm run dev", undefined],
   ]);
 });

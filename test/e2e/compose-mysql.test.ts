@@ -76,7 +76,8 @@ describe.skipIf(reason !== null)(`MySQL in a shared service${reason === null ? "
       await sql("a", "insert into thing values ('of a')");
       expect(await sql("a", "select name from thing")).toBe("of a");
       expect(await sql("b", "select count(*) from thing")).toBe("0");
-      expect(await world.ok(["db", "psql", "data", "-e", "a", "-c", "select name from thing"])).toContain("of a");
+      const { path } = await world.status("a");
+      expect(await world.ok(["db", "psql", "-c", "select name from thing"], { cwd: path })).toContain("of a");
       for (const other of [ofB, "shop", "mysql"]) {
         const ran = await world.wt(["run", "-e", "a", "--", "sh", "-c", query(`use ${other}`)]);
         expect(ran.stderr).toContain("Access denied");

@@ -2,6 +2,7 @@
 // get the variables of resources, which are made after this.
 import { createHash } from "node:crypto";
 import { mkdir } from "node:fs/promises";
+import type { Config } from "../config/config.ts";
 import { WtError } from "../errors/wt-error.ts";
 import { entryAt } from "../os/files.ts";
 import { readRoutes } from "../os/routes.ts";
@@ -10,7 +11,7 @@ import { requireVariables } from "../runtime/compose/given-files.ts";
 import { imageIdOf } from "../runtime/compose/image-id-of.ts";
 import { modelPart } from "../runtime/compose/model-part.ts";
 import { mountedVolumes } from "../runtime/compose/mounted-volumes.ts";
-import type { TransformResult } from "../runtime/compose/transform/transform-result.ts";
+import type { TransformResult, TransformWarning } from "../runtime/compose/transform/transform-result.ts";
 import { composeProgress } from "./compose-progress.ts";
 import { leaseFurtherPorts } from "./further-ports.ts";
 import { mainEnvironment } from "./main-environment.ts";
@@ -58,7 +59,7 @@ export async function prepareStack(context: StepContext): Promise<void> {
   claimParts(world, owner, draft.names);
   await leaseSubnets(world, owner, { draft, abort });
   await makeBinds(draft, environment.path);
-  for (const { message } of draft.warnings) context.emit({ type: "note", message });
+  for (const warning of draft.warnings) if (!isAnswered(config, warning)) context.emit({ type: "note", message: warning.message });
   const stack = { ...from, project: place.project, model: draft.model, mark: markOf(environment) };
   const [, doors] = await together(abort, [
     (abort) => world.stack.ensureImages(stack, { ...stackCall(context), abort }),
@@ -83,6 +84,13 @@ export async function prepareStack(context: StepContext): Promise<void> {
       binds: binds.map(({ service, source, target }) => ({ service, source, target })),
     });
   }
+}
+
+/** What wt.yaml says of a variable comes after the draft. */
+export function isAnswered(config: Config, { rule, service, key }: Pick<TransformWarning, "rule" | "service" | "key">): boolean {
+  if (rule !== "address-in-variable") return false;
+  const own = containerServices(config).find(({ container }) => container.service === service);
+  return Object.hasOwn({ ...config.env, ...own?.env }, key.replace(/^environment\./, ""));
 }
 
 /** What is done with images and containers, as lines of this step. */

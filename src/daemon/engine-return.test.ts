@@ -1,5 +1,8 @@
 import { expect, test } from "bun:test";
-import { EngineReturn } from "./engine-return.ts";
+import { testWorld } from "../../test/support/daemon-world.ts";
+import type { ComposeStack } from "../runtime/compose/compose-stack.ts";
+import { EngineReturn, engineAbsence } from "./engine-return.ts";
+import { locate, registerEnvironment } from "./projects.ts";
 import { testClock } from "./supervisor.conformance.ts";
 
 function waiter() {
@@ -44,6 +47,19 @@ test("what waits is done once, as soon as its engine answers; without anything t
   await clock.advance(3_000);
   expect(again.state.worked).toBe(1);
   expect(errors).toEqual([]);
+});
+
+test("an engine that is too slow to say what there is counts as away", async () => {
+  await using at = await testWorld({ "wt.yaml": "services: {}\n" }, {});
+  const environment = registerEnvironment(at.world, (await locate(at.world, at.repository.git, at.repository.root)).project, {
+    ...{ branch: "a", path: `${at.repository.base}/a`, main: false, ownsWorktree: true, ownsBranch: true },
+  });
+  const observe: ComposeStack["observe"] = (_, abort) =>
+    new Promise((_resolve, reject) => abort.addEventListener("abort", () => reject(abort.reason), { once: true }));
+  const world = { ...at.world, stack: { observe } as Partial<ComposeStack> as ComposeStack };
+  expect(await engineAbsence(world, environment)).toBeNull();
+  world.ledger.claim({ environmentId: environment.id, kind: "compose_project", key: "shop-a", data: {} });
+  expect(await engineAbsence(world, environment, 10)).toMatchObject({ kind: "machine", code: "engine_silent" });
 });
 
 test("work that fails is reported and keeps nothing else waiting; after the end nobody is asked", async () => {

@@ -57,13 +57,24 @@ export class EngineReturn {
 }
 
 /** Why nobody can see the environment's containers; null: they can be seen, or there are none. */
-export async function engineAbsence(world: World, environment: EnvironmentRecord): Promise<WtError | null> {
+export async function engineAbsence(world: World, environment: EnvironmentRecord, withinMs = answerWithinMs): Promise<WtError | null> {
   if (!hasStack(world.ledger, environment.id)) return null;
+  const limit = AbortSignal.timeout(withinMs);
   try {
-    await world.stack.observe(markOf(environment), AbortSignal.timeout(answerWithinMs));
+    await world.stack.observe(markOf(environment), limit);
     return null;
   } catch (error) {
+    if (limit.aborted) return engineSlow(environment, withinMs);
     const failure = WtError.from(error);
     return failure.code.startsWith("engine_") ? failure : null;
   }
+}
+
+function engineSlow({ slug }: EnvironmentRecord, withinMs: number): WtError {
+  return new WtError({
+    kind: "machine",
+    code: "engine_silent",
+    message: `The engine did not say within ${withinMs / 1000} seconds what containers ${slug} has.`,
+    hints: ["Try again; see whether it answers you: docker ps"],
+  });
 }

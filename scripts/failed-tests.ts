@@ -10,6 +10,8 @@ export function failedTests(output: string): string[][] {
   const failed: string[][] = [];
   let since: string[] = [];
   for (const line of lines) {
+    // What follows names them once more.
+    if (/^\d+ tests (failed|skipped|todo):/.test(line)) break;
     if (/^\((pass|skip|todo)\) /.test(line)) since = [];
     else if (/^\(fail\) /.test(line)) {
       failed.push([...shortened(since), line]);

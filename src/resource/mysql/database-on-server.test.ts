@@ -3,7 +3,7 @@ import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "
 import { existsSync } from "node:fs";
 import { WtError } from "../../errors/wt-error.ts";
 import { describeResourceDriver } from "../resource-driver.conformance.ts";
-import type { ResourceHarness } from "../resource-harness.conformance.ts";
+import { eventually, type ResourceHarness } from "../resource-harness.conformance.ts";
 import { quoteAccount } from "./build-template.ts";
 import { holdClient, read, write } from "./contract-client.conformance.ts";
 import { definedBy } from "./load-dump.ts";
@@ -281,7 +281,8 @@ describe.skipIf(whyNoServer !== null)("a database on a server", () => {
     expect(await world.driver.retire?.(spec)).toBe(true);
     await end().catch(() => undefined);
     expect((await failureOf(query(own, "SELECT 1"))).message).toMatch(/Access denied/);
-    expect(await admin(`SELECT ID FROM information_schema.processlist WHERE USER = '${accountOf(spec.label)}'`)).toEqual([]);
+    const sessions = () => admin(`SELECT ID FROM information_schema.processlist WHERE USER = '${accountOf(spec.label)}'`);
+    await eventually(async () => expect(await sessions()).toEqual([]));
     expect(await world.driver.observe(spec)).toEqual({ state: "broken", reason: "it was put aside; `wt up` brings it back." });
     // As after a kill between our note and the server's.
     await admin(`ALTER USER '${accountOf(spec.label)}'@'%' IDENTIFIED BY '${loginOfUrl(own).password}'`);

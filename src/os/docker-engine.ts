@@ -100,8 +100,8 @@ export interface DockerEngine {
   kill(id: string, signal: string, abort?: AbortSignal): Promise<boolean>;
   pause(id: string, abort?: AbortSignal): Promise<void>;
   unpause(id: string, abort?: AbortSignal): Promise<void>;
-  /** Resolves once it does not run; takes as long as that takes. */
-  wait(id: string, abort: AbortSignal): Promise<void>;
+  /** Resolves once it does not run, or is gone if asked so; takes as long as that takes. */
+  wait(id: string, abort: AbortSignal, until?: "not-running" | "removed"): Promise<void>;
   logs(id: string, options: LogQueryOptions, abort: AbortSignal): AsyncGenerator<LogFrame[]>;
   /** Unpacks a tar archive at the top of the container's files, whether it runs or not. */
   unpack(id: string, archive: Uint8Array, abort?: AbortSignal): Promise<void>;
@@ -149,9 +149,9 @@ export function createDockerEngine(socketPath: string, patience?: EnginePatience
     async unpause(id, abort) {
       await call.act({ method: "POST", path: `/containers/${id}/unpause` }, abort);
     },
-    async wait(id, abort) {
+    async wait(id, abort, until = "not-running") {
       await textOf(
-        await requestEngine(socketPath, { method: "POST", path: `/containers/${id}/wait?condition=not-running`, idle: true }, abort),
+        await requestEngine(socketPath, { method: "POST", path: `/containers/${id}/wait?condition=${until}`, idle: true }, abort),
       );
     },
     logs: (id, options, abort) => readLogs(socketPath, { ...options, id }, abort),

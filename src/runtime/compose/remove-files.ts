@@ -50,8 +50,14 @@ export async function removeFiles(engine: DockerEngine, { directory, names, stat
       },
       abort,
     );
-    await engine.start(id, abort);
-    await engine.wait(id, abort);
+    // The answer comes once it is gone, so it is asked for before.
+    const gone = engine.wait(id, abort, "removed");
+    await engine.start(id, abort).catch(async (error) => {
+      await engine.removeContainer(id);
+      await gone.catch(() => undefined);
+      throw error;
+    });
+    await gone;
   } finally {
     await engine.removeImage(image).catch(() => undefined);
   }

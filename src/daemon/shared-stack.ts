@@ -72,8 +72,15 @@ export async function raiseShared(world: World, session: EnvironmentSession, cal
 export async function lowerShared(world: World, project: ProjectRecord, call: Call): Promise<void> {
   const main = mainEnvironment(world, { project });
   if (!main) return;
-  const names = () => world.shared.runners(main.id).map(({ name }) => name);
-  await world.locks.run(sharedLock(project), () => world.shared.stop(main.id, names()), call.abort);
+  const lower = async () => {
+    await world.shared.stop(
+      main.id,
+      world.shared.runners(main.id).map(({ name }) => name),
+    );
+    // Also those that somebody has started by hand.
+    if (projectLease(world, main.id, "shared")) await world.stack.stop(sharedMark(main), "shared", call.abort);
+  };
+  await world.locks.run(sharedLock(project), lower, call.abort);
 }
 
 /** With what its volumes hold, unless that is somebody's (see `refuseHolders`). */

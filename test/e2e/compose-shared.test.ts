@@ -2,6 +2,7 @@
 import { describe, expect, test } from "bun:test";
 import { composeWorld, projectName } from "../support/compose-app.ts";
 import { docker, dockerReason } from "../support/docker.ts";
+import { eventually } from "../support/hermetic-world.ts";
 
 const reason = dockerReason();
 const minute = 60_000;
@@ -53,6 +54,45 @@ describe.skipIf(reason !== null)(`volumes that all use${reason === null ? "" : `
       expect(compose.things()).toEqual([`network ${projectName}-main_default`, `volume ${projectName}-main_own`]);
       await world.ok(["up"]);
       expect(docker("exec", `${projectName}-main-web-1`, "sh", "-c", "ls /own /cache")).toBe("/cache:\n\n/own:\nkept");
+    },
+    3 * minute,
+  );
+});
+
+describe.skipIf(reason !== null)(`a shared service that ends${reason === null ? "" : ` (left out: ${reason})`}`, () => {
+  test(
+    "is started again, by wt and nobody else; one that cannot stay is named, and down is down",
+    async () => {
+      await using compose = await composeWorld((image) => ({
+        "wt.yaml": `project: ${projectName}\nruntime: compose\ncompose: { shared: [db] }\n`,
+        "compose.yaml": `services:
+  web: { image: ${image}, init: true, command: [sleep, "100000"] }
+  db:
+    image: ${image}
+    init: true
+    command: [sh, -c, "test ! -e /bad || exit 3; exec httpd -f -p 5432 -h /etc"]
+    restart: always
+    expose: ["5432"]
+`,
+      }));
+      const { world } = compose;
+      const db = `${projectName}-shared-db-1`;
+      const shared = async () =>
+        JSON.parse(await world.ok(["shared", "--json"])).services[0] as { state: string; reason: string; restarts: number };
+      await world.ok(["create", "a"]);
+      docker("exec", db, "kill", "-9", "-1");
+      const again = await eventually(shared, ({ state, restarts }) => state === "Running" && restarts > 0);
+      expect(again).toMatchObject({ state: "Running", restarts: 1 });
+      docker("exec", db, "touch", "/bad");
+      docker("exec", db, "kill", "-9", "-1");
+      expect(await eventually(shared, ({ state }) => state === "CrashLoopBackOff")).toMatchObject({
+        state: "CrashLoopBackOff",
+        reason: "It exited with code 3 before it was ready.",
+      });
+      await world.ok(["shared", "down"]);
+      docker("start", db);
+      await world.ok(["shared", "down"]);
+      expect(docker("inspect", "--format", "{{.State.Running}}", db)).toBe("false");
     },
     3 * minute,
   );

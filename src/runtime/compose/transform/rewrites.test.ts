@@ -248,7 +248,7 @@ const cases: Case[] = [
     ],
   },
   {
-    what: "restart in the shared stack: after a failure, not after a boot",
+    what: "restart in the shared stack, which wt restarts as well",
     services: {
       db: { restart: "unless-stopped" },
       mq: { restart: "on-failure:3" },
@@ -257,9 +257,10 @@ const cases: Case[] = [
     },
     request: { role: "shared", services: ["db", "mq", "fs", "job"], shared: ["db", "mq", "fs", "job"] },
     rewrites: [
-      "restart db.restart: unless-stopped → on-failure",
+      "restart db.restart: unless-stopped → no",
+      "restart mq.restart: on-failure:3 → no",
       "restart fs.deploy.restart_policy: condition: any → null",
-      "restart fs.restart: null → on-failure",
+      "restart fs.restart: null → no",
     ],
   },
   {

@@ -67,9 +67,7 @@ describe("transformModel, for any model and request,", () => {
         for (const attachment of Object.values(objectOf(service.networks)).map(objectOf)) {
           expect(Object.keys(attachment).filter((key) => /address/.test(key))).toEqual([]);
         }
-        expect([undefined, "no", ...(request.role === "shared" ? ["on-failure", "on-failure:3"] : [])]).toContain(
-          service.restart as string | undefined,
-        );
+        expect([undefined, "no"]).toContain(service.restart as string | undefined);
         expect(objectOf(service.deploy).restart_policy).toBeUndefined();
         expect([undefined, 0, 1]).toContain(service.scale as number | undefined);
         if (service.build !== undefined) expect([service.image, service.pull_policy]).toEqual([`shop-spike-${name}`, "never"]);

@@ -1,7 +1,6 @@
 import { objectOf, textOf } from "../compose-model.ts";
 import { addAlias, editService, networksOf, type StackEdit, serviceOf, servicesOf, warn } from "../stack-edit.ts";
 
-const untilStopped = ["always", "unless-stopped"];
 /** Drivers whose output Docker can hand back and that bound it by themselves. */
 const readableLogs = new Set(["local", "journald"]);
 const logBounds = { "max-size": "10m", "max-file": "3" };
@@ -40,17 +39,13 @@ export function networkHolder(stack: StackEdit, service: string): string {
   return service;
 }
 
-/**
- * Nothing comes up by itself after a boot. The containers of an environment are restarted by wt alone, which tells what happened to them; a
- * shared one may be restarted by Docker after a failure, because `on-failure` does not outlive a boot.
- */
+/** Nothing comes up by itself after a boot. wt alone restarts containers, and tells what happened to them: Docker would be there first, and hold their ports. */
 function stopResurrection(stack: StackEdit, service: string): void {
   const { restart, deploy } = serviceOf(stack, service) ?? {};
   const swarm = objectOf(deploy).restart_policy;
   const policy = textOf(restart) ?? (swarm === undefined || objectOf(swarm).condition === "none" ? "no" : "always");
   editService(stack, { service, key: ["deploy", "restart_policy"], rule: "restart" }, undefined);
-  const calm = stack.request.role === "environment" ? "no" : untilStopped.includes(policy) ? "on-failure" : policy;
-  if (policy !== calm) editService(stack, { service, key: ["restart"], rule: "restart" }, calm);
+  if (policy !== "no") editService(stack, { service, key: ["restart"], rule: "restart" }, "no");
 }
 
 function keepOne(stack: StackEdit, service: string): void {

@@ -18,14 +18,18 @@ export async function listShared(world: World, request: StackRequest): Promise<S
 }
 
 export async function changeShared(world: World, request: SharedRequest, call: Call): Promise<SharedDocument> {
-  const session = await stackSession(world, request);
+  const { project } = await locateTarget(world, createGit(world.env), request.target);
+  const main = mainEnvironment(world, { project });
+  // What was made can be stopped and removed whatever wt.yaml says by now.
+  const isMade = main !== null && projectLease(world, main.id, "shared") !== null;
+  const session = request.wanted === "up" || !isMade ? await stackSession(world, request) : null;
   call.emit({ type: "step", step: "stack", label: labels[request.wanted] });
   const started = world.clock.now();
-  if (request.wanted === "up") await raiseShared(world, session, call);
-  else if (request.wanted === "down") await lowerShared(world, session.project, call);
-  else await removeShared(world, session.project, call);
+  if (request.wanted === "absent") await removeShared(world, project, call);
+  else if (request.wanted === "down" || session === null) await lowerShared(world, project, call);
+  else await raiseShared(world, session, call);
   call.emit({ type: "step_done", step: "stack", ms: Math.max(0, Math.round(world.clock.now() - started)) });
-  return sharedDocument(world, session.project);
+  return sharedDocument(world, project);
 }
 
 const labels = { up: "Bring the shared services up", down: "Stop the shared services", absent: "Remove the shared services" };

@@ -134,6 +134,7 @@ async function applyShared(world: World, applying: Applying, call: Call): Promis
   const { project } = session;
   const config = await mainConfig(world, applying);
   const owner: StackOwner = { project, environment: main, role: "shared" };
+  if (!projectLease(world, main.id, "shared") && config.compose?.shared.length === 0) return;
   const taken = await takenProjects(world, owner, call.abort);
   const name = claimComposeProject(world, owner, taken);
   const mainSession: EnvironmentSession = { ...session, environment: main, config };
@@ -151,7 +152,7 @@ async function applyShared(world: World, applying: Applying, call: Call): Promis
   await leaseSubnets(world, owner, { draft: result, abort: call.abort });
   const subnets = subnetsOf(world, main.id, "shared");
   const made = transformModel(model, { ...request, subnets });
-  call.emit({ type: "output", step: "stack", stream: "stdout", line: `Shared services: ${services.join(", ")}` });
+  call.emit({ type: "output", step: "stack", stream: "stdout", line: `Shared services: ${services.join(", ") || "none any more"}` });
   await makeShared(world, { ...from, project, main, name, made, services, anew: applying.anew }, call);
   keepFacts(world, main, { doors, servers: sharedServers(model, services) });
   await connectAll(world, project, call.abort);
@@ -177,7 +178,10 @@ function notInMain(main: EnvironmentRecord, services: readonly string[]): WtErro
   return new WtError({
     kind: "config",
     code: "shared_not_in_main",
-    message: `Shared services run from the main worktree's files, and there compose.shared has no ${services.join(", ")} (${main.path}).`,
+    message:
+      services.length === 0
+        ? `Shared services run from the main worktree's files, and those do not say \`runtime: compose\` (${main.path}).`
+        : `Shared services run from the main worktree's files, and there compose.shared has no ${services.join(", ")} (${main.path}).`,
     hints: [
       "Merge them into the main worktree's wt.yaml and compose file, or take them out of `shared` here so that this environment has its own.",
     ],

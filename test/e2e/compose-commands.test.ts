@@ -99,7 +99,16 @@ describe.skipIf(reason !== null)(`commands around containers${reason === null ? 
       await world.ok(["daemon", "stop"]);
 
       await world.ok(["delete", "a", "--force"]);
+      await world.ok(["shared", "up"]);
+      // What was made goes also when the files have nothing of it any more, or cannot be read.
+      await world.write({ "wt.yaml": "runtime: [" });
+      await world.ok(["shared", "down"]);
+      expect(await shared()).toMatchObject([{ name: "db", state: "Stopped" }]);
       await world.ok(["shared", "down", "--volumes"]);
+      expect((await world.wt(["shared", "down"])).code).toBe(3);
+      await world.write({ "wt.yaml": `project: ${projectName}\nruntime: compose\n` });
+      await world.ok(["trust", "--yes"]);
+      expect(JSON.parse(await world.ok(["shared", "up", "--json"]))).toMatchObject({ composeProject: null, services: [] });
       expect(compose.things()).toEqual([`volume ${orphan}-theirs`]);
     },
     3 * minute,

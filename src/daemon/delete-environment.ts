@@ -20,6 +20,7 @@ import { dayMs, keepDays } from "./kept-environment.ts";
 import { settleKept } from "./kept-upkeep.ts";
 import { afterResumedDeletion, endedBeforeDeletion, noDeletionHooks, prepareDeletionHooks } from "./operation-hooks.ts";
 import { locateTarget } from "./projects.ts";
+import { refuseMain } from "./refuse-main.ts";
 import type { StepContext } from "./steps.ts";
 import { keptDirectory } from "./trash.ts";
 import { worktreeExists } from "./worktree-exists.ts";
@@ -37,7 +38,7 @@ interface Consent {
 export async function deleteEnvironment(world: World, request: DeleteRequest, call: Call): Promise<DeleteResult> {
   const git = createGit(world.env);
   const { project, environment } = await locateTarget(world, git, request.target);
-  refuseMain(environment);
+  refuseMain(world, environment);
   const consent: Consent = {
     force: request.force,
     branch: request.branch,
@@ -202,16 +203,6 @@ export async function resumeDeletion(
 function keepUntil(world: World, environment: EnvironmentRecord, days: number): number | null {
   const begun = world.ledger.operations({ environmentId: environment.id }).some(({ data }) => typeof data.keepUntilMs === "number");
   return days > 0 && (begun || worktreeExists(environment)) ? world.clock.now() + days * dayMs : null;
-}
-
-function refuseMain(environment: EnvironmentRecord): void {
-  if (!environment.main) return;
-  throw new WtError({
-    kind: "refused",
-    code: "main_environment",
-    message: `${environment.slug} is the main worktree, which is never deleted.`,
-    hints: ["Run `wt down main` to stop its services."],
-  });
 }
 
 async function lossOf(git: Git, project: ProjectRecord, environment: EnvironmentRecord): Promise<LossReport> {

@@ -40,6 +40,10 @@ export interface ComposeServiceOutline {
   publishes: boolean;
   /** Container ports (TCP) that it publishes, in order. */
   published: number[];
+  /** Ports of this machine (TCP) that it publishes them on, as far as the file says which. */
+  hostPorts: number[];
+  /** Variables that the file itself gives it, with their defaults. */
+  environment: Record<string, string>;
   /** Container ports (TCP) that it exposes to other containers. */
   exposed: number[];
   /** Ports (TCP) that its Dockerfile exposes; workers made of the same image listen on none of them. */

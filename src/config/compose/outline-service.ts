@@ -28,6 +28,8 @@ export function outlineService(name: string, service: Raw, context: OutlineConte
     build: buildOf(service.build),
     publishes: ports.length > 0,
     published: unique(ports.flatMap(publishedPorts)),
+    hostPorts: unique(ports.flatMap(hostPorts)),
+    environment: environmentOf(service.environment),
     exposed: unique((Array.isArray(service.expose) ? service.expose : []).flatMap((entry) => portRange(textOf(entry)))),
     imagePorts: [],
     healthcheck: hasHealthcheck(service.healthcheck),
@@ -75,6 +77,19 @@ function publishedPorts(entry: unknown): number[] {
       .split(":")
       .at(-1) ?? "";
   return portRange(last);
+}
+
+/** The part before the container's port, with or without an address. */
+function hostPorts(entry: unknown): number[] {
+  if (isMap(entry)) return publishedPorts(entry).length > 0 ? portRange(textOf(entry.published)) : [];
+  const parts = textOf(entry).split(":");
+  return parts.length > 1 && !/\/udp$/.test(parts.at(-1) ?? "") ? portRange(parts.at(-2) ?? "") : [];
+}
+
+function environmentOf(value: unknown): Record<string, string> {
+  if (isMap(value)) return Object.fromEntries(Object.entries(value).map(([key, text]) => [key, textOf(text)]));
+  const entries = textsOf(value).map((text) => [text.replace(/=.*$/s, ""), text.replace(/^[^=]*=?/s, "")]);
+  return Object.fromEntries(entries);
 }
 
 const longestRange = 200;

@@ -4,6 +4,7 @@ import type { ComposeOutline, ComposeServiceOutline } from "../compose/compose-o
 import { composeFileNames, readComposeOutline } from "../compose/read-compose-outline.ts";
 import type { RepositoryFiles } from "../config.ts";
 import { isProxy } from "./infrastructure.ts";
+import { localAddresses } from "./local-addresses.ts";
 import { type DetectedService, service } from "./part.ts";
 import { type SortedService, sortServices } from "./sort-services.ts";
 
@@ -170,7 +171,12 @@ function withRoles(own: SortedService[]): DetectedService[] {
     const assets = services.find((one) => one.role === "assets");
     if (assets && services.some((one) => one.role === "api")) assets.role = "pages";
   }
-  return services.map(({ proxy: _, ...one }) => one);
+  const answering = services.filter(({ role }) => role !== "worker");
+  const all = own.map(({ service: each }) => each);
+  return services.map(({ proxy: _, ...one }, index) => {
+    const written = all[index];
+    return written ? { ...one, env: localAddresses(written, { all, answering }) } : one;
+  });
 }
 
 function roleOf(name: string, hasFront: boolean): DetectedService["role"] {

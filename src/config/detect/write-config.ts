@@ -128,6 +128,10 @@ function serviceLines(service: RoutedService): string[] {
   else if (container.target !== null) lines.push(`    target: ${container.target}`);
   if (!container && service.directory !== ".") lines.push(`    directory: ${flow(service.directory)}`);
   if (service.routes.length > 0) lines.push(`    route: ${service.routes.length === 1 ? flow(service.routes[0]) : flow(service.routes)}`);
+  if (container && Object.keys(service.env).length > 0) {
+    lines.push("    # The compose file names another service by its port on this machine, which is another one in each environment.");
+    lines.push(`    env: ${flow(service.env)}`);
+  }
   if (container) return lines;
   if (service.role === "worker") lines.push("    port: none # a worker: it listens on nothing");
   else if (service.routes.length === 0) lines.push("    port: auto");

@@ -2,7 +2,7 @@
 // read here has been the same since 1.24. Podman's service answers the same paths.
 import { type LogFrame, readLogFrames } from "./docker-log-frames.ts";
 import { createEngineCaller, type EngineCaller, type EnginePatience, refusal, textOf } from "./engine-caller.ts";
-import { requestEngine } from "./engine-connection.ts";
+import { type EngineRequest, requestEngine } from "./engine-connection.ts";
 import { EngineRefusal } from "./engine-refusal.ts";
 
 /** Label → value it must have; null: any. */
@@ -150,9 +150,7 @@ export function createDockerEngine(socketPath: string, patience?: EnginePatience
       await call.act({ method: "POST", path: `/containers/${id}/unpause` }, abort);
     },
     async wait(id, abort, until = "not-running") {
-      await textOf(
-        await requestEngine(socketPath, { method: "POST", path: `/containers/${id}/wait?condition=${until}`, idle: true }, abort),
-      );
+      await textOf(await requestEngine(socketPath, waiting(id, until), abort));
     },
     logs: (id, options, abort) => readLogs(socketPath, { ...options, id }, abort),
     async unpack(id, archive, abort) {
@@ -160,8 +158,9 @@ export function createDockerEngine(socketPath: string, patience?: EnginePatience
       await call.act({ method: "PUT", path, body: archive }, abort, { absent: "throw" });
     },
     async removeContainer(id, abort) {
-      // 409: somebody removes it already.
-      await call.act({ method: "DELETE", path: `/containers/${id}?force=1&v=1` }, abort, { accept: [409] });
+      const status = await call.act({ method: "DELETE", path: `/containers/${id}?force=1&v=1` }, abort, { accept: [409] });
+      // Somebody removes it already, and is not done yet.
+      if (status === 409) await waitFor(socketPath, { id, until: "removed", withinMs: removedWithinMs }, abort);
     },
     ...networkVerbs(call),
     async volumes(filter, abort) {
@@ -194,6 +193,27 @@ export function createDockerEngine(socketPath: string, patience?: EnginePatience
       return Id;
     },
   };
+}
+
+/** From when somebody else removes a container until it is gone. */
+const removedWithinMs = 30_000;
+
+function waiting(id: string, until: "not-running" | "removed"): EngineRequest {
+  return { method: "POST", path: `/containers/${id}/wait?condition=${until}`, idle: true };
+}
+
+/** Returns also when that takes too long: whoever waits looks again. */
+async function waitFor(
+  socketPath: string,
+  { id, until, withinMs }: { id: string; until: "not-running" | "removed"; withinMs: number },
+  abort: AbortSignal | undefined,
+): Promise<void> {
+  const limit = AbortSignal.timeout(withinMs);
+  try {
+    await textOf(await requestEngine(socketPath, waiting(id, until), abort ? AbortSignal.any([abort, limit]) : limit));
+  } catch (error) {
+    if (!limit.aborted || abort?.aborted) throw error;
+  }
 }
 
 type NetworkVerbs = Pick<DockerEngine, "networks" | "network" | "removeNetwork" | "connect" | "disconnect">;

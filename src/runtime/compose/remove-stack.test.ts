@@ -22,6 +22,21 @@ describe.skipIf(whyNot !== null)(`removal${whyNot ? ` (skipped: ${whyNot})` : ""
     await harness.dispose();
   });
 
+  test("what others remove at the same moment is gone for all of them", async () => {
+    const own = { [labels.environment]: "env", [labels.nonce]: harness.nonce, [labels.role]: "environment" };
+    const mark = harness.owned({ environmentId: "env", nonce: harness.nonce });
+    const service = { image: image?.name ?? "", init: true, command: ["sleep", "300"], labels: own };
+    for (let round = 0; round < 3; round++) {
+      const project = `wt-test-${randomUUID().slice(0, 12)}`;
+      const services = Object.fromEntries(["a", "b", "c", "d"].map((name) => [name, service]));
+      const model = { name: project, services, networks: { default: { labels: own } } };
+      await harness.stack.create({ project, directory: harness.directory, model, mark }, harness.call);
+      await harness.stack.start(mark, "environment", harness.call.abort);
+      const removals = [1, 2, 3].map(() => harness.stack.remove(mark, { volumes: true, images: true }, harness.call.abort));
+      expect(await Promise.all(removals)).toEqual([[], [], []]);
+    }
+  });
+
   test("a volume without a name goes with its container, also with one that was made anew; one that the compose file names stays", async () => {
     const label = `${Object.entries(runLabels())[0]?.join("=")}`;
     const theirs = docker("volume", "create", "--label", label);

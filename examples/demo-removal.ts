@@ -11,7 +11,8 @@ interface Holding {
 }
 
 /** Deletes every environment, stops the daemon, removes the directory. Gives what is left nevertheless, in sentences. */
-export async function removeWorld(world: World, say: (line: string) => void): Promise<string[]> {
+export async function removeWorld(made: World, say: (line: string) => void): Promise<string[]> {
+  const world = { ...made, undisturbed: true };
   const problems: string[] = [];
   if (existsSync(world.repository)) {
     for (const holding of apart(await holdings(world))) problems.push(...(await removeEnvironment(world, holding, say)));

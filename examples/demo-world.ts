@@ -10,6 +10,8 @@ export interface World {
   gatewayPort: number;
   /** Complete environment of every command of the demo. */
   env: Record<string, string>;
+  /** Ctrl-C does not reach its commands: they are carried to their end. */
+  undisturbed?: boolean;
 }
 
 export interface Finished {
@@ -118,7 +120,14 @@ export async function need(world: World, command: readonly string[]): Promise<st
 }
 
 async function finish(world: World, command: readonly string[], onLine: (line: string) => void = () => undefined): Promise<Finished> {
-  const child = Bun.spawn([...command], { cwd: world.repository, env: world.env, stdin: "ignore", stdout: "pipe", stderr: "pipe" });
+  const child = Bun.spawn([...command], {
+    cwd: world.repository,
+    env: world.env,
+    detached: world.undisturbed === true,
+    stdin: "ignore",
+    stdout: "pipe",
+    stderr: "pipe",
+  });
   const [stdout, stderr, code] = await Promise.all([collect(child.stdout, onLine), collect(child.stderr, onLine), child.exited]);
   return { code, stdout, stderr };
 }

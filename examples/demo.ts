@@ -14,6 +14,7 @@ const colours = ["33", "32", "35"];
 let interrupted = false;
 process.on("SIGINT", () => interrupt());
 process.on("SIGTERM", () => interrupt());
+process.on("SIGHUP", () => interrupt());
 
 const { values } = parseArgs({
   options: { clean: { type: "string" }, compose: { type: "boolean" }, keep: { type: "boolean" }, delete: { type: "boolean" } },
@@ -39,7 +40,8 @@ async function demo(): Promise<number> {
     await showAll(world);
   } catch (error) {
     print("");
-    print(error instanceof Error ? error.message : String(error));
+    // Of what Ctrl-C reached as well, the failure says nothing more.
+    print(interrupted ? "Interrupted." : error instanceof Error ? error.message : String(error));
     await remove(world);
     return interrupted ? 130 : 1;
   }

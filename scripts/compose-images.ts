@@ -1,5 +1,6 @@
 // The images that examples/django-compose starts from: the usual ones where they are here or can be pulled, else made of Debian's packages, once
 // per machine. `bun scripts/compose-images.ts` prints the variables that name them.
+import { readFileSync } from "node:fs";
 import { debianImage, makeDebianImages } from "./debian-images.ts";
 import { debianRootReason } from "./debian-root.ts";
 
@@ -54,10 +55,22 @@ async function makeOwn(say: (line: string) => void): Promise<ComposeImages> {
   const own = ownImages();
   if (await allHere(own)) return own;
   const startedMs = Date.now();
+  for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.on(signal, endChildren);
   say("The usual images cannot be had here: making some of Debian's packages …");
   await makeDebianImages();
   say(`Made in ${Math.round((Date.now() - startedMs) / 1000)} s; they are kept for the next time.`);
   return own;
+}
+
+/** Whoever waits for one sees it fail, and takes back what was made so far; by itself a signal would end us and leave that. */
+function endChildren(): void {
+  for (const pid of readFileSync(`/proc/self/task/${process.pid}/children`, "utf8").split(" ").filter(Boolean)) {
+    try {
+      process.kill(Number(pid), "SIGTERM");
+    } catch {
+      // It had the signal as well.
+    }
+  }
 }
 
 function ownImages(): ComposeImages {

@@ -31,7 +31,7 @@ export interface EngineOptions {
 /** Why no second engine can run here; null: one can. */
 export function noOwnEngine(): string | null {
   if (noDisks !== null) return noDisks;
-  const missing = ["dockerd", "containerd", "mkfs.ext4", "losetup"].find((program) => Bun.which(program) === null);
+  const missing = ["dockerd", "containerd", "mkfs.ext4", "losetup", "busybox"].find((program) => Bun.which(program) === null);
   return missing === undefined ? null : `there is no ${missing} here`;
 }
 
@@ -44,7 +44,7 @@ export async function ownEngine({ megabytes, liveRestore = false }: EngineOption
   let running: Bun.Subprocess | null = null;
   const removeAll = () => {
     unmountBelow(directory);
-    Bun.spawnSync(["ip", "link", "delete", bridgeOf(directory)]);
+    Bun.spawnSync(["busybox", "ip", "link", "del", bridgeOf(directory)]);
     rmSync(directory, { recursive: true, force: true });
   };
   const end = async (signal: "SIGTERM" | "SIGKILL") => {
@@ -114,9 +114,9 @@ function bridgeOf(directory: string): string {
 
 function makeBridge(directory: string): void {
   const part = () => Math.floor(Math.random() * 250);
-  must(["ip", "link", "add", bridgeOf(directory), "type", "bridge"]);
-  must(["ip", "address", "add", `10.254.${part()}.${(part() & ~7) | 1}/29`, "dev", bridgeOf(directory)]);
-  must(["ip", "link", "set", bridgeOf(directory), "up"]);
+  must(["busybox", "ip", "link", "add", bridgeOf(directory), "type", "bridge"]);
+  must(["busybox", "ip", "addr", "add", `10.254.${part()}.${(part() & ~7) | 1}/29`, "dev", bridgeOf(directory)]);
+  must(["busybox", "ip", "link", "set", bridgeOf(directory), "up"]);
 }
 
 /** Neither its bridge nor its rules of the firewall: those of the machine's engine stay as they are. */

@@ -99,6 +99,17 @@ describe("copy", () => {
     ]);
   });
 
+  test("of the variants of .env that there may be, those that are not there are told only where there is none", async () => {
+    await using at = await place({ "backend/.env": "A=1\n" });
+    await at.copy([".env", ".env.local", "other.txt"]);
+    await at.copy([".env", ".env.local", "backend/.env", "other.txt"]);
+    expect(at.copied()).toEqual(["backend/.env"]);
+    expect(at.notes.filter((note) => note.startsWith("copy:"))).toEqual([
+      "copy: the main worktree has no .env, .env.local, other.txt.",
+      "copy: the main worktree has no other.txt.",
+    ]);
+  });
+
   test("a directory by its name means all that is in it, and what the commit has of it stays", async () => {
     await using at = await place({ "config/a.local": "a\n", "config/sub/b.local": "b\n" }, { "config/tracked": "t\n" });
     await at.copy(["config"]);

@@ -52,7 +52,7 @@ async function namedPaths(fill: Fill & { patterns: string[] }): Promise<string[]
   const literal = fill.patterns.filter((pattern) => !/[*?[\]{}!\\]/.test(pattern));
   const globs = fill.patterns.filter((pattern) => !literal.includes(pattern));
   const found = literal.filter((path) => entryAt(join(fill.from, path)) !== null);
-  const missing = literal.filter((path) => !found.includes(path));
+  const missing = literal.filter((path) => !found.includes(path) && !(isVariant(path) && found.some(isVariant)));
   if (missing.length > 0) fill.note(`copy: the main worktree has no ${missing.join(", ")}.`);
   // A directory that is named means all that is in it.
   const directories = found.filter((path) => entryAt(join(fill.from, path))?.isDirectory());
@@ -68,6 +68,11 @@ async function namedPaths(fill: Fill & { patterns: string[] }): Promise<string[]
       matchers.some(({ segments }) => globEnters(segments, directory.replace(/\/$/, "").split("/"))),
   };
   return [...named, ...(await matching(fill, patterns))];
+}
+
+/** `.env`, `backend/.env.local`: `wt init` names all that there may be, and few projects have them all. */
+function isVariant(path: string): boolean {
+  return /(^|\/)\.env(\.[\w.-]+)?$/.test(path);
 }
 
 function globEnters(segments: string[], parts: string[]): boolean {

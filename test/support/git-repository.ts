@@ -1,5 +1,5 @@
 // A real git repository in a temporary directory, cut off from the developer's own git settings, removed at the end.
-import { mkdirSync, mkdtempSync, realpathSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, mkdtempSync, realpathSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { createGit, type Git } from "../../src/git/git.ts";
@@ -53,7 +53,9 @@ export async function gitRepository(options: TestRepositoryOptions = {}): Promis
       return repository.run(["rev-parse", "HEAD"], directory);
     },
     async [Symbol.asyncDispose]() {
-      rmSync(base, { recursive: true, force: true });
+      // While a program still writes there, Bun's `rm` may stop early without a word.
+      for (let attempt = 1; attempt <= 20 && existsSync(base); attempt++) rmSync(base, { recursive: true, force: true, maxRetries: 5 });
+      if (existsSync(base)) throw new Error(`${base} could not be removed: something is written to it again and again`);
       hold.release();
     },
   };

@@ -13,9 +13,7 @@ export function refuseMain(world: World, environment: EnvironmentRecord): void {
     message: `${environment.slug} is the main worktree, which is never deleted.`,
     hints: [
       "Run `wt down main` to stop its services.",
-      ...(hasStack
-        ? [`Its containers and networks go with \`wt compose -e ${environment.slug} -- down\`; the next \`wt up\` makes them anew.`]
-        : []),
+      ...(hasStack ? [`Its containers go with \`wt compose -e ${environment.slug} -- down\`; the next \`wt up\` makes them anew.`] : []),
     ],
   });
 }
